@@ -1,0 +1,15 @@
+//! The nouns of the field (design, section 2). Pure: no I/O, no clock, no randomness.
+
+pub mod agency;
+pub mod finding;
+pub mod ids;
+pub mod outcome;
+pub mod people;
+pub mod personal;
+
+pub use agency::{Agency, AgencyStanding, Agreement, Ori};
+pub use finding::{Finding, ShapeError, Verdict};
+pub use ids::{AccountId, MessageId, PackId, RequestId, UnitId};
+pub use outcome::Outcome;
+pub use people::{Account, Capability, Credential, Lane, Role};
+pub use personal::Personal;

@@ -1,0 +1,135 @@
+//! People who serve requests, what they may do, and what proves it.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::ids::{AccountId, UnitId};
+
+/// What an account may do.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::VariantArray,
+    strum::IntoStaticStr,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Role {
+    /// Examines, and reviews a second time.
+    Reviewer,
+    /// Decides where two reviewers differ.
+    Adjudicator,
+    /// Releases answers.
+    ReleaseAuthority,
+    /// Keeps the unit's registry, holds and dead letters.
+    LocalAdministrator,
+    /// Reads the audit log.
+    Auditor,
+}
+
+/// What a credential attests its holder can do (LACRIS-TRN-3).
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::VariantArray,
+    strum::IntoStaticStr,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Capability {
+    /// Judges image quality and suitability.
+    Quality,
+    /// Searches one image against many.
+    OneToMany,
+    /// Compares one image with one.
+    OneToOne,
+}
+
+/// Proof of training (LACRIS-DEF-4, LACRIS-TRN-1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credential {
+    /// Who trained: `FBI`, `LACRIS`, ...
+    pub issuer: String,
+    /// The course.
+    pub course: String,
+    /// What it covers.
+    pub capabilities: Vec<Capability>,
+    /// Meets the CJIS minimum training criteria.
+    pub cjis_minimum: bool,
+    /// Issued.
+    pub issued_at: DateTime<Utc>,
+    /// Expires (exclusive).
+    pub expires_at: DateTime<Utc>,
+    /// The authority that approved it.
+    pub approved_by: String,
+}
+
+impl Credential {
+    /// Whether it is in force at `at`.
+    pub fn in_force(&self, at: DateTime<Utc>) -> bool {
+        self.issued_at <= at && at < self.expires_at
+    }
+}
+
+/// A person's account at a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// Its id; one person, one account.
+    pub id: AccountId,
+    /// Login name.
+    pub login: String,
+    /// Printed name.
+    pub name: String,
+    /// The unit.
+    pub unit: UnitId,
+    /// What the account may do.
+    pub role: Role,
+    /// May it log in.
+    pub active: bool,
+    /// Training.
+    pub credentials: Vec<Credential>,
+}
+
+/// How urgently a job is served. One queue a lane: quorum queues know no priorities.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::VariantArray,
+    strum::IntoStaticStr,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Lane {
+    /// Imminent threat to life.
+    Threat,
+    /// Active incident, deceased, or unable to identify themselves.
+    Priority,
+    /// Everything else.
+    Routine,
+}
