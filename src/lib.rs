@@ -28,6 +28,7 @@ pub mod audit;
 pub mod broker;
 pub mod clock;
 pub mod config;
+pub mod crash;
 pub mod domain;
 pub mod id_source;
 pub mod images;

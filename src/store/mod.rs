@@ -1,1 +1,59 @@
-//! (being written)
+//! Both databases, one SQL text per query, units of work.
+//!
+//! A caller never holds a transaction: it hands a [`Change`] (state, records, audit, messages together) to
+//! [`Store::apply`], and a writer task commits many of them at once. Nothing is answered before it is durable.
+//! The narrow types (`TEXT`, `BIGINT`, `BYTEA`) and the `Any` driver are chosen in `docs/DECISIONS.md`.
+
+mod apply;
+mod audit_log;
+mod batch;
+mod change;
+mod deliveries;
+mod dialect;
+mod instance;
+mod pool;
+mod reads;
+mod rows;
+mod writer;
+
+pub use audit_log::StoredCheckpoint;
+pub use change::{
+    Applied, Change, Guard, MailingStatus, MailingUpdate, NewIdempotencyKey, NewMailing, NewProbe,
+    NewRecord, NewRequest, RecordKind, RequestUpdate,
+};
+pub use deliveries::{Claimed, DeadLetter, Due};
+pub use dialect::Dialect;
+pub use pool::{Store, StoreSettings};
+pub use reads::{Page, RecordRow, WorkFilter};
+pub use rows::{MailingRow, ProbeRow, RequestRow, StoredEvent};
+
+/// A database did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The driver reports a fault; try again later.
+    #[error("reach the database")]
+    Database(#[from] sqlx::Error),
+    /// A row holds what no version of leadbroker writes.
+    #[error("read column `{column}` of `{table}`: it holds what leadbroker never writes; run `leadbroker doctor`")]
+    Inconsistent {
+        /// Table.
+        table: &'static str,
+        /// Column.
+        column: &'static str,
+    },
+    /// The database is set up so that it may lose commits.
+    #[error("use this database: {0}")]
+    Unsafe(String),
+    /// Another instance works on the same file.
+    #[error("start: instance `{0}` already works on this database; stop it first")]
+    InUse(String),
+    /// The writer has stopped.
+    #[error("write: the store is shutting down")]
+    Stopped,
+    /// The migrations could not be run.
+    #[error("bring the tables up to date")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The audit log's own state does not fit.
+    #[error("continue the audit log: {0}")]
+    Audit(String),
+}

@@ -1,0 +1,101 @@
+//! What can happen to a request.
+
+use serde::{Deserialize, Serialize};
+
+use super::Lease;
+use crate::domain::{AccountId, Outcome, Role};
+
+/// Where a held request goes on when the hold is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "at", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Resume {
+    /// It was held by the check of the form.
+    Check,
+    /// It was held at dispatch.
+    Dispatch,
+    /// The answer is released but cannot be sealed (no usable key of the recipient).
+    Respond {
+        /// The conclusion.
+        outcome: Outcome,
+        /// Who released it.
+        officer: AccountId,
+    },
+    /// The sealed mail cannot be delivered.
+    Deliver,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Event {
+    /// Every policy allows the form.
+    CheckAccepted,
+    /// A policy refuses it.
+    CheckRejected,
+    /// A named human must decide.
+    Held {
+        /// Who.
+        role: Role,
+        /// Where it goes on.
+        resume: Resume,
+    },
+    /// The human allowed it.
+    HoldAllowed,
+    /// The human refused it.
+    HoldRefused,
+    /// No reviewer is free, or none took the offer.
+    Queued,
+    /// A reviewer on duty was chosen.
+    Offered {
+        /// Who.
+        reviewer: AccountId,
+    },
+    /// A reviewer took the job.
+    Claimed(Lease),
+    /// The reviewer went silent or gave it back.
+    LeaseEnded,
+    /// The first reviewer concluded.
+    Concluded,
+    /// The second reviewer came to the same outcome.
+    SecondAgreed {
+        /// Which.
+        outcome: Outcome,
+    },
+    /// The second reviewer came to another outcome.
+    SecondDiffered,
+    /// The adjudicator decided.
+    Adjudicated {
+        /// What.
+        outcome: Outcome,
+    },
+    /// The release authority signed.
+    ReleaseGranted {
+        /// Who.
+        officer: AccountId,
+    },
+    /// The answer is signed, encrypted and stored.
+    AnswerSealed,
+    /// The recipient's mail server took it.
+    MailAccepted,
+    /// It waits in the portal.
+    PickupOpened,
+    /// The requester confirmed.
+    ReceiptAcknowledged,
+    /// Feedback is asked for.
+    FeedbackAsked,
+    /// Nothing is owed any more.
+    Closed,
+    /// The requester withdrew.
+    Withdrawn,
+    /// Time ran out.
+    Expired,
+    /// The keys were destroyed.
+    Destroyed,
+}
+
+impl Event {
+    /// Its name, for messages and the transition table.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+}

@@ -1,0 +1,155 @@
+use chrono::{DateTime, TimeDelta, Utc};
+use proptest::prelude::*;
+use strum::VariantArray;
+use uuid::Uuid;
+
+use super::*;
+use crate::domain::{AccountId, Outcome, Role};
+
+fn person(n: u128) -> AccountId {
+    AccountId::new(Uuid::from_u128(n))
+}
+
+fn lease(n: u128) -> Lease {
+    Lease { reviewer: person(n), token: 1, until: DateTime::<Utc>::UNIX_EPOCH }
+}
+
+fn stages() -> Vec<Stage> {
+    use Stage as S;
+    let resume = Resume::Respond { outcome: Outcome::Lead, officer: person(9) };
+    vec![
+        S::Received,
+        S::Rejected,
+        S::Held { role: Role::LocalAdministrator, resume: Resume::Check },
+        S::Held { role: Role::LocalAdministrator, resume },
+        S::Held { role: Role::LocalAdministrator, resume: Resume::Deliver },
+        S::Accepted,
+        S::Queued,
+        S::Offered { reviewer: person(1) },
+        S::Leased { lease: lease(1) },
+        S::Examined { first: person(1) },
+        S::SecondReview { first: person(1), lease: lease(2) },
+        S::AdjudicationDue { first: person(1), second: person(2) },
+        S::Adjudication { first: person(1), second: person(2), lease: lease(3) },
+        S::AwaitingRelease { outcome: Outcome::Lead, reviewers: vec![person(1), person(2)] },
+        S::Released { outcome: Outcome::Lead, officer: person(9) },
+        S::Delivering,
+        S::Delivered,
+        S::AwaitingPickup,
+        S::Acknowledged,
+        S::FeedbackDue,
+        S::Closed,
+        S::Withdrawn,
+        S::Expired,
+        S::Destroyed,
+    ]
+}
+
+fn events(n: u128) -> Vec<Event> {
+    use Event as E;
+    let respond = Resume::Respond { outcome: Outcome::Lead, officer: person(9) };
+    let role = Role::LocalAdministrator;
+    vec![
+        E::CheckAccepted,
+        E::CheckRejected,
+        E::Held { role, resume: Resume::Check },
+        E::Held { role, resume: Resume::Dispatch },
+        E::Held { role, resume: respond },
+        E::Held { role, resume: Resume::Deliver },
+        E::HoldAllowed,
+        E::HoldRefused,
+        E::Queued,
+        E::Offered { reviewer: person(n) },
+        E::Claimed(lease(n)),
+        E::LeaseEnded,
+        E::Concluded,
+        E::SecondAgreed { outcome: Outcome::NoMatch },
+        E::SecondDiffered,
+        E::Adjudicated { outcome: Outcome::Inconclusive },
+        E::ReleaseGranted { officer: person(9) },
+        E::AnswerSealed,
+        E::MailAccepted,
+        E::PickupOpened,
+        E::ReceiptAcknowledged,
+        E::FeedbackAsked,
+        E::Closed,
+        E::Withdrawn,
+        E::Expired,
+        E::Destroyed,
+    ]
+}
+
+/// The table that `docs/ARCHITECTURE.md` shows.
+fn table() -> String {
+    let mut rows: Vec<String> = Vec::new();
+    for stage in stages() {
+        for event in events(7) {
+            if let Ok(after) = next(&stage, event) {
+                let row = format!("{} + {} -> {}", stage.code(), event.name(), after.code());
+                if !rows.contains(&row) {
+                    rows.push(row);
+                }
+            }
+        }
+    }
+    rows.join("\n")
+}
+
+#[test]
+fn the_transition_table_is_the_documented_one() {
+    insta::assert_snapshot!(table());
+}
+
+#[test]
+fn every_stage_code_has_a_sample() {
+    let seen: Vec<StageCode> = stages().iter().map(Stage::code).collect();
+    for code in StageCode::VARIANTS {
+        assert!(seen.contains(code), "{code}");
+    }
+}
+
+#[test]
+fn a_stage_reads_back_from_its_column() {
+    for stage in stages() {
+        let text = serde_json::to_string(&stage).unwrap();
+        assert_eq!(serde_json::from_str::<Stage>(&text).unwrap(), stage, "{text}");
+    }
+}
+
+#[test]
+fn one_person_cannot_examine_twice() {
+    let examined = Stage::Examined { first: person(1) };
+    assert!(next(&examined, Event::Claimed(lease(1))).is_err());
+    let due = Stage::AdjudicationDue { first: person(1), second: person(2) };
+    assert!(next(&due, Event::Claimed(lease(1))).is_err());
+    assert!(next(&due, Event::Claimed(lease(2))).is_err());
+    assert!(next(&due, Event::Claimed(lease(3))).is_ok());
+}
+
+#[test]
+fn every_open_stage_has_one_owner_and_one_deadline() {
+    let now = DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(1);
+    for stage in stages() {
+        assert_eq!(stage.is_open(), owner(&stage) != Owner::Nobody, "{}", stage.code());
+        assert_eq!(stage.is_open(), deadline(&stage, now, &Terms::default()).is_some(), "{}", stage.code());
+    }
+}
+
+proptest! {
+    #[test]
+    fn nothing_is_delivered_without_two_reviewers_and_a_release(steps in proptest::collection::vec((0usize..26, 1u128..5), 0..400)) {
+        let mut stage = Stage::Received;
+        let mut trail = vec![stage.code()];
+        for (event, who) in steps {
+            if let Ok(after) = next(&stage, events(who)[event]) {
+                stage = after;
+                trail.push(stage.code());
+            }
+        }
+        if trail.contains(&StageCode::Delivered) {
+            for needed in [StageCode::Accepted, StageCode::Leased, StageCode::SecondReview, StageCode::AwaitingRelease, StageCode::Released, StageCode::Delivering] {
+                prop_assert!(trail.contains(&needed), "{needed} is missing in {trail:?}");
+            }
+        }
+    }
+}

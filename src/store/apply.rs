@@ -1,0 +1,334 @@
+//! A group of changes in one transaction: guards one by one, everything else in multi-row statements.
+
+use chrono::{DateTime, Utc};
+use sqlx::{AnyConnection, Row};
+
+use super::audit_log::append;
+use super::batch::{Value, execute_in, insert_rows};
+use super::change::{Applied, Change, Guard, MailingStatus, MailingUpdate, NewRequest, RequestUpdate};
+use super::dialect::Dialect;
+use super::{StoreError, rows};
+use crate::domain::UnitId;
+use crate::messages::{Message, Route, Step};
+
+/// What became of a group.
+#[derive(Debug, Default)]
+pub(super) struct Outcomes {
+    /// One for each change, in order.
+    pub(super) applied: Vec<Applied>,
+    /// Whether messages were written.
+    pub(super) messages: bool,
+}
+
+/// Micro-seconds since 1970.
+pub(super) fn micros(at: DateTime<Utc>) -> i64 {
+    at.timestamp_micros()
+}
+
+pub(super) async fn apply_group(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    relay: bool,
+    changes: &[Box<Change>],
+) -> Result<Outcomes, StoreError> {
+    let mut outcomes = Outcomes::default();
+    let mut kept: Vec<&Change> = Vec::with_capacity(changes.len());
+    for change in changes {
+        let applied = guard(connection, change).await?;
+        if applied == Applied::Now {
+            kept.push(change);
+        }
+        outcomes.applied.push(applied);
+    }
+    finish(connection, &kept).await?;
+    insert_requests(connection, &kept).await?;
+    insert_records(connection, &kept).await?;
+    for mailed in kept.iter().filter_map(|change| change.mailed.as_ref()) {
+        update_mailing(connection, mailed).await?;
+    }
+    let messages: Vec<&Message> = kept.iter().flat_map(|change| &change.outgoing).collect();
+    outcomes.messages = !messages.is_empty();
+    insert_messages(connection, relay, &messages).await?;
+    let events = kept.iter().flat_map(|change| &change.audit);
+    append(connection, dialect, events).await?;
+    Ok(outcomes)
+}
+
+/// Whether the change may be written. Nothing else of a change is written before its guard holds.
+async fn guard(connection: &mut AnyConnection, change: &Change) -> Result<Applied, StoreError> {
+    match &change.guard {
+        Guard::Insert(request) => take_idempotency_key(connection, request).await,
+        Guard::Update(update) => update_request(connection, update).await,
+        Guard::None => match change.done {
+            // INVARIANT (once): without a request's version, the delivery row itself is the guard.
+            Some((message, step)) => {
+                let done = sqlx::query("DELETE FROM deliveries WHERE message = $1 AND queue = $2")
+                    .bind(message.to_string())
+                    .bind(step.as_str())
+                    .execute(&mut *connection)
+                    .await?;
+                Ok(if done.rows_affected() == 1 { Applied::Now } else { Applied::AlreadyApplied })
+            }
+            None => Ok(Applied::Now),
+        },
+    }
+}
+
+async fn take_idempotency_key(
+    connection: &mut AnyConnection,
+    request: &NewRequest,
+) -> Result<Applied, StoreError> {
+    let Some(key) = &request.idempotency else { return Ok(Applied::Now) };
+    let taken = sqlx::query(
+        "INSERT INTO idempotency_keys (ori, idempotency_key, body_digest, request, created_at)
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (ori, idempotency_key) DO NOTHING",
+    )
+    .bind(request.ori.as_str())
+    .bind(key.key.as_str())
+    .bind(key.body_digest.to_vec())
+    .bind(request.id.to_string())
+    .bind(micros(request.received_at))
+    .execute(&mut *connection)
+    .await?;
+    Ok(if taken.rows_affected() == 1 { Applied::Now } else { Applied::AlreadyApplied })
+}
+
+async fn update_request(
+    connection: &mut AnyConnection,
+    update: &RequestUpdate,
+) -> Result<Applied, StoreError> {
+    let findings = update.findings.as_ref().map(rows::json).transpose()?;
+    let outcome: Option<&'static str> = update.outcome.map(Into::into);
+    let done = sqlx::query(
+        "UPDATE search_requests SET stage = $3, stage_data = $4, version = version + 1, updated_at = $5,
+             deadline_at = $6, fence = coalesce($7, fence), findings = coalesce($8, findings),
+             outcome = coalesce($9, outcome)
+         WHERE id = $1 AND version = $2",
+    )
+    .bind(update.id.to_string())
+    .bind(update.seen)
+    .bind(update.stage.code().as_str())
+    .bind(rows::json(&update.stage)?)
+    .bind(micros(update.at))
+    .bind(update.deadline_at.map(micros))
+    .bind(update.fence)
+    .bind(findings)
+    .bind(outcome)
+    .execute(&mut *connection)
+    .await?;
+    if done.rows_affected() == 0 {
+        return Ok(Applied::Stale);
+    }
+    if let Some(unit) = &update.number_in {
+        give_number(connection, update, unit).await?;
+    }
+    if update.drop_probes {
+        sqlx::query("DELETE FROM probes WHERE request = $1")
+            .bind(update.id.to_string())
+            .execute(&mut *connection)
+            .await?;
+    }
+    if update.destroy_key {
+        sqlx::query("UPDATE search_requests SET data_key = NULL, form = NULL WHERE id = $1")
+            .bind(update.id.to_string())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(Applied::Now)
+}
+
+/// LACRIS-RPT-4a: unique and without gaps, because the counter moves only with the commit.
+async fn give_number(
+    connection: &mut AnyConnection,
+    update: &RequestUpdate,
+    unit: &UnitId,
+) -> Result<(), StoreError> {
+    let number: i64 = sqlx::query(
+        "INSERT INTO case_counters (unit, last_number) VALUES ($1, 1)
+         ON CONFLICT (unit) DO UPDATE SET last_number = case_counters.last_number + 1
+         RETURNING last_number",
+    )
+    .bind(unit.as_str())
+    .fetch_one(&mut *connection)
+    .await?
+    .try_get(0)?;
+    sqlx::query(
+        "UPDATE search_requests SET case_number_of_unit = $2
+         WHERE id = $1 AND case_number_of_unit IS NULL",
+    )
+    .bind(update.id.to_string())
+    .bind(number)
+    .execute(&mut *connection)
+    .await?;
+    Ok(())
+}
+
+/// The messages that caused the changes are done with; commands are of no further interest.
+async fn finish(connection: &mut AnyConnection, kept: &[&Change]) -> Result<(), StoreError> {
+    let all: Vec<String> =
+        kept.iter().filter_map(|change| change.done).map(|(message, _)| message.to_string()).collect();
+    if all.is_empty() {
+        return Ok(());
+    }
+    execute_in(connection, "DELETE FROM deliveries WHERE message IN", Vec::new(), &all).await?;
+    execute_in(connection, "DELETE FROM messages WHERE id IN", Vec::new(), &all).await?;
+    Ok(())
+}
+
+async fn insert_requests(connection: &mut AnyConnection, kept: &[&Change]) -> Result<(), StoreError> {
+    let mut requests = Vec::new();
+    let mut probes = Vec::new();
+    for change in kept {
+        let Guard::Insert(new) = &change.guard else { continue };
+        requests.push(vec![
+            new.id.to_string().into(),
+            new.unit.as_str().into(),
+            new.ori.as_str().into(),
+            new.stage.code().as_str().into(),
+            rows::json(&new.stage)?.into(),
+            1_i64.into(),
+            <&'static str>::from(new.lane).into(),
+            0_i64.into(),
+            micros(new.received_at).into(),
+            micros(new.received_at).into(),
+            new.deadline_at.map(micros).into(),
+            new.case_hash.into(),
+            new.repeat_hash.into(),
+            "[]".into(),
+            new.supersedes.map(|id| id.to_string()).into(),
+            new.data_key.clone().into(),
+            new.form.clone().into(),
+        ]);
+        for probe in &new.probes {
+            probes.push(vec![
+                new.id.to_string().into(),
+                probe.ordinal.into(),
+                probe.object_key.clone().into(),
+                probe.image_hash.into(),
+                probe.media_type.clone().into(),
+                probe.byte_len.into(),
+            ]);
+        }
+    }
+    insert_rows(
+        connection,
+        "INSERT INTO search_requests (id, unit, ori, stage, stage_data, version, lane, fence, received_at,
+             updated_at, deadline_at, case_hash, repeat_hash, findings, supersedes, data_key, form)",
+        requests,
+    )
+    .await?;
+    insert_rows(
+        connection,
+        "INSERT INTO probes (request, ordinal, object_key, image_hash, media_type, byte_len)",
+        probes,
+    )
+    .await
+}
+
+async fn insert_records(connection: &mut AnyConnection, kept: &[&Change]) -> Result<(), StoreError> {
+    let mut records = Vec::new();
+    let mut mailings = Vec::new();
+    for change in kept {
+        for record in &change.records {
+            records.push(vec![
+                record.id.to_string().into(),
+                record.request.to_string().into(),
+                <&'static str>::from(record.kind).into(),
+                record.author.to_string().into(),
+                micros(record.at).into(),
+                record.sealed.clone().into(),
+            ]);
+        }
+        if let Some(mailing) = &change.mailing {
+            mailings.push(vec![
+                mailing.id.to_string().into(),
+                mailing.request.to_string().into(),
+                mailing.message_id.clone().into(),
+                mailing.object_key.clone().into(),
+                mailing.envelope.clone().into(),
+                <&'static str>::from(MailingStatus::Queued).into(),
+                0_i64.into(),
+                micros(mailing.at).into(),
+            ]);
+        }
+    }
+    insert_rows(
+        connection,
+        "INSERT INTO case_records (id, request, kind, author, written_at, sealed)",
+        records,
+    )
+    .await?;
+    insert_rows(
+        connection,
+        "INSERT INTO mailings (id, request, message_id, object_key, envelope, status, attempts, updated_at)",
+        mailings,
+    )
+    .await
+}
+
+async fn update_mailing(
+    connection: &mut AnyConnection,
+    mailed: &MailingUpdate,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE mailings SET status = $2, attempts = attempts + $3, last_phase = $4, last_code = $5,
+             updated_at = $6
+         WHERE id = $1",
+    )
+    .bind(mailed.id.to_string())
+    .bind(<&'static str>::from(mailed.status))
+    .bind(i64::from(mailed.begins))
+    .bind(mailed.phase.clone())
+    .bind(mailed.code.clone())
+    .bind(micros(mailed.at))
+    .execute(&mut *connection)
+    .await?;
+    Ok(())
+}
+
+/// One row a message, and one row for the step's queue. With a broker, `publish_at` tells the relay.
+async fn insert_messages(
+    connection: &mut AnyConnection,
+    relay: bool,
+    messages: &[&Message],
+) -> Result<(), StoreError> {
+    let mut rows = Vec::with_capacity(messages.len());
+    let mut deliveries = Vec::new();
+    for message in messages {
+        let publish_at = relay.then(|| micros(message.not_before));
+        rows.push(vec![
+            message.id.to_string().into(),
+            message.body.request().to_string().into(),
+            rows::json(&message.route)?.into(),
+            rows::json(&message.body)?.into(),
+            micros(message.at).into(),
+            publish_at.into(),
+        ]);
+        if let Route::Step { step } = &message.route {
+            deliveries.push(delivery(message, *step));
+        }
+    }
+    insert_rows(
+        connection,
+        "INSERT INTO messages (id, request, route, body, created_at, publish_at)",
+        rows,
+    )
+    .await?;
+    insert_rows(
+        connection,
+        "INSERT INTO deliveries (message, queue, state, available_at, attempts, fence)",
+        deliveries,
+    )
+    .await
+}
+
+fn delivery(message: &Message, step: Step) -> Vec<Value> {
+    vec![
+        message.id.to_string().into(),
+        step.as_str().into(),
+        "waiting".into(),
+        micros(message.not_before).into(),
+        0_i64.into(),
+        0_i64.into(),
+    ]
+}

@@ -1,0 +1,154 @@
+//! Registry versions, sessions, and the lock that keeps a second instance off an embedded database.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::apply::micros;
+use super::rows::Column;
+use super::{Store, StoreError};
+use crate::audit::AuditEvent;
+use crate::domain::AccountId;
+
+impl Store {
+    /// The newest registry's version, without its content.
+    pub async fn registry_version(&self) -> Result<Option<i64>, StoreError> {
+        let row = sqlx::query("SELECT max(version) AS version FROM registry_versions")
+            .fetch_one(&self.readers)
+            .await?;
+        Column { row: &row, table: "registry_versions" }.maybe_int("version")
+    }
+
+    /// The newest registry: version and sealed content.
+    pub async fn registry(&self) -> Result<Option<(i64, Vec<u8>)>, StoreError> {
+        let row = sqlx::query(
+            "SELECT version, sealed FROM registry_versions ORDER BY version DESC LIMIT 1",
+        )
+        .fetch_optional(&self.readers)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let column = Column { row: &row, table: "registry_versions" };
+        Ok(Some((column.int("version")?, column.bytes("sealed")?)))
+    }
+
+    /// Stores a new registry, with its audit entry. Old versions stay: who was on duty then has one answer.
+    pub async fn add_registry(
+        &self,
+        digest: [u8; 32],
+        sealed: Vec<u8>,
+        event: AuditEvent,
+    ) -> Result<i64, StoreError> {
+        let dialect = self.dialect();
+        self.exclusively(move |connection| {
+            Box::pin(async move {
+                let row = sqlx::query(
+                    "SELECT coalesce(max(version), 0) + 1 AS version FROM registry_versions",
+                )
+                .fetch_one(&mut *connection)
+                .await?;
+                let version = Column { row: &row, table: "registry_versions" }.int("version")?;
+                sqlx::query(
+                    "INSERT INTO registry_versions (version, imported_at, digest, sealed)
+                     VALUES ($1, $2, $3, $4)",
+                )
+                .bind(version)
+                .bind(micros(event.at))
+                .bind(digest.to_vec())
+                .bind(sealed)
+                .execute(&mut *connection)
+                .await?;
+                super::audit_log::append(connection, dialect, std::iter::once(&event)).await?;
+                Ok(version)
+            })
+        })
+        .await
+    }
+
+    /// Takes the one place of an embedded instance, or names who has it. A silent owner loses it after 15 s.
+    pub async fn take_instance(&self, owner: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let wanted = owner.to_owned();
+        let stale = micros(now - TimeDelta::seconds(15));
+        let holder: String = self
+            .exclusively(move |connection| {
+                Box::pin(async move {
+                    sqlx::query(
+                        "INSERT INTO instances (id, owner, heartbeat_at) VALUES (1, $1, $2)
+                         ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, heartbeat_at = excluded.heartbeat_at
+                         WHERE instances.owner = excluded.owner OR instances.heartbeat_at < $3",
+                    )
+                    .bind(wanted)
+                    .bind(micros(now))
+                    .bind(stale)
+                    .execute(&mut *connection)
+                    .await?;
+                    let row = sqlx::query("SELECT owner FROM instances WHERE id = 1")
+                        .fetch_one(&mut *connection)
+                        .await?;
+                    Column { row: &row, table: "instances" }.text("owner")
+                })
+            })
+            .await?;
+        if holder == owner { Ok(()) } else { Err(StoreError::InUse(holder)) }
+    }
+
+    /// Gives the place back.
+    pub async fn leave_instance(&self, owner: &str) -> Result<(), StoreError> {
+        let owner = owner.to_owned();
+        self.exclusively(move |connection| {
+            Box::pin(async move {
+                sqlx::query("DELETE FROM instances WHERE owner = $1")
+                    .bind(owner)
+                    .execute(&mut *connection)
+                    .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Stores a session.
+    pub async fn add_session(
+        &self,
+        token_hash: [u8; 32],
+        account: AccountId,
+        event: AuditEvent,
+    ) -> Result<(), StoreError> {
+        let dialect = self.dialect();
+        self.exclusively(move |connection| {
+            Box::pin(async move {
+                sqlx::query(
+                    "INSERT INTO sessions (token_hash, account, created_at, seen_at) VALUES ($1, $2, $3, $3)",
+                )
+                .bind(token_hash.to_vec())
+                .bind(account.to_string())
+                .bind(micros(event.at))
+                .execute(&mut *connection)
+                .await?;
+                super::audit_log::append(connection, dialect, std::iter::once(&event)).await
+            })
+        })
+        .await
+    }
+
+    /// The account of a session that is not idle for 30 minutes nor older than 12 hours (CJIS AC-11, AC-12).
+    pub async fn session(
+        &self,
+        token_hash: [u8; 32],
+        now: DateTime<Utc>,
+    ) -> Result<Option<AccountId>, StoreError> {
+        self.exclusively(move |connection| {
+            Box::pin(async move {
+                let row = sqlx::query(
+                    "UPDATE sessions SET seen_at = $2
+                     WHERE token_hash = $1 AND seen_at > $3 AND created_at > $4 RETURNING account",
+                )
+                .bind(token_hash.to_vec())
+                .bind(micros(now))
+                .bind(micros(now - TimeDelta::minutes(30)))
+                .bind(micros(now - TimeDelta::hours(12)))
+                .fetch_optional(&mut *connection)
+                .await?;
+                row.map(|row| Column { row: &row, table: "sessions" }.parsed("account")).transpose()
+            })
+        })
+        .await
+    }
+}
