@@ -2,6 +2,7 @@
 
 pub mod agency;
 pub mod finding;
+pub mod form;
 pub mod ids;
 pub mod outcome;
 pub mod people;
@@ -9,6 +10,7 @@ pub mod personal;
 
 pub use agency::{Agency, AgencyStanding, Agreement, Ori};
 pub use finding::{Finding, ShapeError, Verdict};
+pub use form::Form;
 pub use ids::{AccountId, MessageId, PackId, RequestId, UnitId};
 pub use outcome::Outcome;
 pub use people::{Account, Capability, Credential, Lane, Role};
