@@ -1,0 +1,272 @@
+//! What a reviewer records: suitability, search, comparison, conclusion.
+//!
+//! The same record serves the first examination, the blind second review and the adjudication.
+
+use chrono::{DateTime, FixedOffset};
+use serde::{Deserialize, Serialize};
+
+use super::form::Derivative;
+use super::{Outcome, Personal};
+
+/// How a reviewer can conclude. A lead is all that it can say.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::VariantArray, strum::IntoStaticStr,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Conclusion {
+    /// An investigative lead.
+    Lead,
+    /// No possible match in the repositories that were searched.
+    NoMatch,
+    /// No probe is suitable for a search (LACRIS-INV-2a).
+    UnsuitableProbe,
+    /// Neither a lead nor its absence can be stated.
+    Inconclusive,
+    /// The reviewer declines the search, citing a clause (LACRIS-FA-1).
+    Declined,
+}
+
+impl From<Conclusion> for Outcome {
+    fn from(conclusion: Conclusion) -> Self {
+        match conclusion {
+            Conclusion::Lead => Self::Lead,
+            Conclusion::NoMatch => Self::NoMatch,
+            Conclusion::UnsuitableProbe => Self::UnsuitableProbe,
+            Conclusion::Inconclusive => Self::Inconclusive,
+            Conclusion::Declined => Self::Declined,
+        }
+    }
+}
+
+/// Whether one probe can be searched, and why (LACRIS-INV-2a).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Suitability {
+    /// Place of the probe in the form, from 0.
+    pub probe: usize,
+    /// Can it be searched.
+    pub suitable: bool,
+    /// Why: pose, resolution, occlusion, light, compression.
+    pub note: Personal<String>,
+}
+
+/// One search of one repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    /// Repository id (`DMS`).
+    pub repository: String,
+    /// System that was used.
+    pub system: String,
+    /// Its vendor.
+    pub vendor: String,
+    /// Its version.
+    pub version: String,
+    /// When (LACRIS-RPT-4c: the date searched, not the date of the print).
+    pub searched_at: DateTime<FixedOffset>,
+    /// Candidates that the system listed.
+    pub candidates: u32,
+}
+
+/// How two features compare.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::VariantArray, strum::IntoStaticStr,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Agreement {
+    /// Alike.
+    Similar,
+    /// Unlike.
+    Dissimilar,
+    /// Cannot be told.
+    NotComparable,
+}
+
+/// One line of the morphological comparison (LACRIS-RPT-6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureComparison {
+    /// The feature (`ears`, `nose`, `scars`).
+    pub feature: String,
+    /// What the probe shows.
+    pub probe: Personal<String>,
+    /// What the candidate shows.
+    pub candidate: Personal<String>,
+    /// How they compare.
+    pub agreement: Agreement,
+}
+
+/// The one candidate of a lead (LACRIS-RPT-5, RPT-7a to 7c, RPT-8).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Candidate {
+    /// Repository that holds the image.
+    pub repository: String,
+    /// The image, base64 (JPEG or PNG). Dropped when stored; the sealed image has its own place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// SHA-256 of the image, hexadecimal.
+    pub image_sha256: String,
+    /// Name.
+    pub name: Personal<String>,
+    /// Date of birth, `YYYY-MM-DD`.
+    pub date_of_birth: Personal<String>,
+    /// California driver licence.
+    #[serde(default)]
+    pub cdl: Personal<String>,
+    /// MAIN number.
+    #[serde(default)]
+    pub main_number: Personal<String>,
+    /// State identification number.
+    pub sid: Personal<String>,
+    /// Most recent booking number.
+    #[serde(default)]
+    pub booking_number: Personal<String>,
+    /// Recent arrests or contact locations.
+    #[serde(default)]
+    pub comments: Personal<String>,
+}
+
+/// A reviewer's record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Examination {
+    /// One for every probe.
+    pub suitability: Vec<Suitability>,
+    /// Steps that led from a probe to the searched image; the original never changes (LACRIS-INV-2b).
+    #[serde(default)]
+    pub derivatives: Vec<Derivative>,
+    /// Searches.
+    #[serde(default)]
+    pub searches: Vec<Search>,
+    /// Comparison, for a lead.
+    #[serde(default)]
+    pub comparison: Vec<FeatureComparison>,
+    /// The conclusion.
+    pub conclusion: Conclusion,
+    /// Its reasons (LACRIS-DOC-1).
+    pub narrative: Personal<String>,
+    /// The candidate, for a lead only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<Candidate>,
+    /// The clause under which the search is declined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declined_under: Option<String>,
+}
+
+impl Examination {
+    /// Whether another examiner, who did not see this record, came to the same end: the same conclusion, and for
+    /// a lead the same person's record.
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        self.conclusion == other.conclusion
+            && match (&self.candidate, &other.candidate) {
+                (Some(mine), Some(theirs)) => mine.sid == theirs.sid,
+                (None, None) => true,
+                (Some(_), None) | (None, Some(_)) => false,
+            }
+    }
+
+    /// When the last search was made.
+    pub fn searched_at(&self) -> Option<DateTime<FixedOffset>> {
+        self.searches.iter().map(|search| search.searched_at).max()
+    }
+
+    /// Number of letters of the reasons.
+    pub fn narrative_letters(&self) -> usize {
+        self.narrative.expose().chars().filter(|c| c.is_alphabetic()).count()
+    }
+}
+
+/// What is wrong with the shape of an examination: `(code, pointer, message)` each.
+pub fn examination_faults(exam: &Examination, probes: usize) -> Vec<super::ShapeError> {
+    use super::ShapeError;
+    let mut faults = Vec::new();
+    for ordinal in 0..probes {
+        if exam.suitability.iter().filter(|entry| entry.probe == ordinal).count() != 1 {
+            faults.push(ShapeError::new(
+                "suitability_missing",
+                "/suitability",
+                format!("state once whether probe {ordinal} is suitable (LACRIS-INV-2a)"),
+            ));
+        }
+    }
+    if exam.suitability.iter().any(|entry| entry.probe >= probes) {
+        faults.push(ShapeError::new(
+            "probe_unknown",
+            "/suitability",
+            format!("the form has {probes} probes, counted from 0"),
+        ));
+    }
+    let lead = exam.conclusion == Conclusion::Lead;
+    if lead != exam.candidate.is_some() {
+        faults.push(ShapeError::new(
+            "candidate",
+            "/candidate",
+            "a lead has exactly one candidate; every other conclusion has none (LACRIS-RPT-5)",
+        ));
+    }
+    if lead && exam.candidate.as_ref().is_some_and(|c| c.sid.expose().trim().is_empty()) {
+        faults.push(ShapeError::new(
+            "candidate_sid",
+            "/candidate/sid",
+            "the state identification number tells the second review whether both mean the same record",
+        ));
+    }
+    if (exam.conclusion == Conclusion::Declined) != exam.declined_under.is_some() {
+        faults.push(ShapeError::new(
+            "declined_under",
+            "/declined_under",
+            "a declined search cites the clause it would break; no other conclusion does",
+        ));
+    }
+    if exam.conclusion == Conclusion::UnsuitableProbe && exam.suitability.iter().any(|e| e.suitable) {
+        faults.push(ShapeError::new(
+            "suitability",
+            "/conclusion",
+            "`unsuitable_probe` means that no probe is suitable; one is marked as suitable",
+        ));
+    }
+    let long = |text: &Personal<String>| text.expose().chars().count() > 4000;
+    if long(&exam.narrative) || exam.candidate.as_ref().is_some_and(|c| long(&c.comments)) {
+        faults.push(ShapeError::new("length", "/narrative", "at most 4,000 characters"));
+    }
+    faults
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lead(sid: &str) -> Examination {
+        serde_json::from_value(serde_json::json!({
+            "suitability": [{ "probe": 0, "suitable": true, "note": "frontal" }],
+            "conclusion": "lead",
+            "narrative": "Ears and nose agree.",
+            "candidate": { "repository": "DMS", "image_sha256": "00", "name": "Sample", "date_of_birth": "1990-01-01", "sid": sid }
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn two_leads_agree_only_about_the_same_record() {
+        assert!(lead("A1").agrees_with(&lead("A1")));
+        assert!(!lead("A1").agrees_with(&lead("A2")));
+        let mut none = lead("A1");
+        none.conclusion = Conclusion::NoMatch;
+        none.candidate = None;
+        assert!(!lead("A1").agrees_with(&none));
+    }
+
+    #[test]
+    fn an_examination_is_complete_or_says_what_is_missing() {
+        assert_eq!(examination_faults(&lead("A1"), 1), []);
+        assert_eq!(examination_faults(&lead(" "), 2).len(), 2);
+        let mut declined = lead("A1");
+        declined.conclusion = Conclusion::Declined;
+        let codes: Vec<String> =
+            examination_faults(&declined, 1).into_iter().map(|fault| fault.code).collect();
+        assert_eq!(codes, ["candidate", "declined_under"]);
+    }
+}

@@ -1,0 +1,417 @@
+//! A form comes in: its shape is checked, the request is stored, the receipt is given.
+//!
+//! Nothing is answered before it is durable. A misshapen form leaves only an audit entry.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use tokio::sync::Notify;
+
+use super::context::Rules;
+use super::sealed;
+use super::{Context, PipelineError, Refusal};
+use crate::audit::{Actor, AuditEvent};
+use crate::domain::form::{
+    Context as FormContext, ParseFailure, PurposeKind, body_digest, parse_form,
+};
+use crate::domain::{Agency, AgencyStanding, Finding, Form, Lane, RequestId, ShapeError, UnitId};
+use crate::images::{ImageFacts, inspect};
+use crate::lifecycle::{Stage, StageCode, deadline};
+use crate::messages::{Message, Step};
+use crate::store::{Applied, Change, Guard, NewIdempotencyKey, NewProbe, NewRequest, RequestRow};
+use crate::vault::Vault;
+
+/// What arrived, from whichever way in.
+#[derive(Debug)]
+pub struct Submission {
+    /// The agency that the sender proved to be.
+    pub agency: Agency,
+    /// The form's bytes.
+    pub body: Vec<u8>,
+    /// Files by the name of their multipart part.
+    pub parts: BTreeMap<String, Vec<u8>>,
+    /// Idempotency key.
+    pub key: Option<String>,
+}
+
+/// Whether the policies took the form (design, section 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReceiptState {
+    /// Taken.
+    Accepted,
+    /// A named human decides.
+    Held,
+    /// Refused.
+    Rejected,
+    /// Stored; the check is still under way.
+    Received,
+}
+
+/// The receipt: the same object on every way in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Receipt {
+    /// The request; none if the form was misshapen.
+    pub request: Option<RequestId>,
+    /// What became of it.
+    pub state: ReceiptState,
+    /// What the policies say.
+    pub findings: Vec<Finding>,
+    /// What is wrong with the shape.
+    pub errors: Vec<ShapeError>,
+    /// The request that this one repeats.
+    pub duplicate_of: Option<RequestId>,
+}
+
+/// How a submission ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Submitted {
+    /// Stored, now.
+    New(Receipt),
+    /// Stored before: the same key and body, or the same image and case within a day.
+    Before(Receipt),
+    /// Not JSON of any kind; nothing was stored.
+    Malformed(Receipt),
+    /// Not the form's shape; nothing was stored.
+    Misshapen(Receipt),
+}
+
+/// Takes a submission in and waits a little for its check.
+pub async fn accept(ctx: &Context, submission: Submission) -> Result<Submitted, PipelineError> {
+    let now = ctx.now();
+    if submission.agency.standing == AgencyStanding::Suspended {
+        refuse_sender(ctx, &submission.agency, "agency_suspended", now).await?;
+        return Err(PipelineError::forbidden(
+            "agency_suspended",
+            "the agency's account is suspended; its administrator can say why and until when",
+        ));
+    }
+    let (prepared, submission) = prepare_apart(ctx, submission).await?;
+    let prepared = match prepared {
+        Ok(prepared) => prepared,
+        Err(failure) => return misshapen(ctx, &submission.agency, failure, now).await,
+    };
+    if prepared.form.requesting_agency != submission.agency.ori {
+        refuse_sender(ctx, &submission.agency, "foreign_ori", now).await?;
+        return Err(PipelineError::forbidden(
+            "foreign_ori",
+            "`requesting_agency` is not the agency of this token; submit with that agency's own token",
+        ));
+    }
+    if let Some(before) = seen_before(ctx, &submission, &prepared, now).await? {
+        return Ok(before);
+    }
+    store(ctx, submission, prepared, now).await
+}
+
+/// A form whose shape is right, with its images measured.
+struct Prepared {
+    form: Form,
+    digest: [u8; 32],
+    images: Vec<(ImageFacts, Vec<u8>)>,
+}
+
+/// Parsing and measuring is CPU work on bytes of a stranger: it runs off the event loop.
+async fn prepare_apart(
+    ctx: &Context,
+    submission: Submission,
+) -> Result<(Result<Prepared, ParseFailure>, Submission), PipelineError> {
+    let rules = Arc::clone(&ctx.rules);
+    tokio::task::spawn_blocking(move || (prepare(&rules, &submission), submission))
+        .await
+        .map_err(|_| PipelineError::Inconsistent("a form"))
+}
+
+/// Pure: every fault of the shape at once.
+fn prepare(rules: &Rules, submission: &Submission) -> Result<Prepared, ParseFailure> {
+    let received = submission.body.len() + submission.parts.values().map(Vec::len).sum::<usize>();
+    if let Some(error) = rules.form.check_body(received as u64) {
+        return Err(ParseFailure::Shape(vec![error]));
+    }
+    let mut form = parse_form(&submission.body)?;
+    let mut errors = rules.form.check(&form, received as u64);
+    let mut images = Vec::with_capacity(form.images.len());
+    for (place, image) in form.images.iter_mut().enumerate() {
+        let pointer = format!("/images/{place}");
+        let bytes = match file_of(image, &submission.parts, &pointer) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                errors.push(error);
+                continue;
+            }
+        };
+        match inspect(&bytes, image.media_type, &rules.image) {
+            Ok(facts) => {
+                if !facts.matches_declared_hash(&image.sha256) {
+                    errors.push(ShapeError::new(
+                        "image_hash",
+                        format!("{pointer}/sha256"),
+                        "the SHA-256 of the file that arrived is another; compute it over the file's bytes and send both again",
+                    ));
+                }
+                images.push((facts, bytes));
+            }
+            Err(faults) => {
+                errors.extend(faults.into_iter().map(|fault| fault.into_shape_error(pointer.clone())));
+            }
+        }
+    }
+    let used = form.images.iter().filter(|image| image.part.is_some()).count();
+    if used != submission.parts.len() {
+        errors.push(ShapeError::new(
+            "part_unknown",
+            "/images",
+            "every file part must be named by exactly one image; name it in `part` or leave it out",
+        ));
+    }
+    if !errors.is_empty() {
+        return Err(ParseFailure::Shape(errors));
+    }
+    let digest = body_digest(&submission.body).map_err(|error| ParseFailure::Shape(vec![error]))?;
+    Ok(Prepared { form, digest, images })
+}
+
+/// The bytes of an image; its inline content leaves the form, the sealed file has its own place.
+fn file_of(
+    image: &mut crate::domain::form::FormImage,
+    parts: &BTreeMap<String, Vec<u8>>,
+    pointer: &str,
+) -> Result<Vec<u8>, ShapeError> {
+    if let Some(content) = image.content.take() {
+        return STANDARD.decode(content.expose()).map_err(|_| {
+            ShapeError::new(
+                "image_base64",
+                format!("{pointer}/content"),
+                "expected base64 (RFC 4648 section 4, with padding, without line breaks)",
+            )
+        });
+    }
+    let name = image.part.as_deref().unwrap_or_default();
+    parts.get(name).cloned().ok_or_else(|| {
+        ShapeError::new(
+            "part_missing",
+            format!("{pointer}/part"),
+            "no file part of this name arrived; send it beside the part `form`",
+        )
+    })
+}
+
+async fn refuse_sender(
+    ctx: &Context,
+    agency: &Agency,
+    code: &str,
+    now: DateTime<Utc>,
+) -> Result<(), PipelineError> {
+    let event = by_agency(agency, "search_request.sender_refused", now).detail("code", code);
+    let _ = ctx.store.apply(Change::audited(vec![event])).await?;
+    Ok(())
+}
+
+async fn misshapen(
+    ctx: &Context,
+    agency: &Agency,
+    failure: ParseFailure,
+    now: DateTime<Utc>,
+) -> Result<Submitted, PipelineError> {
+    let first = failure.errors().first().map_or("unknown", |error| error.code.as_str());
+    let event = by_agency(agency, "search_request.misshapen", now)
+        .detail("code", first)
+        .detail("errors", &failure.errors().len().to_string());
+    let _ = ctx.store.apply(Change::audited(vec![event])).await?;
+    let receipt = |errors| Receipt {
+        request: None,
+        state: ReceiptState::Rejected,
+        findings: Vec::new(),
+        errors,
+        duplicate_of: None,
+    };
+    Ok(match failure {
+        ParseFailure::Malformed(error) => Submitted::Malformed(receipt(vec![error])),
+        ParseFailure::Shape(errors) => Submitted::Misshapen(receipt(errors)),
+    })
+}
+
+fn by_agency(agency: &Agency, action: &str, now: DateTime<Utc>) -> AuditEvent {
+    AuditEvent::new(now, Actor::Agency { ori: agency.ori.clone() }, action).agency(&agency.ori)
+}
+
+/// The request that this submission repeats, if any.
+async fn seen_before(
+    ctx: &Context,
+    submission: &Submission,
+    prepared: &Prepared,
+    now: DateTime<Utc>,
+) -> Result<Option<Submitted>, PipelineError> {
+    if let Some(key) = &submission.key
+        && let Some((request, digest)) = ctx.store.idempotent(&submission.agency.ori, key).await?
+    {
+        if digest != prepared.digest {
+            return Err(PipelineError::conflict(
+                "idempotency_conflict",
+                "this idempotency key belongs to another form; a new form needs a new key",
+            ));
+        }
+        return Ok(Some(Submitted::Before(receipt_of(ctx, request, None).await?)));
+    }
+    let hash = repeat_hash(&ctx.vault, prepared);
+    if let Some(request) = ctx.store.repeat_of(hash, now - ctx.rules.repeat).await? {
+        return Ok(Some(Submitted::Before(receipt_of(ctx, request, Some(request)).await?)));
+    }
+    Ok(None)
+}
+
+fn repeat_hash(vault: &Vault, prepared: &Prepared) -> [u8; 32] {
+    let mut images: Vec<String> = prepared.images.iter().map(|(facts, _)| hex::encode(facts.sha256)).collect();
+    images.sort();
+    let form = &prepared.form;
+    let text = format!(
+        "{}\n{}\n{}\n{}",
+        form.requesting_agency,
+        form.provider_unit,
+        form.case_number.expose().trim(),
+        images.join("\n")
+    );
+    vault.lookup_hash("repeat", &text)
+}
+
+async fn store(
+    ctx: &Context,
+    submission: Submission,
+    prepared: Prepared,
+    now: DateTime<Utc>,
+) -> Result<Submitted, PipelineError> {
+    let id = RequestId::new(ctx.ids.id());
+    let unit: UnitId = prepared.form.provider_unit.parse().map_err(|_| {
+        PipelineError::Refused(Refusal::Shape(vec![ShapeError::new(
+            "unit_unknown",
+            "/provider_unit",
+            "there is no such unit; `GET /api/v1/units` lists them",
+        )]))
+    })?;
+    let repeat_hash = repeat_hash(&ctx.vault, &prepared);
+    let key = ctx.vault.new_request_key(ctx.ids.as_ref(), id)?;
+    let mut probes = Vec::with_capacity(prepared.images.len());
+    for (ordinal, (facts, bytes)) in prepared.images.into_iter().enumerate() {
+        let object_key = sealed::put_image(ctx, id, &key, bytes).await?;
+        probes.push(NewProbe {
+            ordinal: i64::try_from(ordinal).unwrap_or(i64::MAX),
+            object_key,
+            image_hash: ctx.vault.lookup_hash("image", &hex::encode(facts.sha256)),
+            media_type: facts.media_type.as_str().to_owned(),
+            byte_len: i64::try_from(facts.byte_len).unwrap_or(i64::MAX),
+        });
+    }
+    crate::crash_point!("accept.after_images");
+    let stage = Stage::Received;
+    let request = NewRequest {
+        id,
+        unit: unit.clone(),
+        ori: submission.agency.ori.clone(),
+        lane: lane(&prepared.form),
+        received_at: now,
+        deadline_at: deadline(&stage, now, &ctx.rules.terms),
+        stage,
+        case_hash: ctx.vault.lookup_hash("case", prepared.form.case_number.expose().trim()),
+        repeat_hash,
+        supersedes: prepared.form.supersedes.as_deref().and_then(|id| id.parse().ok()),
+        data_key: ctx.vault.wrap(&key, id)?,
+        form: sealed::seal_form(ctx, id, &key, &prepared.form)?,
+        probes,
+        idempotency: submission.key.map(|key| NewIdempotencyKey { key, body_digest: prepared.digest }),
+    };
+    let mut change = Change::audited(vec![
+        by_agency(&submission.agency, "search_request.received", now).request(id).unit(&unit),
+    ]);
+    change.guard = Guard::Insert(Box::new(request));
+    change.outgoing.push(Message::command(ctx.message_id(), now, Step::Check, id));
+    let checked = ctx.progress.expect(id);
+    match ctx.store.apply(change).await? {
+        Applied::Now => {
+            crate::crash_point!("accept.after_commit");
+            Ok(Submitted::New(wait_for_check(ctx, id, checked).await?))
+        }
+        // Two submissions with one key at the same time: the other one was first.
+        Applied::AlreadyApplied | Applied::Stale => {
+            ctx.progress.forget(id);
+            Err(PipelineError::conflict(
+                "idempotency_race",
+                "the same idempotency key arrived twice at once; send it again to read its receipt",
+            ))
+        }
+    }
+}
+
+/// Pure: how urgently it is served.
+fn lane(form: &Form) -> Lane {
+    match (form.purpose.kind(), form.context) {
+        (PurposeKind::ImminentThreat, _) => Lane::Threat,
+        (PurposeKind::Deceased | PurposeKind::UnableToIdentify, _)
+        | (PurposeKind::ActiveInvestigation, FormContext::ActiveIncident) => Lane::Priority,
+        (PurposeKind::ActiveInvestigation, FormContext::Investigation) => Lane::Routine,
+    }
+}
+
+async fn wait_for_check(
+    ctx: &Context,
+    id: RequestId,
+    checked: Arc<Notify>,
+) -> Result<Receipt, PipelineError> {
+    let until = tokio::time::Instant::now() + ctx.rules.check_wait;
+    loop {
+        // A check in another process cannot wake this one, hence the short naps.
+        let nap = (tokio::time::Instant::now() + std::time::Duration::from_millis(200)).min(until);
+        let _ = tokio::time::timeout_at(nap, checked.notified()).await;
+        let receipt = receipt_of(ctx, id, None).await?;
+        if receipt.state != ReceiptState::Received || tokio::time::Instant::now() >= until {
+            ctx.progress.forget(id);
+            return Ok(receipt);
+        }
+    }
+}
+
+/// The receipt of a stored request, as it stands now.
+pub async fn receipt_of(
+    ctx: &Context,
+    id: RequestId,
+    duplicate_of: Option<RequestId>,
+) -> Result<Receipt, PipelineError> {
+    let row = ctx.store.request(id).await?.ok_or(PipelineError::Inconsistent("a request"))?;
+    Ok(Receipt {
+        request: Some(id),
+        state: receipt_state(&row),
+        findings: row.findings,
+        errors: Vec::new(),
+        duplicate_of,
+    })
+}
+
+fn receipt_state(row: &RequestRow) -> ReceiptState {
+    match row.stage.code() {
+        StageCode::Received => ReceiptState::Received,
+        StageCode::Rejected => ReceiptState::Rejected,
+        StageCode::Held => ReceiptState::Held,
+        StageCode::Accepted
+        | StageCode::Queued
+        | StageCode::Offered
+        | StageCode::Leased
+        | StageCode::Examined
+        | StageCode::SecondReview
+        | StageCode::AdjudicationDue
+        | StageCode::Adjudication
+        | StageCode::AwaitingRelease
+        | StageCode::Released
+        | StageCode::Delivering
+        | StageCode::Delivered
+        | StageCode::AwaitingPickup
+        | StageCode::Acknowledged
+        | StageCode::FeedbackDue
+        | StageCode::Closed
+        | StageCode::Withdrawn
+        | StageCode::Expired
+        | StageCode::Destroyed => ReceiptState::Accepted,
+    }
+}

@@ -1,0 +1,219 @@
+//! An accepted job goes to the queue of an available, trained, on-call reviewer of the unit.
+//!
+//! Nobody available: it waits in the queue, and the unit is told. Never silence.
+
+use chrono::{DateTime, Utc};
+
+use super::{Context, Disposition, PipelineError, hold, sealed};
+use crate::domain::{AccountId, Lane, MessageId, RequestId, Role, Verdict};
+use crate::lifecycle::{Event, Resume, Stage, StageCode, deadline, next};
+use crate::messages::{AgencyEvent, Body, EventData, Message, Route, Step};
+use crate::policy::{Gate, facts};
+use crate::registry::Registry;
+use crate::store::{Applied, Change, RequestRow, RequestUpdate, WorkFilter};
+
+/// A reviewer as the choice sees one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Available {
+    /// Who.
+    pub reviewer: AccountId,
+    /// Jobs that are offered to or leased by the reviewer.
+    pub open_jobs: usize,
+}
+
+/// Pure: who is asked. The least busy; among equals the lowest id, so that the same input has the same choice,
+/// whatever its order. `not` are those who were asked before or may not see the case.
+pub fn choose(available: &[Available], not: &[AccountId]) -> Option<AccountId> {
+    available
+        .iter()
+        .filter(|candidate| !not.contains(&candidate.reviewer))
+        .min_by_key(|candidate| (candidate.open_jobs, candidate.reviewer))
+        .map(|candidate| candidate.reviewer)
+}
+
+/// Reviewers of the unit who are on duty, active, and hold a credential in force, with their load.
+pub async fn available(
+    ctx: &Context,
+    registry: &Registry,
+    row: &RequestRow,
+    now: DateTime<Utc>,
+) -> Result<Vec<Available>, PipelineError> {
+    let filter = WorkFilter {
+        unit: row.unit.clone(),
+        stages: vec![
+            StageCode::Offered,
+            StageCode::Leased,
+            StageCode::SecondReview,
+            StageCode::Adjudication,
+        ],
+        lane: None,
+        limit: 10_000,
+    };
+    let jobs = ctx.store.jobs(&filter).await?;
+    let busy = |who: AccountId| {
+        jobs.iter()
+            .filter(|job| match &job.stage {
+                Stage::Offered { reviewer } => *reviewer == who,
+                stage => stage.lease().is_some_and(|lease| lease.reviewer == who),
+            })
+            .count()
+    };
+    Ok(registry
+        .on_duty(&row.unit, now)
+        .into_iter()
+        .filter_map(|id| registry.account(id))
+        .filter(|account| account.active && account.role == Role::Reviewer)
+        .filter(|account| account.credentials.iter().any(|c| c.in_force(now) && c.cjis_minimum))
+        .map(|account| Available { reviewer: account.id, open_jobs: busy(account.id) })
+        .collect())
+}
+
+/// Handles the command to dispatch.
+pub async fn handle(
+    ctx: &Context,
+    cause: MessageId,
+    request: RequestId,
+) -> Result<Disposition, PipelineError> {
+    let Some(row) = ctx.store.request(request).await? else {
+        return Ok(Disposition::DeadLetter { reason: "request_unknown".to_owned() });
+    };
+    if !matches!(row.stage, Stage::Accepted | Stage::Queued | Stage::Offered { .. }) {
+        return super::step::acknowledge(ctx, cause, Step::Dispatch).await;
+    }
+    let asked = match row.stage {
+        Stage::Offered { reviewer } => vec![reviewer],
+        _ => Vec::new(),
+    };
+    offer(ctx, &row, Some(cause), &asked).await
+}
+
+/// Offers the job, or queues it. `asked` did not take it.
+pub async fn offer(
+    ctx: &Context,
+    row: &RequestRow,
+    cause: Option<MessageId>,
+    asked: &[AccountId],
+) -> Result<Disposition, PipelineError> {
+    let now = ctx.now();
+    let registry = ctx.registry().await?;
+    let form = sealed::form_of(ctx, row)?;
+    let standing = super::check::standing(ctx, &registry, row, &form, now);
+    let packs = super::check::packs(&registry, row);
+    let decision = ctx.policies.decide(Gate::Dispatch, &packs, facts::dispatch(&standing));
+    if decision.verdict() != Verdict::Accept {
+        let change = hold::change(ctx, row, &decision, Resume::Dispatch)?;
+        return super::step::apply_for(ctx, change, cause.map(|id| (id, Step::Dispatch))).await;
+    }
+    let available = available(ctx, &registry, row, now).await?;
+    let chosen = choose(&available, asked);
+    let event = match chosen {
+        Some(reviewer) => Event::Offered { reviewer },
+        None => Event::Queued,
+    };
+    let stage = next(&row.stage, event)?;
+    let until = deadline(&stage, now, &ctx.rules.terms);
+    let mut audit = ctx
+        .event("dispatch", event_name(chosen), now)
+        .request(row.id)
+        .unit(&row.unit)
+        .decision(&decision)
+        .detail("available", &available.len().to_string());
+    if let Some(reviewer) = chosen {
+        audit = audit.detail("reviewer", &reviewer.to_string());
+    }
+    let first = row.stage.code() == StageCode::Accepted;
+    let mut change =
+        Change::update(RequestUpdate::stage(row.id, row.version, stage.clone(), now, until), vec![audit]);
+    change.outgoing.push(announce(ctx, row, now));
+    if first {
+        change.outgoing.push(told(ctx, row, &stage, now));
+    }
+    super::step::apply_for(ctx, change, cause.map(|id| (id, Step::Dispatch))).await
+}
+
+fn event_name(chosen: Option<AccountId>) -> &'static str {
+    if chosen.is_some() { "search_request.offered" } else { "search_request.queued" }
+}
+
+/// The announcement to the unit's own tools.
+pub fn announce(ctx: &Context, row: &RequestRow, now: DateTime<Utc>) -> Message {
+    let lane: Lane = row.lane;
+    Message::new(
+        ctx.message_id(),
+        now,
+        Route::Reviewers { unit: row.unit.clone(), lane },
+        Body::JobWaiting { request: row.id, unit: row.unit.clone(), lane },
+    )
+}
+
+/// The event to the requesting agency about a new stage.
+pub fn told(ctx: &Context, row: &RequestRow, stage: &Stage, now: DateTime<Utc>) -> Message {
+    told_with(ctx, row, stage, now, EventData {
+        request: row.id,
+        state: stage.code(),
+        findings: Vec::new(),
+        outcome: None,
+    })
+}
+
+/// The same, with findings or an outcome.
+pub fn told_with(
+    ctx: &Context,
+    row: &RequestRow,
+    stage: &Stage,
+    now: DateTime<Utc>,
+    data: EventData,
+) -> Message {
+    let event = match stage.code() {
+        // The agency need not know who was asked.
+        StageCode::Offered => StageCode::Queued,
+        code => code,
+    };
+    let event = event.as_str().to_owned();
+    let data = EventData { state: if data.state == StageCode::Offered { StageCode::Queued } else { data.state }, ..data };
+    Message::new(
+        ctx.message_id(),
+        now,
+        Route::Agency { ori: row.ori.clone(), event: event.clone() },
+        Body::AgencyEvent(AgencyEvent { ori: row.ori.clone(), event, data }),
+    )
+}
+
+/// Whether anything was stored.
+pub fn is_now(applied: Applied) -> bool {
+    applied == Applied::Now
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn person(n: u128) -> AccountId {
+        AccountId::new(Uuid::from_u128(n))
+    }
+
+    proptest! {
+        #[test]
+        fn the_choice_is_the_least_busy_and_independent_of_order(loads in proptest::collection::vec(0usize..5, 0..8), not in 0u128..8) {
+            let mut available: Vec<Available> = loads
+                .iter()
+                .enumerate()
+                .map(|(n, load)| Available { reviewer: person(n as u128), open_jobs: *load })
+                .collect();
+            let chosen = choose(&available, &[person(not)]);
+            available.reverse();
+            prop_assert_eq!(chosen, choose(&available, &[person(not)]));
+            prop_assert_ne!(chosen, Some(person(not)));
+            let eligible = available.iter().filter(|a| a.reviewer != person(not));
+            prop_assert_eq!(chosen.is_none(), eligible.clone().count() == 0);
+            if let Some(chosen) = chosen {
+                let least = eligible.map(|a| a.open_jobs).min();
+                let load = available.iter().find(|a| a.reviewer == chosen).map(|a| a.open_jobs);
+                prop_assert_eq!(load, least);
+            }
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! A reviewer takes a job, examines it, and concludes; a second one does so without seeing the first answer; where
+//! they differ an adjudicator decides.
+
+use chrono::{DateTime, Utc};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{Context, PipelineError, Refusal, check, dispatch, sealed, step};
+use crate::audit::{Actor, AuditEvent};
+use crate::domain::examination::{Conclusion, Examination, examination_faults};
+use crate::domain::form::MediaType;
+use crate::domain::{Account, Outcome, RequestId, Role, ShapeError, Verdict};
+use crate::images::inspect;
+use crate::lifecycle::{Event, Lease, Stage, StageCode, deadline, next};
+use crate::policy::{Gate, PolicyDecision, facts};
+use crate::store::{Change, NewRecord, RecordKind, RequestRow, RequestUpdate, WorkFilter};
+use crate::vault::DataKey;
+
+/// Stages that wait for somebody of this role.
+pub fn waiting_for(role: Role) -> &'static [StageCode] {
+    match role {
+        Role::Reviewer => &[
+            StageCode::Queued,
+            StageCode::Offered,
+            StageCode::Leased,
+            StageCode::Examined,
+            StageCode::SecondReview,
+        ],
+        Role::Adjudicator => &[StageCode::AdjudicationDue, StageCode::Adjudication],
+        Role::ReleaseAuthority => &[StageCode::AwaitingRelease],
+        Role::LocalAdministrator => &[StageCode::Held],
+        Role::Auditor => &[],
+    }
+}
+
+/// The person's worklist: what the person may take or holds, lane by lane, oldest first.
+pub async fn worklist(
+    ctx: &Context,
+    person: &Account,
+    lane: Option<crate::domain::Lane>,
+) -> Result<Vec<RequestRow>, PipelineError> {
+    let stages = waiting_for(person.role).to_vec();
+    if stages.is_empty() {
+        return Ok(Vec::new());
+    }
+    let filter = WorkFilter { unit: person.unit.clone(), stages, lane, limit: 10_000 };
+    let rows = ctx.store.jobs(&filter).await?;
+    Ok(rows.into_iter().filter(|row| concerns(&row.stage, person)).collect())
+}
+
+/// Pure: whether a job is this person's business. A job that another holds, or that the person examined before, is not.
+fn concerns(stage: &Stage, person: &Account) -> bool {
+    match stage {
+        Stage::Leased { lease } | Stage::SecondReview { lease, .. } | Stage::Adjudication { lease, .. } => {
+            lease.reviewer == person.id
+        }
+        Stage::Examined { first } => *first != person.id,
+        Stage::AdjudicationDue { first, second } => ![*first, *second].contains(&person.id),
+        Stage::AwaitingRelease { reviewers, .. } => !reviewers.contains(&person.id),
+        Stage::Held { role, .. } => *role == person.role,
+        Stage::Queued | Stage::Offered { .. } => true,
+        Stage::Received
+        | Stage::Rejected
+        | Stage::Accepted
+        | Stage::Released { .. }
+        | Stage::Delivering
+        | Stage::Delivered
+        | Stage::AwaitingPickup
+        | Stage::Acknowledged
+        | Stage::FeedbackDue
+        | Stage::Closed
+        | Stage::Withdrawn
+        | Stage::Expired
+        | Stage::Destroyed => false,
+    }
+}
+
+/// A request of the person's own unit; another unit's does not exist for the person.
+pub async fn row_for(
+    ctx: &Context,
+    person: &Account,
+    request: RequestId,
+) -> Result<RequestRow, PipelineError> {
+    ctx.store
+        .request(request)
+        .await?
+        .filter(|row| row.unit == person.unit)
+        .ok_or_else(PipelineError::not_found)
+}
+
+/// Takes a job: a lease with a fencing token.
+pub async fn claim(
+    ctx: &Context,
+    person: &Account,
+    request: RequestId,
+) -> Result<Lease, PipelineError> {
+    let row = row_for(ctx, person, request).await?;
+    let now = ctx.now();
+    may_claim(&row.stage, person)?;
+    let form = sealed::form_of(ctx, &row)?;
+    let registry = ctx.registry().await?;
+    let standing = check::standing(ctx, &registry, &row, &form, now);
+    let packs = check::packs(&registry, &row);
+    let decision =
+        ctx.policies.decide(Gate::Lease, &packs, facts::lease(&standing, &check::examiner(person, now)));
+    refuse_unless_accepted(ctx, person, &row, &decision).await?;
+    let lease = Lease { reviewer: person.id, token: row.fence + 1, until: now + ctx.rules.lease };
+    let stage = next(&row.stage, Event::Claimed(lease))?;
+    let mut update = RequestUpdate::stage(row.id, row.version, stage.clone(), now, Some(lease.until));
+    update.fence = Some(lease.token);
+    let event = by_person(person, "job.claimed", now, &row)
+        .decision(&decision)
+        .detail("token", &lease.token.to_string())
+        .detail("stage", stage.code().as_str());
+    let mut change = Change::update(update, vec![event]);
+    if stage.code() == StageCode::Leased {
+        change.outgoing.push(dispatch::told(ctx, &row, &stage, now));
+    }
+    step::apply_by_person(ctx, change).await?;
+    Ok(lease)
+}
+
+/// Pure: the role that the stage wants, and nobody twice.
+fn may_claim(stage: &Stage, person: &Account) -> Result<(), PipelineError> {
+    let wanted = match stage {
+        Stage::AdjudicationDue { first, second } => {
+            not_twice(person, &[*first, *second])?;
+            Role::Adjudicator
+        }
+        Stage::Examined { first } => {
+            not_twice(person, &[*first])?;
+            Role::Reviewer
+        }
+        _ => Role::Reviewer,
+    };
+    if let Some(lease) = stage.lease() {
+        return Err(PipelineError::conflict(
+            "leased",
+            if lease.reviewer == person.id {
+                "you hold this job already; conclude it or give it back"
+            } else {
+                "another reviewer holds this job; take the next one of the queue"
+            },
+        ));
+    }
+    if person.role == wanted {
+        return Ok(());
+    }
+    Err(PipelineError::forbidden(
+        "role",
+        format!("this step is for the role `{}`", <&'static str>::from(wanted)),
+    ))
+}
+
+fn not_twice(person: &Account, earlier: &[crate::domain::AccountId]) -> Result<(), PipelineError> {
+    if earlier.contains(&person.id) {
+        return Err(PipelineError::forbidden(
+            "separation_of_duties",
+            "you examined this request before; somebody else must do this step (CORE-SEPARATION)",
+        ));
+    }
+    Ok(())
+}
+
+/// Gives a job back.
+pub async fn give_back(
+    ctx: &Context,
+    person: &Account,
+    request: RequestId,
+    token: i64,
+) -> Result<(), PipelineError> {
+    let row = row_for(ctx, person, request).await?;
+    holds(&row, person, token)?;
+    let now = ctx.now();
+    let stage = next(&row.stage, Event::LeaseEnded)?;
+    let until = deadline(&stage, now, &ctx.rules.terms);
+    let event = by_person(person, "job.given_back", now, &row);
+    let update = RequestUpdate::stage(row.id, row.version, stage, now, until);
+    let mut change = Change::update(update, vec![event]);
+    change.outgoing.push(dispatch::announce(ctx, &row, now));
+    step::apply_by_person(ctx, change).await
+}
+
+/// Pure: whether the person still holds the job under this token.
+fn holds(row: &RequestRow, person: &Account, token: i64) -> Result<(), PipelineError> {
+    let held = row.stage.lease().is_some_and(|l| l.reviewer == person.id && l.token == token);
+    if held {
+        return Ok(());
+    }
+    Err(PipelineError::conflict(
+        "lease_lost",
+        "your claim on this job ended, so nothing was stored; claim it again and submit with the new token",
+    ))
+}
+
+/// Submits an examination: the first, the blind second, or the adjudication, as the stage has it.
+pub async fn conclude(
+    ctx: &Context,
+    person: &Account,
+    request: RequestId,
+    token: i64,
+    mut exam: Examination,
+) -> Result<Stage, PipelineError> {
+    let row = row_for(ctx, person, request).await?;
+    holds(&row, person, token)?;
+    let now = ctx.now();
+    let probes = ctx.store.probes(row.id).await?;
+    let faults = examination_faults(&exam, probes.len());
+    if !faults.is_empty() {
+        return Err(PipelineError::Refused(Refusal::Shape(faults)));
+    }
+    let key = sealed::key_of(ctx, &row)?;
+    let candidate = take_candidate_image(ctx, &mut exam)?;
+    let decision = examined_under(ctx, person, &row, &exam).await?;
+    refuse_unless_accepted(ctx, person, &row, &decision).await?;
+    let record_id = ctx.ids.id();
+    let candidate_key = match candidate {
+        Some(bytes) => Some(sealed::put_image(ctx, row.id, &key, bytes).await?),
+        None => None,
+    };
+    let (kind, event) = ending(ctx, &row, &key, &exam).await?;
+    let stage = next(&row.stage, event)?;
+    let until = deadline(&stage, now, &ctx.rules.terms);
+    let audit = by_person(person, action(kind), now, &row).decision(&decision);
+    // INVARIANT (blind): the audit entry and the events of the first examination do not say how it ended.
+    let update = RequestUpdate::stage(row.id, row.version, stage.clone(), now, until);
+    let mut change = Change::update(update, vec![audit]);
+    let record = ExaminationRecord { examination: exam, candidate_image: candidate_key };
+    change.records.push(NewRecord {
+        id: record_id,
+        request: row.id,
+        kind,
+        author: person.id,
+        at: now,
+        sealed: sealed::seal_record(ctx, record_id, &key, &record)?,
+    });
+    change.outgoing.push(dispatch::told(ctx, &row, &stage, now));
+    step::apply_by_person(ctx, change).await?;
+    Ok(stage)
+}
+
+/// An examination as stored: its candidate's image lies sealed in the image store.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExaminationRecord {
+    /// What the reviewer recorded.
+    pub examination: Examination,
+    /// Key of the candidate's image in the image store.
+    pub candidate_image: Option<String>,
+}
+
+fn action(kind: RecordKind) -> &'static str {
+    match kind {
+        RecordKind::Examination => "examination.concluded",
+        RecordKind::SecondReview => "second_review.concluded",
+        RecordKind::Adjudication => "adjudication.concluded",
+        RecordKind::Release | RecordKind::HoldDecision | RecordKind::Withdrawal => "record.written",
+    }
+}
+
+/// What kind of record this is, and where it leads.
+async fn ending(
+    ctx: &Context,
+    row: &RequestRow,
+    key: &DataKey,
+    exam: &Examination,
+) -> Result<(RecordKind, Event), PipelineError> {
+    let outcome = Outcome::from(exam.conclusion);
+    match &row.stage {
+        Stage::SecondReview { .. } => {
+            let first = examination(ctx, row, key, RecordKind::Examination).await?;
+            let event = if first.examination.agrees_with(exam) {
+                Event::SecondAgreed { outcome }
+            } else {
+                Event::SecondDiffered
+            };
+            Ok((RecordKind::SecondReview, event))
+        }
+        Stage::Adjudication { .. } => Ok((RecordKind::Adjudication, Event::Adjudicated { outcome })),
+        _ => Ok((RecordKind::Examination, Event::Concluded)),
+    }
+}
+
+/// The newest record of a kind.
+pub async fn examination(
+    ctx: &Context,
+    row: &RequestRow,
+    key: &DataKey,
+    kind: RecordKind,
+) -> Result<ExaminationRecord, PipelineError> {
+    let records = ctx.store.records(row.id).await?;
+    let record = records
+        .iter()
+        .rfind(|record| record.kind == kind)
+        .ok_or(PipelineError::Inconsistent("an examination"))?;
+    sealed::open_record(ctx, key, record)
+}
+
+/// Takes the candidate's image out of the record, measured like every image.
+fn take_candidate_image(
+    ctx: &Context,
+    exam: &mut Examination,
+) -> Result<Option<Vec<u8>>, PipelineError> {
+    let Some(candidate) = &mut exam.candidate else { return Ok(None) };
+    let shape = |code: &str, message: &str| {
+        PipelineError::Refused(Refusal::Shape(vec![ShapeError::new(code, "/candidate/image", message)]))
+    };
+    let Some(image) = candidate.image.take() else {
+        return Err(shape("candidate_image", "a lead needs the candidate's image (LACRIS-RPT-5), base64"));
+    };
+    let bytes = STANDARD
+        .decode(image)
+        .map_err(|_| shape("image_base64", "expected base64 (RFC 4648 section 4, with padding)"))?;
+    let declared =
+        if bytes.starts_with(&[0x89, b'P']) { MediaType::Png } else { MediaType::Jpeg };
+    let facts = inspect(&bytes, declared, &ctx.rules.image).map_err(|faults| {
+        let faults = faults.into_iter().map(|fault| fault.into_shape_error("/candidate/image"));
+        PipelineError::Refused(Refusal::Shape(faults.collect()))
+    })?;
+    if !facts.matches_declared_hash(&candidate.image_sha256) {
+        return Err(shape("image_hash", "`image_sha256` is not the SHA-256 of the image that arrived"));
+    }
+    Ok(Some(bytes))
+}
+
+/// The policies' word on this examination.
+async fn examined_under(
+    ctx: &Context,
+    person: &Account,
+    row: &RequestRow,
+    exam: &Examination,
+) -> Result<PolicyDecision, PipelineError> {
+    let registry = ctx.registry().await?;
+    let form = sealed::form_of(ctx, row)?;
+    let now = ctx.now();
+    let standing = check::standing(ctx, &registry, row, &form, now);
+    let packs = check::packs(&registry, row);
+    let examiner = check::examiner(person, now);
+    let decision = match &row.stage {
+        Stage::SecondReview { first, .. } => ctx.policies.decide(
+            Gate::SecondReview,
+            &packs,
+            facts::second_review(&standing, &examiner, exam, &first.to_string()),
+        ),
+        _ => ctx.policies.decide(Gate::Conclude, &packs, facts::conclude(&standing, &examiner, exam)),
+    };
+    let cited = exam.declined_under.as_deref();
+    if exam.conclusion == Conclusion::Declined && !cited.is_some_and(|c| ctx.policies.has_clause(c)) {
+        return Err(PipelineError::Refused(Refusal::Shape(vec![ShapeError::new(
+            "clause_unknown",
+            "/declined_under",
+            "cite a clause of a pack in force; `leadbroker policy clauses` lists them",
+        )])));
+    }
+    Ok(decision)
+}
+
+/// An audit event by a person about a request.
+pub fn by_person(person: &Account, action: &str, at: DateTime<Utc>, row: &RequestRow) -> AuditEvent {
+    AuditEvent::new(at, Actor::Person { account: person.id }, action).request(row.id).unit(&row.unit)
+}
+
+/// A person's step that a policy does not allow is refused with its findings, and the refusal is recorded.
+pub async fn refuse_unless_accepted(
+    ctx: &Context,
+    person: &Account,
+    row: &RequestRow,
+    decision: &PolicyDecision,
+) -> Result<(), PipelineError> {
+    if decision.verdict() == Verdict::Accept {
+        return Ok(());
+    }
+    let event = by_person(person, "step.refused", ctx.now(), row).decision(decision);
+    let _ = ctx.store.apply(Change::audited(vec![event])).await?;
+    Err(PipelineError::Refused(Refusal::Findings(decision.findings().to_vec())))
+}

@@ -1,0 +1,162 @@
+//! A hold: a named human decides, with a reason. Never nobody, never silence.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Context, PipelineError, dispatch, sealed, step};
+use crate::audit::{Actor, AuditEvent};
+use crate::domain::{Account, Finding, Personal, RequestId, Role};
+use crate::lifecycle::{Event, Resume, Stage, StageCode, deadline, next};
+use crate::messages::{EventData, Message, Step};
+use crate::policy::PolicyDecision;
+use crate::store::{Change, NewRecord, RecordKind, RequestRow, RequestUpdate, WorkFilter};
+
+/// What a person decided about a hold.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HoldDecision {
+    /// Let it go on.
+    pub allow: bool,
+    /// Why, in the person's words.
+    pub reason: Personal<String>,
+    /// The clause the decision rests on.
+    pub clause: String,
+}
+
+/// The change that holds a request because of a policy's decision.
+pub fn change(
+    ctx: &Context,
+    row: &RequestRow,
+    decision: &PolicyDecision,
+    resume: Resume,
+) -> Result<Change, PipelineError> {
+    let event = ctx
+        .event("hold", "search_request.held", ctx.now())
+        .decision(decision);
+    begin(ctx, row, decision.hold_role(), resume, (decision.findings().to_vec(), event))
+}
+
+/// The change that holds a request for a reason.
+pub fn begin(
+    ctx: &Context,
+    row: &RequestRow,
+    role: Role,
+    resume: Resume,
+    (findings, event): (Vec<Finding>, AuditEvent),
+) -> Result<Change, PipelineError> {
+    let now = ctx.now();
+    let stage = next(&row.stage, Event::Held { role, resume })?;
+    let until = deadline(&stage, now, &ctx.rules.terms);
+    let mut update = RequestUpdate::stage(row.id, row.version, stage.clone(), now, until);
+    update.findings = Some(findings.clone());
+    let event = event.request(row.id).unit(&row.unit).agency(&row.ori).detail("role", role.into());
+    let mut change = Change::update(update, vec![event]);
+    let data = EventData { request: row.id, state: StageCode::Held, findings, outcome: None };
+    change.outgoing.push(dispatch::told_with(ctx, row, &stage, now, data));
+    Ok(change)
+}
+
+/// Requests of the person's unit that wait for the person's role.
+pub async fn list(ctx: &Context, person: &Account) -> Result<Vec<RequestRow>, PipelineError> {
+    let filter = WorkFilter {
+        unit: person.unit.clone(),
+        stages: vec![StageCode::Held],
+        lane: None,
+        limit: 1_000,
+    };
+    let rows = ctx.store.jobs(&filter).await?;
+    Ok(rows
+        .into_iter()
+        .filter(|row| matches!(row.stage, Stage::Held { role, .. } if role == person.role))
+        .collect())
+}
+
+/// Decides a hold.
+pub async fn decide(
+    ctx: &Context,
+    person: &Account,
+    request: RequestId,
+    decision: HoldDecision,
+) -> Result<Stage, PipelineError> {
+    let row = ctx.store.request(request).await?.ok_or_else(PipelineError::not_found)?;
+    if row.unit != person.unit {
+        return Err(PipelineError::not_found());
+    }
+    let Stage::Held { role, resume } = row.stage else {
+        return Err(PipelineError::conflict("state", "this request is not held; read its status"));
+    };
+    if role != person.role {
+        return Err(PipelineError::forbidden(
+            "role",
+            format!("this hold waits for the role `{}`", <&'static str>::from(role)),
+        ));
+    }
+    if decision.reason.expose().chars().filter(|c| c.is_alphabetic()).count() < 10 {
+        return Err(PipelineError::conflict(
+            "reason",
+            "give the reason of the decision in a sentence; it is kept with the case",
+        ));
+    }
+    if !ctx.policies.has_clause(&decision.clause) {
+        return Err(PipelineError::conflict(
+            "clause",
+            "cite a clause of a pack in force; `leadbroker policy clauses` lists them",
+        ));
+    }
+    let event = if decision.allow { Event::HoldAllowed } else { Event::HoldRefused };
+    let stage = next(&row.stage, event)?;
+    let change = decided(ctx, person, &row, (resume, stage.clone(), &decision))?;
+    step::apply_by_person(ctx, change).await?;
+    Ok(stage)
+}
+
+fn decided(
+    ctx: &Context,
+    person: &Account,
+    row: &RequestRow,
+    (resume, stage, decision): (Resume, Stage, &HoldDecision),
+) -> Result<Change, PipelineError> {
+    let now = ctx.now();
+    let until = deadline(&stage, now, &ctx.rules.terms);
+    let mut update = RequestUpdate::stage(row.id, row.version, stage.clone(), now, until);
+    let accepted = stage.code() == StageCode::Accepted;
+    if accepted && row.case_number_of_unit.is_none() {
+        update.number_in = Some(row.unit.clone());
+    }
+    update.drop_probes = stage.code() == StageCode::Rejected;
+    let event = AuditEvent::new(now, Actor::Person { account: person.id }, "hold.decided")
+        .request(row.id)
+        .unit(&row.unit)
+        .clause(&decision.clause)
+        .detail("allow", if decision.allow { "yes" } else { "no" });
+    let mut change = Change::update(update, vec![event]);
+    let record = ctx.ids.id();
+    let key = sealed::key_of(ctx, row)?;
+    change.records.push(NewRecord {
+        id: record,
+        request: row.id,
+        kind: RecordKind::HoldDecision,
+        author: person.id,
+        at: now,
+        sealed: sealed::seal_record(ctx, record, &key, decision)?,
+    });
+    change.outgoing.push(dispatch::told(ctx, row, &stage, now));
+    if stage.code() != StageCode::Rejected {
+        change.outgoing.push(resumed(ctx, row, resume, now));
+    }
+    Ok(change)
+}
+
+/// The command with which the request goes on.
+fn resumed(
+    ctx: &Context,
+    row: &RequestRow,
+    resume: Resume,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Message {
+    let step = match resume {
+        Resume::Check | Resume::Dispatch => Step::Dispatch,
+        // A mail that could not be delivered is sealed anew: the certificate or the address has changed.
+        Resume::Respond { .. } | Resume::Deliver => Step::Respond,
+    };
+    Message::command(ctx.message_id(), now, step, row.id)
+}

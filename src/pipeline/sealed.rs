@@ -1,0 +1,85 @@
+//! Reading and writing what is sealed under a request's own key.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::{Context, PipelineError, Refusal};
+use crate::domain::{Form, RequestId};
+use crate::store::{ProbeRow, RecordRow, RequestRow};
+use crate::vault::DataKey;
+
+/// The key of a request; a destroyed one is gone for good.
+pub fn key_of(ctx: &Context, row: &RequestRow) -> Result<DataKey, PipelineError> {
+    let wrapped = row.data_key.as_deref().ok_or(PipelineError::Refused(Refusal::Gone))?;
+    Ok(ctx.vault.unwrap(wrapped, row.id)?)
+}
+
+/// Seals the form, without its images.
+pub fn seal_form(
+    ctx: &Context,
+    id: RequestId,
+    key: &DataKey,
+    form: &Form,
+) -> Result<Vec<u8>, PipelineError> {
+    Ok(ctx.vault.seal_json(ctx.ids.as_ref(), key, &id.to_string(), "form", form)?)
+}
+
+/// Opens the form.
+pub fn form_of(ctx: &Context, row: &RequestRow) -> Result<Form, PipelineError> {
+    let key = key_of(ctx, row)?;
+    let sealed = row.form.as_deref().ok_or(PipelineError::Refused(Refusal::Gone))?;
+    Ok(ctx.vault.open_json(&key, &row.id.to_string(), "form", sealed)?)
+}
+
+/// Seals a record.
+pub fn seal_record<T: Serialize>(
+    ctx: &Context,
+    id: Uuid,
+    key: &DataKey,
+    record: &T,
+) -> Result<Vec<u8>, PipelineError> {
+    Ok(ctx.vault.seal_json(ctx.ids.as_ref(), key, &id.to_string(), "record", record)?)
+}
+
+/// Opens a record.
+pub fn open_record<T: DeserializeOwned>(
+    ctx: &Context,
+    key: &DataKey,
+    row: &RecordRow,
+) -> Result<T, PipelineError> {
+    let sealed = row.sealed.as_deref().ok_or(PipelineError::Refused(Refusal::Gone))?;
+    Ok(ctx.vault.open_json(key, &row.id.to_string(), "record", sealed)?)
+}
+
+/// Seals a file and puts it into the image store; returns its opaque key there.
+pub async fn put_image(
+    ctx: &Context,
+    request: RequestId,
+    key: &DataKey,
+    bytes: Vec<u8>,
+) -> Result<String, PipelineError> {
+    let object_key = format!("{}/{}", request.uuid().simple(), ctx.ids.id().simple());
+    let sealed = ctx.vault.seal(ctx.ids.as_ref(), key, &object_key, "image", &bytes)?;
+    ctx.vault.put(&object_key, sealed).await?;
+    Ok(object_key)
+}
+
+/// Opens a file of the image store.
+pub async fn image(
+    ctx: &Context,
+    key: &DataKey,
+    object_key: &str,
+) -> Result<Vec<u8>, PipelineError> {
+    let sealed = ctx.vault.get(object_key).await?;
+    Ok(ctx.vault.open(key, object_key, "image", &sealed)?)
+}
+
+/// A probe's file.
+pub async fn probe_image(
+    ctx: &Context,
+    row: &RequestRow,
+    probe: &ProbeRow,
+) -> Result<Vec<u8>, PipelineError> {
+    image(ctx, &key_of(ctx, row)?, &probe.object_key).await
+}
