@@ -32,6 +32,9 @@ pub fn inspect(
             "the file is empty",
         )]);
     }
+    if bytes.len() < SHORTEST {
+        return Err(vec![truncated("the file ends before an image begins")]);
+    }
     let media_type = match sniff(bytes) {
         Seen::Accepted(media_type) => media_type,
         Seen::Foreign(name) => return Err(foreign(name, declared)),
@@ -74,11 +77,8 @@ fn foreign(name: &str, declared: MediaType) -> Vec<ImageFault> {
     ]
 }
 
-/// Bytes of no known type: cut off, damaged in the first bytes, or something else.
+/// Bytes of no known type: damaged in the first bytes, or something else.
 fn unknown(bytes: &[u8], declared: MediaType) -> ImageFault {
-    if bytes.len() < SHORTEST {
-        return truncated("the file ends before an image begins");
-    }
     let (start, signature): (usize, &[u8]) = match declared {
         MediaType::Png => (0, png::SIGNATURE),
         MediaType::Jpeg => (0, b"\xFF\xD8\xFF"),

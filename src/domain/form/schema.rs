@@ -34,7 +34,7 @@ const PATTERNS: [Pattern; 3] = [
     (
         "^\\+[1-9][0-9]{6,14}$",
         is_e164,
-        "write the number as E.164: `+`, country code, number, only digits (+12135550142)",
+        "write the number as E.164: `+`, country code, number, only digits (+15555550100)",
     ),
     (
         "^[0-9a-f]{64}$",
@@ -203,19 +203,16 @@ impl Walk {
         };
         for (name, value) in object {
             let at = pointer::member(at, name);
-            match known.get(name) {
-                Some(schema) => self.node(schema, value, &at),
-                None => {
-                    let near = hint(name, known.keys().map(String::as_str).collect());
-                    self.add(
-                        "field_unknown",
-                        at,
-                        format!(
-                            "this member is not part of the form here; remove or rename it{near}"
-                        ),
-                    );
-                }
+            if let Some(schema) = known.get(name) {
+                self.node(schema, value, &at);
+                continue;
             }
+            let near = hint(name, known.keys().map(String::as_str).collect());
+            self.add(
+                "field_unknown",
+                at,
+                format!("this member is not part of the form here; remove or rename it{near}"),
+            );
         }
         let required = schema.get("required").and_then(Value::as_array);
         for name in required.into_iter().flatten().filter_map(Value::as_str) {

@@ -1,5 +1,7 @@
 //! What text may hold: no characters that hide, reorder or forge what a reader sees.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Datelike, FixedOffset};
 use validator::ValidateEmail;
 
@@ -130,7 +132,7 @@ fn is_mark(c: char) -> bool {
     )
 }
 
-/// Alphabet, length and padding of standard base64 (RFC 4648, section 4), without decoding it.
+/// Alphabet, length and padding of standard base64 (RFC 4648, section 4), without a copy of it.
 fn base64(text: &str) -> Option<TextFault> {
     let body = text.trim_end_matches('=');
     let padding = text.len() - body.len();
@@ -138,7 +140,11 @@ fn base64(text: &str) -> Option<TextFault> {
         && text.len().is_multiple_of(4)
         && body
             .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/');
+            .all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
+        // The last four characters tell whether the padding is canonical.
+        && text
+            .get(text.len().saturating_sub(4)..)
+            .is_some_and(|end| STANDARD.decode(end).is_ok());
     (!fits).then(|| {
         (
             "base64_invalid",
