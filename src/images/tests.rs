@@ -411,6 +411,29 @@ fn a_damaged_jpeg_is_corrupt() {
 }
 
 #[test]
+fn a_jpeg_has_one_three_or_four_components() {
+    let of = |count: u8| {
+        let mut file = b"\xFF\xD8\xFF\xC0\x00".to_vec();
+        file.extend([8 + 3 * count, 8, 0, 32, 0, 48, count]);
+        for id in 1..=count {
+            file.extend([id, 0x11, 0]);
+        }
+        file.extend(b"\xFF\xDA\x00\x08\x01\x01\x00\x00\x3F\x00data\xFF\xD9");
+        file
+    };
+    for count in [1, 3, 4] {
+        assert!(look(&of(count), MediaType::Jpeg).is_ok(), "{count}");
+    }
+    for count in [0, 2, 5] {
+        assert_eq!(
+            look(&of(count), MediaType::Jpeg),
+            only("image_corrupt"),
+            "{count}"
+        );
+    }
+}
+
+#[test]
 fn restarts_and_fill_bytes_are_part_of_a_jpeg() {
     let announced = with_segments(b"\xFF\xDD\x00\x04\x00\x01");
     let end = announced.len() - 2;
