@@ -1,5 +1,7 @@
 //! One submitted image: the file, where it came from, and what was done to it.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, FixedOffset};
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +42,15 @@ impl FormImage {
     /// What was done to the image; empty where the form is silent.
     pub fn derivatives(&self) -> &[Derivative] {
         self.derivatives.as_deref().unwrap_or_default()
+    }
+
+    /// The file that `content` holds; `None` where there is no `content`. In a form that was parsed
+    /// the base64 is valid.
+    pub fn decode_content(&self) -> Result<Option<Vec<u8>>, base64::DecodeError> {
+        self.content
+            .as_ref()
+            .map(|content| STANDARD.decode(content.expose()))
+            .transpose()
     }
 }
 
