@@ -318,7 +318,7 @@ async fn store(
         case_hash: ctx.vault.lookup_hash("case", prepared.form.case_number.expose().trim()),
         repeat_hash,
         supersedes: prepared.form.supersedes.as_deref().and_then(|id| id.parse().ok()),
-        data_key: ctx.vault.wrap(&key, id)?,
+        data_key: ctx.vault.wrap(ctx.ids.as_ref(), &key, id)?,
         form: sealed::seal_form(ctx, id, &key, &prepared.form)?,
         probes,
         idempotency: submission.key.map(|key| NewIdempotencyKey { key, body_digest: prepared.digest }),

@@ -22,14 +22,14 @@ pub fn seal_form(
     key: &DataKey,
     form: &Form,
 ) -> Result<Vec<u8>, PipelineError> {
-    Ok(ctx.vault.seal_json(ctx.ids.as_ref(), key, &id.to_string(), "form", form)?)
+    Ok(ctx.vault.seal_json(ctx.ids.as_ref(), key, (&id.to_string(), "form"), form)?)
 }
 
 /// Opens the form.
 pub fn form_of(ctx: &Context, row: &RequestRow) -> Result<Form, PipelineError> {
     let key = key_of(ctx, row)?;
     let sealed = row.form.as_deref().ok_or(PipelineError::Refused(Refusal::Gone))?;
-    Ok(ctx.vault.open_json(&key, &row.id.to_string(), "form", sealed)?)
+    Ok(ctx.vault.open_json(&key, (&row.id.to_string(), "form"), sealed)?)
 }
 
 /// Seals a record.
@@ -39,7 +39,7 @@ pub fn seal_record<T: Serialize>(
     key: &DataKey,
     record: &T,
 ) -> Result<Vec<u8>, PipelineError> {
-    Ok(ctx.vault.seal_json(ctx.ids.as_ref(), key, &id.to_string(), "record", record)?)
+    Ok(ctx.vault.seal_json(ctx.ids.as_ref(), key, (&id.to_string(), "record"), record)?)
 }
 
 /// Opens a record.
@@ -49,7 +49,7 @@ pub fn open_record<T: DeserializeOwned>(
     row: &RecordRow,
 ) -> Result<T, PipelineError> {
     let sealed = row.sealed.as_deref().ok_or(PipelineError::Refused(Refusal::Gone))?;
-    Ok(ctx.vault.open_json(key, &row.id.to_string(), "record", sealed)?)
+    Ok(ctx.vault.open_json(key, (&row.id.to_string(), "record"), sealed)?)
 }
 
 /// Seals a file and puts it into the image store; returns its opaque key there.
@@ -60,7 +60,7 @@ pub async fn put_image(
     bytes: Vec<u8>,
 ) -> Result<String, PipelineError> {
     let object_key = format!("{}/{}", request.uuid().simple(), ctx.ids.id().simple());
-    let sealed = ctx.vault.seal(ctx.ids.as_ref(), key, &object_key, "image", &bytes)?;
+    let sealed = ctx.vault.seal(ctx.ids.as_ref(), key, (&object_key, "image"), &bytes)?;
     ctx.vault.put(&object_key, sealed).await?;
     Ok(object_key)
 }
@@ -72,7 +72,7 @@ pub async fn image(
     object_key: &str,
 ) -> Result<Vec<u8>, PipelineError> {
     let sealed = ctx.vault.get(object_key).await?;
-    Ok(ctx.vault.open(key, object_key, "image", &sealed)?)
+    Ok(ctx.vault.open(key, (object_key, "image"), &sealed)?)
 }
 
 /// A probe's file.
