@@ -23,10 +23,14 @@ use mta::{Act, Flaw, HOST, Mta, Script, Stage};
 use sealed::Correspondents;
 
 /// Every phase's deadline in these tests.
-const WAIT: Duration = Duration::from_millis(300);
+const WAIT: Duration = Duration::from_secs(1);
 
 fn mail() -> Deliverable {
-    Correspondents::new(KeyKind::P256).seal("release", &[b'.'; 40_000], ContentCipher::Aes256Cbc)
+    Correspondents::new(KeyKind::P256).seal(
+        "release",
+        &vec![b'.'; 40_000],
+        ContentCipher::Aes256Cbc,
+    )
 }
 
 fn settings(mta: &Mta) -> (SmtpSettings, tempfile::NamedTempFile) {
@@ -150,27 +154,29 @@ async fn a_permanent_answer_refuses_in_every_phase() {
 
 #[tokio::test]
 async fn silence_ends_with_the_deadline_in_every_phase() {
-    for (stage, phase) in [PHASES.as_slice(), &[(Stage::Handshake, Phase::Tls)]].concat() {
+    let phases = [PHASES.as_slice(), &[(Stage::Handshake, Phase::Tls)]].concat();
+    let attempts = phases.into_iter().map(|(stage, phase)| async move {
         let started = Instant::now();
         let (result, mta) = attempt(Script::default().on(stage, Act::Hang)).await;
         let cause = Cause::Timeout;
-        let wanted = match stage {
-            Stage::Dot => DeliveryResult::Indeterminate { phase, cause },
-            // The mail is smaller than the buffers between the two: the silence shows at the dot.
-            Stage::Body => DeliveryResult::Indeterminate {
+        let wanted = if matches!(stage, Stage::Dot | Stage::Body) {
+            // The mail is smaller than the buffers between the two: silence shows at the dot.
+            DeliveryResult::Indeterminate {
                 phase: Phase::FinalDot,
                 cause,
-            },
-            _ => DeliveryResult::Deferred { phase, cause },
+            }
+        } else {
+            DeliveryResult::Deferred { phase, cause }
         };
         assert_eq!(result, wanted, "{stage:?}");
         assert_eq!(mta.accepted(), []);
         assert!(
-            started.elapsed() < WAIT * 20,
+            started.elapsed() < WAIT * 10,
             "{stage:?}: {:?}",
             started.elapsed()
         );
-    }
+    });
+    futures_util::future::join_all(attempts).await;
 }
 
 #[tokio::test]
@@ -178,27 +184,26 @@ async fn a_server_that_hangs_up_defers_before_the_dot_and_leaves_it_open_after()
     for (stage, phase) in PHASES {
         let (result, mta) = attempt(Script::default().on(stage, Act::Close)).await;
         let cause = Cause::Connection;
-        match stage {
-            Stage::Dot => assert_eq!(result, DeliveryResult::Indeterminate { phase, cause }),
+        let open = DeliveryResult::Indeterminate {
+            phase: Phase::FinalDot,
+            cause: cause.clone(),
+        };
+        let deferred = DeliveryResult::Deferred { phase, cause };
+        match phase {
             // Whether the broken connection shows before the dot is a matter of buffers.
-            Stage::Body => assert!(
-                result
-                    == DeliveryResult::Deferred {
-                        phase,
-                        cause: cause.clone()
-                    }
-                    || result
-                        == DeliveryResult::Indeterminate {
-                            phase: Phase::FinalDot,
-                            cause
-                        },
-                "{result:?}"
-            ),
-            _ => assert_eq!(
-                result,
-                DeliveryResult::Deferred { phase, cause },
-                "{stage:?}"
-            ),
+            Phase::Body => assert!(result == deferred || result == open, "{result:?}"),
+            Phase::FinalDot => assert_eq!(result, open),
+            Phase::Internal
+            | Phase::Connect
+            | Phase::Greeting
+            | Phase::Ehlo
+            | Phase::StartTls
+            | Phase::Tls
+            | Phase::Auth
+            | Phase::Reset
+            | Phase::Mail
+            | Phase::Rcpt
+            | Phase::Data => assert_eq!(result, deferred, "{stage:?}"),
         }
         assert_eq!(mta.accepted(), []);
     }
@@ -436,21 +441,17 @@ async fn a_kept_connection_that_died_is_replaced_at_once() {
 }
 
 #[tokio::test]
-async fn no_more_connections_than_permitted_and_no_wait_for_delayed_acknowledgements() {
+async fn no_more_connections_than_permitted() {
     let mta = Mta::start(Script::default()).await;
     let (mut settings, _ca_file) = settings(&mta);
     settings.deadlines = SmtpDeadlines::each(Duration::from_secs(20));
     let mailer = SmtpMailer::new(settings).unwrap();
     let mail = mail();
-    let started = Instant::now();
     let results = futures_util::future::join_all((0..40).map(|_| mailer.deliver(&mail))).await;
-    let took = started.elapsed();
     assert!(
         results
             .iter()
             .all(|result| matches!(result, DeliveryResult::Sent { .. }))
     );
     assert_eq!((mta.connections(), mta.accepted().len()), (2, 40));
-    // 20 mails on each connection; with delayed acknowledgements at least 40 ms each.
-    println!("40 mails over 2 connections: {took:?}");
 }

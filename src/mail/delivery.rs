@@ -83,6 +83,25 @@ pub enum Phase {
     FinalDot,
 }
 
+impl Phase {
+    /// Whether the server had not heard of the mail yet: what failed is the connection or the
+    /// account, and concerns every mail alike. An administrator's task, not the recipient's.
+    pub fn is_before_mail(self) -> bool {
+        match self {
+            Self::Connect
+            | Self::Greeting
+            | Self::Ehlo
+            | Self::StartTls
+            | Self::Tls
+            | Self::Auth
+            | Self::Reset => true,
+            Self::Internal | Self::Mail | Self::Rcpt | Self::Data | Self::Body | Self::FinalDot => {
+                false
+            }
+        }
+    }
+}
+
 /// Why an attempt ended before the server took the mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -211,6 +230,12 @@ mod tests {
             DeliveryResult::of(Phase::Internal, Cause::Panic),
             DeliveryResult::Refused { .. }
         ));
+    }
+
+    #[test]
+    fn a_wrong_password_is_no_fault_of_the_mail() {
+        assert!(Phase::Auth.is_before_mail());
+        assert!(!Phase::Rcpt.is_before_mail());
     }
 
     #[test]

@@ -12,7 +12,7 @@ const EXTENSIONS: u8 = 0xa3;
 const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
 
 /// The elements of one level, one after the other.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Elements<'a>(pub(super) &'a [u8]);
 
 impl<'a> Iterator for Elements<'a> {

@@ -10,6 +10,7 @@
 use chrono::{DateTime, Utc};
 use lettre::message::header::{
     ContentDisposition, ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue,
+    MIME_VERSION_1_0,
 };
 use lettre::message::{Attachment, Body, Mailbox, MultiPart, SinglePart};
 use lettre::{Address, Message};
@@ -128,8 +129,8 @@ pub fn seal(
     if time_problem(&signer.certificate, at)?.is_some() {
         return Err(SealError::SignerDates);
     }
-    let signed = sign(&content(letter)?, signer)?;
-    let encrypted = encrypt(&signed, recipient, cipher)?;
+    let entity = sign(&content(letter)?, signer)?;
+    let encrypted = encrypt(&entity, recipient, cipher)?;
     let bytes = wire::normalise(&envelope(letter, encrypted, cipher, at)?.formatted());
     Ok(Deliverable::from_stored(bytes)?)
 }
@@ -213,6 +214,7 @@ fn envelope(
         .subject(letter.words.subject())
         .message_id(Some(letter.message_id.as_str().to_owned()))
         .header(AutoSubmitted)
+        .header(MIME_VERSION_1_0)
         .header(ContentType::parse(&kind).map_err(|_| SealError::Build)?)
         .header(ContentDisposition::attachment("smime.p7m"))
         .body(body)

@@ -69,7 +69,8 @@ pub(crate) enum Flaw {
 /// What a server is like. The default takes every mail over STARTTLS.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Script {
-    acts: HashMap<Stage, VecDeque<Act>>,
+    /// What it does where, in this order. See [`Script::on`].
+    pub(crate) acts: HashMap<Stage, VecDeque<Act>>,
     /// TLS from the first byte.
     pub(crate) implicit_tls: bool,
     /// Does not offer STARTTLS.
@@ -265,11 +266,7 @@ impl Server {
                             .await?;
                         break;
                     }
-                    _ => {
-                        clear
-                            .say("530 5.7.0 must issue a STARTTLS command first")
-                            .await?
-                    }
+                    _ => clear.say("530 5.7.0 STARTTLS first").await?,
                 }
             }
         }

@@ -51,7 +51,12 @@ impl Correspondents {
     }
 
     /// The sealed mail of `release`, with `document` attached.
-    pub(crate) fn seal(&self, release: &str, document: &[u8], cipher: ContentCipher) -> Deliverable {
+    pub(crate) fn seal(
+        &self,
+        release: &str,
+        document: &[u8],
+        cipher: ContentCipher,
+    ) -> Deliverable {
         let words = MailRenderer::load()
             .unwrap()
             .answer(&AnswerMail::sample())

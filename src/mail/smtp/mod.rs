@@ -28,7 +28,7 @@ use super::delivery::{Cause, DeliveryResult, Mailer, Phase};
 use super::wire;
 
 /// A kept connection that was idle for longer is not used again: servers close them.
-const LONGEST_IDLE: Duration = Duration::from_secs(60);
+const LONGEST_IDLE: Duration = Duration::from_mins(1);
 
 /// Settings that cannot work.
 #[derive(Debug, thiserror::Error)]
@@ -254,6 +254,6 @@ mod tests {
 
     #[test]
     fn the_final_dot_is_waited_for_ten_minutes() {
-        assert_eq!(SmtpDeadlines::default().final_dot, Duration::from_secs(600));
+        assert_eq!(SmtpDeadlines::default().final_dot, Duration::from_mins(10));
     }
 }

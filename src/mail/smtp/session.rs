@@ -148,7 +148,7 @@ impl Clear {
     async fn connect(settings: &SmtpSettings) -> Result<TcpStream, Failure> {
         let connect = async {
             let stream = TcpStream::connect((settings.host.as_str(), settings.port)).await?;
-            // Without it every mail waits some 40 ms for a delayed acknowledgement.
+            // The final dot is a write of its own, which would wait for a delayed acknowledgement.
             stream.set_nodelay(true)?;
             Ok(stream)
         };

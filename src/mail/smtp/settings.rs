@@ -84,7 +84,7 @@ pub struct SmtpDeadlines {
 
 impl Default for SmtpDeadlines {
     fn default() -> Self {
-        let minutes = |count: u64| Duration::from_secs(60 * count);
+        let minutes = Duration::from_mins;
         Self {
             connect: minutes(1),
             greeting: minutes(5),

@@ -12,13 +12,13 @@ use tokio_openssl::SslStream;
 use super::session::Failure;
 use crate::mail::delivery::{Cause, Phase, TlsRefusal};
 
-/// X509_V_ERR_CERT_NOT_YET_VALID
+/// `X509_V_ERR_CERT_NOT_YET_VALID`
 const NOT_YET_VALID: i32 = 9;
-/// X509_V_ERR_CERT_HAS_EXPIRED
+/// `X509_V_ERR_CERT_HAS_EXPIRED`
 const EXPIRED: i32 = 10;
-/// X509_V_ERR_HOSTNAME_MISMATCH
+/// `X509_V_ERR_HOSTNAME_MISMATCH`
 const OTHER_HOST: i32 = 62;
-/// X509_V_ERR_IP_ADDRESS_MISMATCH
+/// `X509_V_ERR_IP_ADDRESS_MISMATCH`
 const OTHER_ADDRESS: i32 = 64;
 
 /// A connector that verifies, with TLS 1.2 or later. With `authorities` (PEM), only they are
