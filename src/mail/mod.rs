@@ -1,1 +1,24 @@
-//! (being written)
+//! Mail: what is said ([`render`]), how it is signed and encrypted ([`smime`]), and how it travels
+//! ([`smtp`], [`file`]).
+//!
+//! There is no plaintext branch. A [`Deliverable`] is finished, encrypted MIME bytes, and a
+//! [`Mailer`] takes nothing else (design, section 7). Its bytes and Message-ID are stored before
+//! the first attempt, so that every retry is byte-identical.
+
+pub mod address;
+pub mod authority;
+pub mod certificate;
+pub mod deliverable;
+pub mod delivery;
+mod der;
+pub mod file;
+pub mod render;
+pub mod smime;
+pub mod smtp;
+mod wire;
+
+pub use address::{MailAddress, MailMessageId};
+pub use certificate::{CertificateProblem, RecipientCertificate};
+pub use deliverable::Deliverable;
+pub use delivery::{Cause, DeliveryResult, Mailer, Phase, Reply, TlsRefusal};
+pub use wire::UnsafeBytes;
