@@ -37,6 +37,7 @@ pub mod mail;
 pub mod messages;
 // pub mod pipeline;
 pub mod policy;
+pub mod registry;
 pub mod report;
 // pub mod store;
 pub mod vault;

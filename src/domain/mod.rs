@@ -8,6 +8,8 @@ pub mod ids;
 pub mod outcome;
 pub mod people;
 pub mod personal;
+pub mod roster;
+pub mod unit;
 
 pub use agency::{Agency, AgencyStanding, Agreement, Ori};
 pub use finding::{Finding, ShapeError, Verdict};
@@ -16,3 +18,5 @@ pub use ids::{AccountId, MessageId, PackId, RequestId, UnitId};
 pub use outcome::Outcome;
 pub use people::{Account, Capability, Credential, Lane, Role};
 pub use personal::Personal;
+pub use roster::Shift;
+pub use unit::{Repository, RepositoryKind, Unit};
