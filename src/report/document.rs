@@ -324,12 +324,12 @@ pub struct Comparison {
     /// As seen in the lead image.
     pub candidate: Personal<String>,
     /// How the two stand to each other.
-    pub agreement: Agreement,
+    pub agreement: FeatureAgreement,
 }
 
 /// How a feature in the probe stands to the same in the lead image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Agreement {
+pub enum FeatureAgreement {
     /// Alike.
     #[serde(rename = "Similar")]
     Similar,

@@ -22,9 +22,10 @@ mod text;
 mod world;
 
 pub use document::{
-    Agreement, CaseBlock, Comparison, Declined, Demographics, Derivative, Document, Examination,
-    Ground, Inconclusive, LeadSearch, LeadStatements, Letterhead, ManualSearchReport, NoMatch,
-    Notice, NoticeStatements, Picture, ProbeReference, Search, SecondReview, UnsuitableProbe,
+    CaseBlock, Comparison, Declined, Demographics, Derivative, Document, Examination,
+    FeatureAgreement, Ground, Inconclusive, LeadSearch, LeadStatements, Letterhead,
+    ManualSearchReport, NoMatch, Notice, NoticeStatements, Picture, ProbeReference, Search,
+    SecondReview, UnsuitableProbe,
 };
 pub use picture::{PictureError, PictureLimits, normalise};
 pub use render::{Pdf, ReportError, render};

@@ -25,11 +25,25 @@ pub enum ReportError {
         /// Where.
         field: String,
     },
-    /// A mandated text has a character that the typeface lacks.
-    #[error("print the statement `{field}` byte for byte; use Latin, Greek or Cyrillic letters")]
+    /// A mandated text is empty, or has a character that the typeface lacks.
+    #[error(
+        "print the statement `{field}` byte for byte; fill it, in Latin, Greek or Cyrillic letters"
+    )]
     Statement {
         /// Where.
         field: String,
+    },
+    /// A hash is not 64 lower-case hexadecimal digits.
+    #[error("print `{field}`: it is no SHA-256 in lower-case hexadecimal digits")]
+    Hash {
+        /// Where.
+        field: String,
+    },
+    /// The report would state a search and a comparison that are not recorded (LACRIS-RPT-6).
+    #[error("print the report: record the {missing} first")]
+    Incomplete {
+        /// What is not recorded.
+        missing: &'static str,
     },
     /// A picture is no JPEG of [`super::normalise`], or too large.
     #[error("print the {which}: it is no normalised JPEG of at most {limit} bytes")]
@@ -92,6 +106,7 @@ struct Context<'a> {
 /// Prints `document`. CPU work of some ten milliseconds (half a second in a debug build): call it
 /// from `spawn_blocking`. `made_at` is printed and becomes the file's creation date.
 pub fn render(document: &Document, made_at: DateTime<Utc>) -> Result<Pdf, ReportError> {
+    complete(document)?;
     let mut data = serde_json::to_value(Context {
         title: document.title(),
         marking: MARKING,
@@ -113,6 +128,25 @@ pub fn render(document: &Document, made_at: DateTime<Utc>) -> Result<Pdf, Report
     outcome
 }
 
+/// The sentence of LACRIS-RPT-6 is printed only over a recorded search and comparison.
+fn complete(document: &Document) -> Result<(), ReportError> {
+    match document {
+        Document::ManualSearchReport(report) if report.examination.searches.is_empty() => {
+            Err(ReportError::Incomplete { missing: "search" })
+        }
+        Document::ManualSearchReport(report) if report.examination.comparisons.is_empty() => {
+            Err(ReportError::Incomplete {
+                missing: "morphological comparison",
+            })
+        }
+        Document::ManualSearchReport(_)
+        | Document::NoMatchNotice(_)
+        | Document::UnsuitableProbeNotice(_)
+        | Document::InconclusiveNotice(_)
+        | Document::DeclinedNotice(_) => Ok(()),
+    }
+}
+
 /// A stable name of this document; only its hash is in the file.
 fn identity(document: &Document, made_at: DateTime<Utc>) -> String {
     format!(
@@ -126,10 +160,14 @@ fn identity(document: &Document, made_at: DateTime<Utc>) -> String {
 fn pictures(document: &Document) -> Result<Vec<(&'static str, Vec<u8>)>, ReportError> {
     let mut files = Vec::new();
     if let Some((probe, lead)) = document.pictures() {
-        for (which, path, picture) in [("probe", "/probe.jpg", probe), ("lead", "/lead.jpg", lead)] {
+        for (which, path, picture) in [("probe", "/probe.jpg", probe), ("lead", "/lead.jpg", lead)]
+        {
             let jpeg = picture.jpeg.expose();
             if jpeg.len() > MAX_PICTURE || !jpeg.starts_with(&[0xFF, 0xD8, 0xFF]) {
-                return Err(ReportError::Picture { which, limit: MAX_PICTURE });
+                return Err(ReportError::Picture {
+                    which,
+                    limit: MAX_PICTURE,
+                });
             }
             files.push((path, jpeg.clone()));
         }

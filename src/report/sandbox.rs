@@ -114,7 +114,8 @@ pub fn run_picture_worker(stdin: impl Read, stdout: impl Write) -> u8 {
     }
 }
 
-/// Sets the limits of this process. They cannot be raised again.
+/// Sets the limits of this process. They cannot be raised again. No file may be written: standard
+/// output has to be a pipe.
 fn confine() -> rustix::io::Result<()> {
     for (resource, limit) in [
         (Resource::As, MAX_MEMORY),
@@ -124,7 +125,13 @@ fn confine() -> rustix::io::Result<()> {
         (Resource::Core, 0),
     ] {
         let limit = Some(limit);
-        setrlimit(resource, Rlimit { current: limit, maximum: limit })?;
+        setrlimit(
+            resource,
+            Rlimit {
+                current: limit,
+                maximum: limit,
+            },
+        )?;
     }
     Ok(())
 }
@@ -132,7 +139,11 @@ fn confine() -> rustix::io::Result<()> {
 fn work(stdin: impl Read, mut stdout: impl Write, limits: &PictureLimits) -> u8 {
     let mut bytes = Vec::new();
     let most = u64::try_from(limits.file_bytes).unwrap_or(u64::MAX);
-    if stdin.take(most.saturating_add(1)).read_to_end(&mut bytes).is_err() {
+    if stdin
+        .take(most.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .is_err()
+    {
         return FAILED;
     }
     match normalise(&bytes, limits) {
@@ -154,7 +165,6 @@ fn work(stdin: impl Read, mut stdout: impl Write, limits: &PictureLimits) -> u8 
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
     use std::path::PathBuf;
@@ -182,7 +192,10 @@ mod tests {
         let mut nothing = Vec::new();
         assert_eq!(work(&b"GIF89a"[..], &mut nothing, &limits), FORMAT);
         assert_eq!(work(&b"\xFF\xD8\xFF"[..], &mut nothing, &limits), DAMAGED);
-        let tight = PictureLimits { file_bytes: 99, ..limits };
+        let tight = PictureLimits {
+            file_bytes: 99,
+            ..limits
+        };
         assert_eq!(work(&probe[..], &mut nothing, &tight), TOO_LARGE);
         assert!(nothing.is_empty());
     }
@@ -194,8 +207,14 @@ mod tests {
         assert!(matches!(read(TOO_LARGE), PictureError::TooLarge));
         assert!(matches!(read(DAMAGED), PictureError::Damaged));
         assert!(matches!(read(FAILED), PictureError::Worker));
-        assert!(matches!(read(DONE), PictureError::Worker), "no JPEG, no answer");
-        assert!(matches!(verdict(None, Vec::new()), Err(PictureError::Worker)));
+        assert!(
+            matches!(read(DONE), PictureError::Worker),
+            "no JPEG, no answer"
+        );
+        assert!(matches!(
+            verdict(None, Vec::new()),
+            Err(PictureError::Worker)
+        ));
     }
 
     #[tokio::test]
@@ -203,7 +222,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let echo = script(&dir, r#"[ "$1" = picture-worker ] && exec /bin/cat"#);
         let probe = samples::probe(2).unwrap();
-        assert_eq!(normalise_in_child(&echo, probe.clone()).await.unwrap(), probe);
+        assert_eq!(
+            normalise_in_child(&echo, probe.clone()).await.unwrap(),
+            probe
+        );
     }
 
     #[tokio::test]
@@ -211,18 +233,30 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let refuse = script(&dir, "exit 11");
         let outcome = normalise_in_child(&refuse, vec![0; 1_000_000]).await;
-        assert!(matches!(outcome, Err(PictureError::TooLarge)), "{outcome:?}");
+        assert!(
+            matches!(outcome, Err(PictureError::TooLarge)),
+            "{outcome:?}"
+        );
     }
 
     #[tokio::test]
     async fn a_child_that_hangs_is_ended_and_one_that_floods_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let pid = dir.path().join("pid");
-        let hang = script(&dir, &format!("echo $$ > {}; exec /bin/sleep 60", pid.display()));
+        let hang = script(
+            &dir,
+            &format!("echo $$ > {}; exec /bin/sleep 60", pid.display()),
+        );
         let outcome = normalise_within(&hang, Vec::new(), Duration::from_secs(1)).await;
-        assert!(matches!(outcome, Err(PictureError::Deadline)), "{outcome:?}");
+        assert!(
+            matches!(outcome, Err(PictureError::Deadline)),
+            "{outcome:?}"
+        );
         let process = Path::new("/proc").join(fs::read_to_string(&pid).unwrap().trim());
-        assert!(!process.exists(), "the child is gone, and nobody has to reap it");
+        assert!(
+            !process.exists(),
+            "the child is gone, and nobody has to reap it"
+        );
 
         let flood = script(&dir, "exec /bin/cat /dev/zero");
         let outcome = normalise_in_child(&flood, Vec::new()).await;

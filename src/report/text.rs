@@ -20,9 +20,8 @@ fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.replace("\r\n", "\n").chars() {
         match c {
-            '\n' => out.push('\n'),
+            '\n' | '\r' => out.push('\n'),
             '\t' => out.push(' '),
-            '\r' => out.push('\n'),
             _ if has_glyph(c) => out.push(c),
             // Writing to a String cannot fail.
             _ => _ = write!(out, "[U+{:04X}]", u32::from(c)),
@@ -55,6 +54,13 @@ fn is_unseen(c: char) -> bool {
             | '\u{e0000}'..='\u{10ffff}')
 }
 
+fn is_hash(text: &str) -> bool {
+    text.len() == 64
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
 /// Makes every text of `value` printable and checks its size. Mandated statements are not touched:
 /// one that cannot be printed as it stands is refused.
 pub(super) fn prepare(value: &mut Value) -> Result<(), ReportError> {
@@ -65,17 +71,28 @@ fn prepare_at(value: &mut Value, path: &str, mandated: bool) -> Result<(), Repor
     match value {
         Value::String(text) => {
             if text.chars().count() > MAX_TEXT {
-                return Err(ReportError::TooLong { field: path.to_owned() });
+                return Err(ReportError::TooLong {
+                    field: path.to_owned(),
+                });
+            }
+            if path.ends_with("sha256") && !is_hash(text) {
+                return Err(ReportError::Hash {
+                    field: path.to_owned(),
+                });
             }
             let shown = printable(text);
-            if mandated && shown != *text {
-                return Err(ReportError::Statement { field: path.to_owned() });
+            if mandated && (shown != *text || shown.trim().is_empty()) {
+                return Err(ReportError::Statement {
+                    field: path.to_owned(),
+                });
             }
             *text = shown;
         }
         Value::Array(items) => {
             if items.len() > MAX_ITEMS {
-                return Err(ReportError::TooLong { field: path.to_owned() });
+                return Err(ReportError::TooLong {
+                    field: path.to_owned(),
+                });
             }
             for (position, item) in items.iter_mut().enumerate() {
                 prepare_at(item, &format!("{path}/{position}"), mandated)?;
@@ -83,7 +100,11 @@ fn prepare_at(value: &mut Value, path: &str, mandated: bool) -> Result<(), Repor
         }
         Value::Object(members) => {
             for (name, member) in members.iter_mut() {
-                prepare_at(member, &format!("{path}/{name}"), mandated || name == "statements")?;
+                prepare_at(
+                    member,
+                    &format!("{path}/{name}"),
+                    mandated || name == "statements",
+                )?;
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -99,7 +120,10 @@ mod tests {
     #[test]
     fn latin_greek_and_cyrillic_stay_and_other_scripts_are_spelled_out() {
         assert_eq!(printable("Łódź Ωμέγα Жук\r\n#x"), "Łódź Ωμέγα Жук\n#x");
-        assert_eq!(printable("中\u{202e}a\u{0}\t|"), "[U+4E2D][U+202E]a[U+0000] |");
+        assert_eq!(
+            printable("中\u{202e}a\u{0}\t|"),
+            "[U+4E2D][U+202E]a[U+0000] |"
+        );
         assert_eq!(printable("\u{e001}\u{1f600}"), "[U+E001][U+1F600]");
     }
 
@@ -112,6 +136,17 @@ mod tests {
 
         let refused = prepare(&mut json!({ "statements": { "seal": "中" } })).unwrap_err();
         assert!(matches!(refused, ReportError::Statement { field } if field == "/statements/seal"));
+    }
+
+    #[test]
+    fn an_empty_statement_and_a_false_hash_are_refused() {
+        let empty = prepare(&mut json!({ "statements": { "disclaimer": " \n" } })).unwrap_err();
+        assert!(matches!(empty, ReportError::Statement { field } if field.contains("disclaimer")));
+        prepare(&mut json!({ "sha256": "0a".repeat(32) })).unwrap();
+        for wrong in ["0A".repeat(32), "0a".repeat(31), String::new()] {
+            let refused = prepare(&mut json!({ "probe": { "sha256": wrong } })).unwrap_err();
+            assert!(matches!(refused, ReportError::Hash { field } if field == "/probe/sha256"));
+        }
     }
 
     #[test]

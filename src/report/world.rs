@@ -21,7 +21,10 @@ const REPORT: (&str, &str) = (
     "/manual_search_report.typ",
     include_str!("../../templates/report/manual_search_report.typ"),
 );
-const NOTICE: (&str, &str) = ("/notice.typ", include_str!("../../templates/report/notice.typ"));
+const NOTICE: (&str, &str) = (
+    "/notice.typ",
+    include_str!("../../templates/report/notice.typ"),
+);
 
 static FONTS: LazyLock<FontStore> = LazyLock::new(|| {
     let mut fonts = FontStore::new();
@@ -127,7 +130,13 @@ mod tests {
     fn nothing_but_the_given_files_can_be_read() {
         let world =
             DocumentWorld::new(Template::Notice, vec![("/data.json", b"{}".to_vec())]).unwrap();
-        assert_eq!(world.file(file_id("/data.json").unwrap()).unwrap().as_slice(), b"{}");
+        assert_eq!(
+            world
+                .file(file_id("/data.json").unwrap())
+                .unwrap()
+                .as_slice(),
+            b"{}"
+        );
         assert!(world.source(world.main()).is_ok());
         assert!(world.file(file_id("/etc/passwd").unwrap()).is_err());
         assert!(world.source(file_id("/etc/passwd").unwrap()).is_err());

@@ -95,7 +95,11 @@ pub(super) struct Canvas {
 
 impl From<RgbImage> for Canvas {
     fn from(picture: RgbImage) -> Self {
-        Self { picture, origin: [0.0, 0.0], scale: 1.0 }
+        Self {
+            picture,
+            origin: [0.0, 0.0],
+            scale: 1.0,
+        }
     }
 }
 
@@ -123,9 +127,8 @@ impl Canvas {
                     && let Some(pixel) = self.picture.get_pixel_mut_checked(x, y)
                 {
                     for (below, above) in pixel.0.iter_mut().zip(color) {
-                        *below = level(
-                            f32::from(*below) * (1.0 - inside) + f32::from(above) * inside,
-                        );
+                        *below =
+                            level(f32::from(*below) * (1.0 - inside) + f32::from(above) * inside);
                     }
                 }
             }
@@ -175,7 +178,9 @@ fn digit(character: u8) -> Option<[u8; 5]> {
         [7, 5, 7, 5, 7],
         [7, 5, 7, 1, 7],
     ];
-    DIGITS.get(usize::from(character.checked_sub(b'0')?)).copied()
+    DIGITS
+        .get(usize::from(character.checked_sub(b'0')?))
+        .copied()
 }
 
 /// A tone within 0 to 255.
@@ -200,7 +205,10 @@ fn span(low: f32, high: f32, size: u32) -> std::ops::Range<u32> {
 }
 
 /// The middle of a pixel.
-#[expect(clippy::cast_precision_loss, reason = "pictures are smaller than 2^23 pixels a side")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "pictures are smaller than 2^23 pixels a side"
+)]
 fn middle(pixel: u32) -> f32 {
     pixel as f32 + 0.5
 }
