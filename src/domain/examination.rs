@@ -5,7 +5,6 @@
 use chrono::{DateTime, FixedOffset};
 use serde::{Deserialize, Serialize};
 
-use super::form::Derivative;
 use super::{Outcome, Personal};
 
 /// How a reviewer can conclude. A lead is all that it can say.
@@ -51,6 +50,22 @@ pub struct Suitability {
     pub note: Personal<String>,
 }
 
+/// One step from a probe, or from an earlier step, to the image that was searched (LACRIS-INV-2b).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProbeDerivative {
+    /// What was done (`crop`, `rotate`, `brightness`).
+    pub operation: String,
+    /// With which tool.
+    pub tool: String,
+    /// By whom.
+    pub operator: Personal<String>,
+    /// SHA-256 of the image before, hexadecimal.
+    pub parent_sha256: String,
+    /// SHA-256 of the image after, hexadecimal.
+    pub sha256: String,
+}
+
 /// One search of one repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,6 +93,8 @@ pub struct Search {
 pub enum Agreement {
     /// Alike.
     Similar,
+    /// Unlike, for a reason that the narrative gives (age, lens, light).
+    Explained,
     /// Unlike.
     Dissimilar,
     /// Cannot be told.
@@ -137,7 +154,7 @@ pub struct Examination {
     pub suitability: Vec<Suitability>,
     /// Steps that led from a probe to the searched image; the original never changes (LACRIS-INV-2b).
     #[serde(default)]
-    pub derivatives: Vec<Derivative>,
+    pub derivatives: Vec<ProbeDerivative>,
     /// Searches.
     #[serde(default)]
     pub searches: Vec<Search>,

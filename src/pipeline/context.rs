@@ -44,6 +44,10 @@ pub struct Rules {
     pub signature_max_age: chrono::TimeDelta,
     /// Furthest a signature may lie ahead.
     pub signature_skew: chrono::TimeDelta,
+    /// Letters that a description of the situation needs.
+    pub situation_letters: i64,
+    /// Letters that an account of the suspicion needs.
+    pub suspicion_letters: i64,
 }
 
 /// Everything that the stages use. Adapters come in as traits; only `app.rs` names them.

@@ -179,10 +179,6 @@ pub fn told_with(
     )
 }
 
-/// Whether anything was stored.
-pub fn is_now(applied: Applied) -> bool {
-    applied == Applied::Now
-}
 
 #[cfg(test)]
 mod tests {

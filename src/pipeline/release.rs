@@ -1,0 +1,185 @@
+//! An officer who examined nothing signs the exact bytes that leave.
+//!
+//! The document is a pure function of the records and of the moment when they were complete, so the preview that the
+//! officer reads and the bytes that are released are the same, byte for byte.
+
+mod document;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{Context, PipelineError, check, dispatch, examine, sealed, step};
+use crate::domain::{Account, Outcome, RequestId, Role};
+use crate::lifecycle::{Event, Stage, deadline, next};
+use crate::messages::{EventData, Message, Step};
+use crate::policy::{Gate, facts};
+use crate::store::{Change, NewRecord, RecordKind, RequestRow, RequestUpdate};
+
+/// A release, as stored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseRecord {
+    /// SHA-256 of the document, hexadecimal.
+    pub document_sha256: String,
+    /// Where the document lies, sealed.
+    pub object_key: String,
+    /// Ed25519 signature over [`signed_text`], hexadecimal.
+    pub signature: String,
+    /// The conclusion.
+    pub outcome: Outcome,
+}
+
+/// A document that waits for its release.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    /// The PDF.
+    pub pdf: Vec<u8>,
+    /// Its SHA-256, hexadecimal: the officer gives it back to release exactly this.
+    pub sha256: String,
+}
+
+/// What a release signs: the request, the officer, the document.
+pub fn signed_text(request: RequestId, officer: &Account, document_sha256: &str) -> String {
+    format!("leadbroker release v1\n{request}\n{}\n{document_sha256}\n", officer.id)
+}
+
+/// Makes the document for the officer to read. Reading it is recorded.
+pub async fn preview(
+    ctx: &Context,
+    officer: &Account,
+    request: RequestId,
+) -> Result<Preview, PipelineError> {
+    let row = examine::row_for(ctx, officer, request).await?;
+    let (outcome, _) = awaiting(&row, officer)?;
+    let now = ctx.now();
+    let event = examine::by_person(officer, "document.previewed", now, &row).clause("LACRIS-AUD-2");
+    let _ = ctx.store.apply(Change::audited(vec![event])).await?;
+    render(ctx, &row, outcome).await
+}
+
+/// Pure: the request must wait for a release, and by somebody who examined nothing of it.
+fn awaiting<'r>(
+    row: &'r RequestRow,
+    officer: &Account,
+) -> Result<(Outcome, &'r [crate::domain::AccountId]), PipelineError> {
+    if officer.role != Role::ReleaseAuthority {
+        return Err(PipelineError::forbidden("role", "a release is for the role `release_authority`"));
+    }
+    match &row.stage {
+        Stage::AwaitingRelease { outcome, reviewers } if reviewers.contains(&officer.id) => {
+            let _ = outcome;
+            Err(PipelineError::forbidden(
+                "separation_of_duties",
+                "you examined this request; somebody else must release it (CORE-SEPARATION)",
+            ))
+        }
+        Stage::AwaitingRelease { outcome, reviewers } => Ok((*outcome, reviewers)),
+        stage => Err(PipelineError::conflict(
+            "state",
+            format!("this request is `{}` and waits for no release; read its status", stage.code()),
+        )),
+    }
+}
+
+async fn render(
+    ctx: &Context,
+    row: &RequestRow,
+    outcome: Outcome,
+) -> Result<Preview, PipelineError> {
+    let document = document::compose(ctx, row, outcome).await?;
+    let made_at = row.updated_at;
+    let pdf = tokio::task::spawn_blocking(move || crate::report::render(&document, made_at))
+        .await
+        .map_err(|_| PipelineError::Document("the typesetter stopped".to_owned()))?
+        .map_err(|error| PipelineError::Document(error.to_string()))?;
+    let sha256 = hex::encode(openssl::sha::sha256(pdf.bytes()));
+    Ok(Preview { pdf: pdf.bytes().to_vec(), sha256 })
+}
+
+/// Releases the document with this SHA-256.
+pub async fn release(
+    ctx: &Context,
+    officer: &Account,
+    request: RequestId,
+    document_sha256: &str,
+) -> Result<Stage, PipelineError> {
+    let row = examine::row_for(ctx, officer, request).await?;
+    let (outcome, reviewers) = awaiting(&row, officer)?;
+    let now = ctx.now();
+    let registry = ctx.registry().await?;
+    let form = sealed::form_of(ctx, &row)?;
+    let reviewers: Vec<String> = reviewers.iter().map(ToString::to_string).collect();
+    let made = render(ctx, &row, outcome).await?;
+    // The statements come from the pack at this moment; a pack that lost one could not be composed.
+    let decision = ctx.policies.decide(
+        Gate::Release,
+        &check::packs(&registry, &row),
+        facts::release(
+            &check::standing(ctx, &registry, &row, &form, now),
+            &check::examiner(officer, now),
+            outcome,
+            &reviewers,
+            true,
+        ),
+    );
+    examine::refuse_unless_accepted(ctx, officer, &row, &decision).await?;
+    if made.sha256 != document_sha256 {
+        return Err(PipelineError::conflict(
+            "document_changed",
+            "the document is not the one with this SHA-256; read the preview again and release what you read",
+        ));
+    }
+    let record = sign(ctx, &row, officer, (made, outcome)).await?;
+    let event = examine::by_person(officer, "answer.released", now, &row)
+        .decision(&decision)
+        .detail("outcome", outcome.into())
+        .detail("document", &hex::encode(ctx.vault.lookup_hash("document", document_sha256)));
+    let stage = next(&row.stage, Event::ReleaseGranted { officer: officer.id })?;
+    let change = released(ctx, &row, officer, (stage.clone(), outcome, record, event), now)?;
+    step::apply_by_person(ctx, change).await?;
+    Ok(stage)
+}
+
+async fn sign(
+    ctx: &Context,
+    row: &RequestRow,
+    officer: &Account,
+    (made, outcome): (Preview, Outcome),
+) -> Result<ReleaseRecord, PipelineError> {
+    let text = signed_text(row.id, officer, &made.sha256);
+    let signature = hex::encode(ctx.release_key.sign(text.as_bytes())?);
+    let key = sealed::key_of(ctx, row)?;
+    let object_key = sealed::put_image(ctx, row.id, &key, made.pdf).await?;
+    Ok(ReleaseRecord { document_sha256: made.sha256, object_key, signature, outcome })
+}
+
+fn released(
+    ctx: &Context,
+    row: &RequestRow,
+    officer: &Account,
+    (stage, outcome, record, event): (Stage, Outcome, ReleaseRecord, crate::audit::AuditEvent),
+    now: DateTime<Utc>,
+) -> Result<Change, PipelineError> {
+    let until = deadline(&stage, now, &ctx.rules.terms);
+    let mut update = RequestUpdate::stage(row.id, row.version, stage.clone(), now, until);
+    update.outcome = Some(outcome);
+    let mut change = Change::update(update, vec![event]);
+    let id = ctx.ids.id();
+    change.records.push(NewRecord {
+        id,
+        request: row.id,
+        kind: RecordKind::Release,
+        author: officer.id,
+        at: now,
+        sealed: sealed::seal_record(ctx, id, &sealed::key_of(ctx, row)?, &record)?,
+    });
+    let data = EventData {
+        request: row.id,
+        state: stage.code(),
+        findings: Vec::new(),
+        outcome: Some(outcome),
+    };
+    change.outgoing.push(dispatch::told_with(ctx, row, &stage, now, data));
+    change.outgoing.push(Message::command(ctx.message_id(), now, Step::Respond, row.id));
+    Ok(change)
+}

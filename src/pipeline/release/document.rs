@@ -1,0 +1,329 @@
+//! From the records of a case to the document that says them, and nothing more.
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::examination::{Agreement, Candidate, Examination, ProbeDerivative, Search};
+use crate::domain::{Form, Outcome, PackId, Personal, UnitId};
+use crate::pipeline::examine::{ExaminationRecord, examination};
+use crate::pipeline::{Context, PipelineError, sealed};
+use crate::registry::Registry;
+use crate::report::document as paper;
+use crate::report::{Document, normalise_in_child};
+use crate::store::{RecordKind, RecordRow, RequestRow};
+use crate::vault::DataKey;
+
+/// Everything that a document is made of.
+struct Case<'c> {
+    ctx: &'c Context,
+    row: &'c RequestRow,
+    form: Form,
+    key: DataKey,
+    packs: Vec<PackId>,
+    unit_name: String,
+    contact: String,
+    agency_name: String,
+    /// The examination that the answer rests on.
+    exam: ExaminationRecord,
+    reviewer: String,
+    second: paper::SecondReview,
+}
+
+/// Composes the document of a concluded request.
+pub(super) async fn compose(
+    ctx: &Context,
+    row: &RequestRow,
+    outcome: Outcome,
+) -> Result<Document, PipelineError> {
+    let case = load(ctx, row).await?;
+    Ok(match outcome {
+        Outcome::Lead => Document::ManualSearchReport(Box::new(report(&case).await?)),
+        Outcome::NoMatch => {
+            let finding = paper::NoMatch {
+                searches: searches(&case.exam.examination),
+                suitability: suitability(&case.exam.examination),
+                derivatives: derivatives(&case.exam.examination),
+            };
+            Document::NoMatchNotice(Box::new(notice(&case, "no-match", finding)?))
+        }
+        Outcome::UnsuitableProbe => {
+            let reasons =
+                case.exam.examination.suitability.iter().map(|entry| entry.note.clone()).collect();
+            let finding = paper::UnsuitableProbe { reasons };
+            Document::UnsuitableProbeNotice(Box::new(notice(&case, "unsuitable", finding)?))
+        }
+        Outcome::Inconclusive => {
+            let finding = paper::Inconclusive {
+                searches: searches(&case.exam.examination),
+                suitability: suitability(&case.exam.examination),
+                derivatives: derivatives(&case.exam.examination),
+            };
+            Document::InconclusiveNotice(Box::new(notice(&case, "inconclusive", finding)?))
+        }
+        Outcome::Declined => {
+            let exam = &case.exam.examination;
+            let ground = paper::Ground {
+                clause: exam.declined_under.clone().unwrap_or_default(),
+                reason: exam.narrative.clone(),
+            };
+            let finding = paper::Declined { grounds: vec![ground] };
+            Document::DeclinedNotice(Box::new(notice(&case, "declined", finding)?))
+        }
+        Outcome::Withdrawn | Outcome::Expired | Outcome::SubjectRefused => {
+            return Err(PipelineError::Inconsistent("an outcome without a document"));
+        }
+    })
+}
+
+async fn load<'c>(ctx: &'c Context, row: &'c RequestRow) -> Result<Case<'c>, PipelineError> {
+    let key = sealed::key_of(ctx, row)?;
+    let form = sealed::form_of(ctx, row)?;
+    let registry = ctx.registry().await?;
+    let records = ctx.store.records(row.id).await?;
+    let newest = |kind| records.iter().rfind(|record| record.kind == kind);
+    let first = newest(RecordKind::Examination).ok_or(PipelineError::Inconsistent("an examination"))?;
+    let second = newest(RecordKind::SecondReview).ok_or(PipelineError::Inconsistent("a second review"))?;
+    let (based_on, second) = match newest(RecordKind::Adjudication) {
+        None => {
+            let reviewer = name_of(&registry, second);
+            (first, paper::SecondReview::Concurred { reviewer, at: second.written_at })
+        }
+        Some(adjudication) => {
+            let review = paper::SecondReview::Adjudicated {
+                reviewer: name_of(&registry, second),
+                adjudicator: name_of(&registry, adjudication),
+                at: adjudication.written_at,
+            };
+            (adjudication, review)
+        }
+    };
+    let exam = examination(ctx, row, &key, based_on.kind).await?;
+    let unit = registry.unit(&row.unit).ok_or(PipelineError::Inconsistent("the unit's entry"))?;
+    let agency_name =
+        registry.agency(&row.ori).map_or_else(|| row.ori.to_string(), |agency| agency.name.clone());
+    Ok(Case {
+        ctx,
+        row,
+        form,
+        key,
+        packs: unit.packs.clone(),
+        unit_name: unit.name.clone(),
+        contact: unit.contact.clone(),
+        agency_name,
+        exam,
+        reviewer: name_of(&registry, first).expose().clone(),
+        second,
+    })
+}
+
+fn name_of(registry: &Registry, record: &RecordRow) -> Personal<String> {
+    Personal::new(
+        registry.account(record.author).map_or_else(|| record.author.to_string(), |a| a.name.clone()),
+    )
+}
+
+impl Case<'_> {
+    /// A mandated statement, as the unit's packs have it.
+    fn statement(&self, name: &str) -> Result<String, PipelineError> {
+        let text = self.packs.iter().find_map(|pack| self.ctx.policies.statement(pack, name));
+        text.map(ToOwned::to_owned).ok_or_else(|| {
+            PipelineError::Document(format!("the unit's policy pack has no statement `{name}`"))
+        })
+    }
+
+    fn letterhead(&self) -> paper::Letterhead {
+        paper::Letterhead { unit: self.unit_name.clone(), logo: None }
+    }
+
+    fn block(&self) -> paper::CaseBlock {
+        paper::CaseBlock {
+            fr_case_number: fr_case_number(&self.row.unit, self.row),
+            submitted_by: self.form.requester.name.clone(),
+            date_searched: self.exam.examination.searched_at().map(|at| at.with_timezone(&Utc)),
+            investigating_agency: self.agency_name.clone(),
+            face_reviewer: Personal::new(self.reviewer.clone()),
+            agency_case_number: self.form.case_number.clone(),
+        }
+    }
+
+    /// What ties the paper to the log: the request's id.
+    fn audit_reference(&self) -> String {
+        self.row.id.to_string()
+    }
+
+    fn footer(&self) -> Result<String, PipelineError> {
+        Ok(format!("{} {}", self.statement("footer")?, self.contact).trim().to_owned())
+    }
+}
+
+/// `LACRIS-2026-000017`: unit, year of arrival, number (LACRIS-RPT-4a).
+fn fr_case_number(unit: &UnitId, row: &RequestRow) -> String {
+    let year = row.received_at.format("%Y");
+    let number = row.case_number_of_unit.unwrap_or_default();
+    format!("{}-{year}-{number:06}", unit.as_str().to_uppercase())
+}
+
+async fn report(case: &Case<'_>) -> Result<paper::ManualSearchReport, PipelineError> {
+    let exam = &case.exam.examination;
+    let candidate = exam.candidate.as_ref().ok_or(PipelineError::Inconsistent("a candidate"))?;
+    Ok(paper::ManualSearchReport {
+        letterhead: case.letterhead(),
+        statements: paper::LeadStatements {
+            disclaimer: case.statement("report-disclaimer")?,
+            lead_viable: case.statement("lead-viable")?,
+            seal: case.statement("seal")?,
+            footer: case.footer()?,
+        },
+        case: case.block(),
+        probe: probe_picture(case).await?,
+        lead: lead_picture(case, candidate).await?,
+        demographics: demographics(candidate),
+        comments: filled(&candidate.comments),
+        examination: paper::Examination {
+            searches: exam
+                .searches
+                .iter()
+                .map(|search| paper::LeadSearch { search: one_search(search), candidates: search.candidates })
+                .collect(),
+            suitability: suitability(exam),
+            derivatives: derivatives(exam),
+            comparisons: comparisons(exam),
+            second_review: case.second.clone(),
+            audit_reference: case.audit_reference(),
+        },
+    })
+}
+
+fn notice<F>(
+    case: &Case<'_>,
+    body: &str,
+    finding: F,
+) -> Result<paper::Notice<F>, PipelineError> {
+    let probes = case
+        .form
+        .images
+        .iter()
+        .enumerate()
+        .map(|(place, image)| paper::ProbeReference {
+            caption: Personal::new(format!("Probe {}", place + 1)),
+            sha256: image.sha256.clone(),
+        })
+        .collect();
+    Ok(paper::Notice {
+        letterhead: case.letterhead(),
+        statements: paper::NoticeStatements {
+            body: case.statement(body)?,
+            seal: case.statement("seal")?,
+            footer: case.footer()?,
+        },
+        case: case.block(),
+        probes,
+        comments: None,
+        second_review: Some(case.second.clone()),
+        audit_reference: case.audit_reference(),
+        finding,
+    })
+}
+
+/// The first suitable probe, decoded in a child process with limits.
+async fn probe_picture(case: &Case<'_>) -> Result<paper::Picture, PipelineError> {
+    let suitable =
+        case.exam.examination.suitability.iter().find(|entry| entry.suitable).map_or(0, |e| e.probe);
+    let probes = case.ctx.store.probes(case.row.id).await?;
+    let probe = probes.get(suitable).ok_or(PipelineError::Inconsistent("a probe"))?;
+    let bytes = sealed::image(case.ctx, &case.key, &probe.object_key).await?;
+    picture(case, bytes, format!("Probe {}", suitable + 1)).await
+}
+
+async fn lead_picture(
+    case: &Case<'_>,
+    candidate: &Candidate,
+) -> Result<paper::Picture, PipelineError> {
+    let object_key =
+        case.exam.candidate_image.as_deref().ok_or(PipelineError::Inconsistent("a candidate image"))?;
+    let bytes = sealed::image(case.ctx, &case.key, object_key).await?;
+    picture(case, bytes, format!("Repository {}", candidate.repository)).await
+}
+
+async fn picture(
+    case: &Case<'_>,
+    bytes: Vec<u8>,
+    caption: String,
+) -> Result<paper::Picture, PipelineError> {
+    let sha256 = hex::encode(openssl::sha::sha256(&bytes));
+    let jpeg = normalise_in_child(&case.ctx.picture_worker, bytes)
+        .await
+        .map_err(|error| PipelineError::Document(error.to_string()))?;
+    Ok(paper::Picture { jpeg: Personal::new(jpeg), sha256, caption: Personal::new(caption) })
+}
+
+fn filled(text: &Personal<String>) -> Option<Personal<String>> {
+    (!text.expose().trim().is_empty()).then(|| text.clone())
+}
+
+fn demographics(candidate: &Candidate) -> paper::Demographics {
+    paper::Demographics {
+        name: filled(&candidate.name),
+        date_of_birth: filled(&candidate.date_of_birth),
+        cdl: filled(&candidate.cdl),
+        main_number: filled(&candidate.main_number),
+        sid: filled(&candidate.sid),
+        recent_booking_number: filled(&candidate.booking_number),
+    }
+}
+
+fn one_search(search: &Search) -> paper::Search {
+    let searched_at: DateTime<Utc> = search.searched_at.with_timezone(&Utc);
+    paper::Search {
+        repository: search.repository.clone(),
+        system: search.system.clone(),
+        vendor: search.vendor.clone(),
+        version: search.version.clone(),
+        searched_at,
+    }
+}
+
+fn searches(exam: &Examination) -> Vec<paper::Search> {
+    exam.searches.iter().map(one_search).collect()
+}
+
+fn suitability(exam: &Examination) -> Personal<String> {
+    let notes: Vec<String> = exam
+        .suitability
+        .iter()
+        .map(|entry| {
+            let word = if entry.suitable { "suitable" } else { "not suitable" };
+            format!("Probe {}: {word}. {}", entry.probe + 1, entry.note.expose())
+        })
+        .collect();
+    Personal::new(notes.join(" "))
+}
+
+fn derivatives(exam: &Examination) -> Vec<paper::Derivative> {
+    exam.derivatives
+        .iter()
+        .map(|derivative: &ProbeDerivative| paper::Derivative {
+            operation: derivative.operation.clone(),
+            tool: derivative.tool.clone(),
+            operator: derivative.operator.clone(),
+            parent_sha256: derivative.parent_sha256.clone(),
+            sha256: derivative.sha256.clone(),
+        })
+        .collect()
+}
+
+fn comparisons(exam: &Examination) -> Vec<paper::Comparison> {
+    exam.comparison
+        .iter()
+        .map(|line| paper::Comparison {
+            feature: line.feature.clone(),
+            probe: line.probe.clone(),
+            candidate: line.candidate.clone(),
+            agreement: match line.agreement {
+                Agreement::Similar => paper::FeatureAgreement::Similar,
+                Agreement::Explained => paper::FeatureAgreement::DifferentExplained,
+                Agreement::Dissimilar => paper::FeatureAgreement::Different,
+                Agreement::NotComparable => paper::FeatureAgreement::NotComparable,
+            },
+        })
+        .collect()
+}

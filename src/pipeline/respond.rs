@@ -1,0 +1,210 @@
+//! A released answer is signed, encrypted, stored, and only then handed to the recipient's mail server.
+//!
+//! There is no plaintext branch: without a usable key of the recipient the answer waits for the administrator.
+
+pub mod deliver;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::release::ReleaseRecord;
+use super::{Context, Disposition, PipelineError, check, hold, sealed, step};
+use crate::domain::{AccountId, Form, MessageId, Outcome, RequestId, Role, Verdict};
+use crate::lifecycle::{Event, Resume, Stage, deadline, next};
+use crate::mail::render::AnswerMail;
+use crate::mail::{Answer, Deliverable, MailAddress, SealerError};
+use crate::messages::{Body, Message, Route, Step};
+use crate::policy::{Gate, facts};
+use crate::registry::Registry;
+use crate::store::{Change, NewMailing, RecordKind, RequestRow, RequestUpdate};
+
+/// Sender and recipient of a mailing, sealed with the case.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Envelope {
+    /// Recipient's address.
+    pub to: crate::domain::Personal<String>,
+}
+
+/// Handles the command to respond.
+pub async fn handle(
+    ctx: &Context,
+    cause: MessageId,
+    request: RequestId,
+) -> Result<Disposition, PipelineError> {
+    let Some(row) = ctx.store.request(request).await? else {
+        return Ok(Disposition::DeadLetter { reason: "request_unknown".to_owned() });
+    };
+    let now = ctx.now();
+    let (outcome, officer) = match row.stage {
+        Stage::Released { outcome, officer } => (outcome, officer),
+        // A hold of the delivery was lifted: the answer is sealed anew, for the address and key of today.
+        Stage::Delivering => match release_of(ctx, &row).await? {
+            (record, officer) if ctx.store.mailings_of(row.id).await?.iter().all(given_up) => {
+                (record.outcome, officer)
+            }
+            _ => return step::acknowledge(ctx, cause, Step::Respond).await,
+        },
+        _ => return step::acknowledge(ctx, cause, Step::Respond).await,
+    };
+    let registry = ctx.registry().await?;
+    let form = sealed::form_of(ctx, &row)?;
+    let usable = recipient_usable(ctx, &registry, &row, &form, now);
+    let decision = ctx.policies.decide(
+        Gate::Deliver,
+        &check::packs(&registry, &row),
+        facts::deliver(&check::standing(ctx, &registry, &row, &form, now), usable.is_ok()),
+    );
+    if decision.verdict() != Verdict::Accept {
+        let change = held(ctx, &row, (&decision, usable.err()), (outcome, officer))?;
+        return step::apply_for(ctx, change, Some((cause, Step::Respond))).await;
+    }
+    let (release, _) = release_of(ctx, &row).await?;
+    let mail = seal(ctx, &registry, &row, &form, (&release, now)).await?;
+    let change = answered(ctx, &row, mail, &decision, now).await?;
+    step::apply_for(ctx, change, Some((cause, Step::Respond))).await
+}
+
+/// Whether a mailing will not be tried again.
+fn given_up(mailing: &crate::store::MailingRow) -> bool {
+    mailing.status == crate::store::MailingStatus::Refused
+}
+
+async fn release_of(
+    ctx: &Context,
+    row: &RequestRow,
+) -> Result<(ReleaseRecord, AccountId), PipelineError> {
+    let records = ctx.store.records(row.id).await?;
+    let record = records
+        .iter()
+        .rfind(|record| record.kind == RecordKind::Release)
+        .ok_or(PipelineError::Inconsistent("a release"))?;
+    let release = sealed::open_record(ctx, &sealed::key_of(ctx, row)?, record)?;
+    Ok((release, record.author))
+}
+
+/// Whether the requester's certificate can be used now; the code of the reason if not.
+fn recipient_usable(
+    ctx: &Context,
+    registry: &Registry,
+    row: &RequestRow,
+    form: &Form,
+    now: DateTime<Utc>,
+) -> Result<(), String> {
+    let email = form.requester.email.expose();
+    let recipient = registry.recipient(&row.ori, email).ok_or("certificate_missing")?;
+    let address: MailAddress = email.parse().map_err(|_| "address_unusable".to_owned())?;
+    ctx.sealer.check(recipient.certificate.as_bytes(), &address, now).map(|_| ()).map_err(|refused| {
+        refused.0.first().map_or("certificate_unreadable", |problem| problem.code()).to_owned()
+    })
+}
+
+fn held(
+    ctx: &Context,
+    row: &RequestRow,
+    (decision, reason): (&crate::policy::PolicyDecision, Option<String>),
+    (outcome, officer): (Outcome, AccountId),
+) -> Result<Change, PipelineError> {
+    let resume = match row.stage {
+        Stage::Delivering => Resume::Deliver,
+        _ => Resume::Respond { outcome, officer },
+    };
+    let event = ctx
+        .event("respond", "answer.held", ctx.now())
+        .decision(decision)
+        .detail("reason", reason.as_deref().unwrap_or("policy"));
+    hold::begin(ctx, row, Role::LocalAdministrator, resume, (decision.findings().to_vec(), event))
+}
+
+async fn seal(
+    ctx: &Context,
+    registry: &Registry,
+    row: &RequestRow,
+    form: &Form,
+    (release, now): (&ReleaseRecord, DateTime<Utc>),
+) -> Result<Deliverable, PipelineError> {
+    let unit = registry.unit(&row.unit).ok_or(PipelineError::Inconsistent("the unit's entry"))?;
+    let statement = |name: &str| {
+        let text = unit.packs.iter().find_map(|pack| ctx.policies.statement(pack, name));
+        text.unwrap_or_default().to_owned()
+    };
+    let words = AnswerMail {
+        unit_name: unit.name.clone(),
+        contact: unit.contact.clone(),
+        request: row.id,
+        banner: statement("banner"),
+        seal: statement("seal"),
+    };
+    let email = form.requester.email.expose();
+    let recipient = registry
+        .recipient(&row.ori, email)
+        .ok_or(PipelineError::Inconsistent("the recipient's entry"))?
+        .clone();
+    let to: MailAddress =
+        email.parse().map_err(|_| PipelineError::Inconsistent("the recipient's address"))?;
+    let document = sealed::image(ctx, &sealed::key_of(ctx, row)?, &release.object_key).await?;
+    let sealer = std::sync::Arc::clone(&ctx.sealer);
+    let release_id = format!("{}-{}", row.id, release.document_sha256);
+    let sealing = move || {
+        sealer.seal(
+            &Answer {
+                release: &release_id,
+                to: &to,
+                certificate: recipient.certificate.as_bytes(),
+                reads_gcm: recipient.reads_gcm,
+                words: &words,
+                document: &document,
+            },
+            now,
+        )
+    };
+    let sealed: Result<Deliverable, SealerError> = tokio::task::spawn_blocking(sealing)
+        .await
+        .map_err(|_| PipelineError::Mail("the sealing stopped".to_owned()))?;
+    sealed.map_err(|error| PipelineError::Mail(error.to_string()))
+}
+
+/// The finished bytes and the Message-ID are stored before the first attempt, so that every retry is the same mail.
+async fn answered(
+    ctx: &Context,
+    row: &RequestRow,
+    mail: Deliverable,
+    decision: &crate::policy::PolicyDecision,
+    now: DateTime<Utc>,
+) -> Result<Change, PipelineError> {
+    let key = sealed::key_of(ctx, row)?;
+    let mailing = ctx.ids.id();
+    let envelope = Envelope { to: crate::domain::Personal::new(mail.to().expose().to_owned()) };
+    let object_key = sealed::put_image(ctx, row.id, &key, mail.bytes().to_vec()).await?;
+    crate::crash_point!("respond.after_mail_stored");
+    let stage = match row.stage {
+        Stage::Delivering => Stage::Delivering,
+        _ => next(&row.stage, Event::AnswerSealed)?,
+    };
+    let until = deadline(&stage, now, &ctx.rules.terms);
+    let event = ctx
+        .event("respond", "answer.sealed", now)
+        .request(row.id)
+        .unit(&row.unit)
+        .agency(&row.ori)
+        .decision(decision)
+        .detail("mailing", &mailing.to_string());
+    let update = RequestUpdate::stage(row.id, row.version, stage, now, until);
+    let mut change = Change::update(update, vec![event]);
+    change.mailing = Some(NewMailing {
+        id: mailing,
+        request: row.id,
+        message_id: mail.message_id().as_str().to_owned(),
+        object_key,
+        envelope: sealed::seal_record(ctx, mailing, &key, &envelope)?,
+        at: now,
+    });
+    let body = Body::DeliverAnswer { request: row.id, mailing };
+    change.outgoing.push(Message::new(
+        ctx.message_id(),
+        now,
+        Route::Step { step: Step::Deliver },
+        body,
+    ));
+    Ok(change)
+}

@@ -1,0 +1,241 @@
+//! One attempt to hand a sealed mail to the recipient's server. The bytes are the stored ones, at every attempt.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::domain::{MessageId, RequestId, Role};
+use crate::lifecycle::{Event, Resume, Stage, next};
+use crate::mail::{Cause, Deliverable, DeliveryResult, Phase};
+use crate::messages::{EventData, Step};
+use crate::pipeline::{Context, Disposition, PipelineError, dispatch, hold, sealed, step};
+use crate::store::{Change, MailingRow, MailingStatus, MailingUpdate, RequestRow, RequestUpdate};
+
+/// Attempts before a person must look: with the delays below, two days.
+const MOST_ATTEMPTS: i64 = 52;
+
+/// Pure: the wait after an attempt. 1, 5, 15, 30 minutes, then every hour.
+fn wait_after(attempts: i64) -> Duration {
+    let minutes = match attempts {
+        ..=1 => 1,
+        2 => 5,
+        3 => 15,
+        4 => 30,
+        5.. => 60,
+    };
+    Duration::from_secs(minutes * 60)
+}
+
+/// What an attempt means for the mailing and for its request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    /// The server has it.
+    Sent,
+    /// Try the same bytes again.
+    Again(MailingStatus),
+    /// A person must look.
+    Person,
+}
+
+/// Pure: reads a result. A refusal before the server has heard of the mail is the site's own trouble, not the
+/// recipient's, so it is tried again.
+fn meaning(result: &DeliveryResult, attempts: i64) -> Meaning {
+    let again = |status| if attempts < MOST_ATTEMPTS { Meaning::Again(status) } else { Meaning::Person };
+    match result {
+        DeliveryResult::Sent { .. } => Meaning::Sent,
+        DeliveryResult::Refused { phase, .. } if phase.is_before_mail() => again(MailingStatus::Deferred),
+        DeliveryResult::Refused { .. } => Meaning::Person,
+        DeliveryResult::Indeterminate { .. } => again(MailingStatus::Indeterminate),
+        DeliveryResult::Deferred { .. } | DeliveryResult::TlsRefused { .. } => {
+            again(MailingStatus::Deferred)
+        }
+    }
+}
+
+/// Codes for the row: the phase reached and the server's reply or the reason.
+fn codes(result: &DeliveryResult) -> (Option<String>, Option<String>) {
+    let word = |phase: &Phase| serde_json::to_value(phase).ok()?.as_str().map(ToOwned::to_owned);
+    let reason = |cause: &Cause| match cause {
+        Cause::Reply(reply) => Some(match &reply.enhanced {
+            Some(enhanced) => format!("{}/{enhanced}", reply.code),
+            None => reply.code.to_string(),
+        }),
+        Cause::Timeout
+        | Cause::Connection
+        | Cause::Protocol
+        | Cause::NoAuthMechanism
+        | Cause::UnsafeBytes
+        | Cause::Storage
+        | Cause::Panic => serde_json::to_value(cause).ok()?.as_str().map(ToOwned::to_owned),
+    };
+    match result {
+        DeliveryResult::Sent { reply } => (None, Some(reply.code.to_string())),
+        DeliveryResult::Deferred { phase, cause }
+        | DeliveryResult::Refused { phase, cause }
+        | DeliveryResult::Indeterminate { phase, cause } => (word(phase), reason(cause)),
+        DeliveryResult::TlsRefused { reason } => {
+            let reason = serde_json::to_value(reason).ok();
+            (Some("starttls".to_owned()), reason.and_then(|r| r.as_str().map(|r| format!("tls_{r}"))))
+        }
+    }
+}
+
+/// Handles the command to deliver.
+pub async fn handle(
+    ctx: &Context,
+    cause: MessageId,
+    request: RequestId,
+    mailing: Uuid,
+) -> Result<Disposition, PipelineError> {
+    let row = ctx.store.request(request).await?;
+    let mail = ctx.store.mailing(mailing).await?;
+    let (Some(row), Some(mail)) = (row, mail) else {
+        return Ok(Disposition::DeadLetter { reason: "mailing_unknown".to_owned() });
+    };
+    if row.stage != Stage::Delivering || mail.status == MailingStatus::Sent {
+        return step::acknowledge(ctx, cause, Step::Deliver).await;
+    }
+    begin(ctx, &row, &mail).await?;
+    crate::crash_point!("deliver.before_send");
+    let bytes = sealed::image(ctx, &sealed::key_of(ctx, &row)?, &mail.object_key).await?;
+    let deliverable = Deliverable::from_stored(bytes)
+        .map_err(|_| PipelineError::Inconsistent("a sealed mail"))?;
+    let result = ctx.mailer.deliver(&deliverable).await;
+    crate::crash_point!("deliver.after_send");
+    finish(ctx, cause, &row, &mail, &result).await
+}
+
+/// An attempt is on record before the first byte is sent: after a crash it reads as begun, not as never made.
+async fn begin(ctx: &Context, row: &RequestRow, mail: &MailingRow) -> Result<(), PipelineError> {
+    let now = ctx.now();
+    let event = audit(ctx, row, mail, "delivery.attempted", now)
+        .detail("attempt", &(mail.attempts + 1).to_string());
+    let mut change = Change::audited(vec![event]);
+    change.mailed = Some(MailingUpdate {
+        id: mail.id,
+        status: MailingStatus::Sending,
+        phase: None,
+        code: None,
+        begins: true,
+        at: now,
+    });
+    let _ = ctx.store.apply(change).await?;
+    Ok(())
+}
+
+fn audit(
+    ctx: &Context,
+    row: &RequestRow,
+    mail: &MailingRow,
+    action: &str,
+    now: DateTime<Utc>,
+) -> crate::audit::AuditEvent {
+    ctx.event("deliver", action, now)
+        .request(row.id)
+        .unit(&row.unit)
+        .agency(&row.ori)
+        .clause("LACRIS-FTR-3")
+        .detail("mailing", &mail.id.to_string())
+}
+
+async fn finish(
+    ctx: &Context,
+    cause: MessageId,
+    row: &RequestRow,
+    mail: &MailingRow,
+    result: &DeliveryResult,
+) -> Result<Disposition, PipelineError> {
+    let now = ctx.now();
+    let attempts = mail.attempts + 1;
+    let (phase, code) = codes(result);
+    let update = |status| MailingUpdate {
+        id: mail.id,
+        status,
+        phase: phase.clone(),
+        code: code.clone(),
+        begins: false,
+        at: now,
+    };
+    let noted = |action| {
+        audit(ctx, row, mail, action, now)
+            .detail("phase", phase.as_deref().unwrap_or("none"))
+            .detail("code", code.as_deref().unwrap_or("none"))
+    };
+    match meaning(result, attempts) {
+        Meaning::Sent => {
+            let mut change = delivered(ctx, row, noted("answer.delivered"), now)?;
+            change.mailed = Some(update(MailingStatus::Sent));
+            step::apply_for(ctx, change, Some((cause, Step::Deliver))).await
+        }
+        Meaning::Again(status) => {
+            let action = if status == MailingStatus::Indeterminate {
+                "delivery.indeterminate"
+            } else {
+                "delivery.deferred"
+            };
+            let mut change = Change::audited(vec![noted(action)]);
+            change.mailed = Some(update(status));
+            let _ = ctx.store.apply(change).await?;
+            let reason = code.unwrap_or_else(|| "deferred".to_owned());
+            Ok(Disposition::Retry { after: Some(wait_after(attempts)), reason })
+        }
+        Meaning::Person => {
+            let event = noted("delivery.refused");
+            let mut change =
+                hold::begin(ctx, row, Role::LocalAdministrator, Resume::Deliver, (Vec::new(), event))?;
+            change.mailed = Some(update(MailingStatus::Refused));
+            step::apply_for(ctx, change, Some((cause, Step::Deliver))).await
+        }
+    }
+}
+
+fn delivered(
+    ctx: &Context,
+    row: &RequestRow,
+    event: crate::audit::AuditEvent,
+    now: DateTime<Utc>,
+) -> Result<Change, PipelineError> {
+    let stage = next(&row.stage, Event::MailAccepted)?;
+    let update = RequestUpdate::stage(row.id, row.version, stage.clone(), now, None);
+    let mut change = Change::update(update, vec![event]);
+    let data = EventData {
+        request: row.id,
+        state: stage.code(),
+        findings: Vec::new(),
+        outcome: row.outcome,
+    };
+    change.outgoing.push(dispatch::told_with(ctx, row, &stage, now, data));
+    Ok(change)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::{Reply, TlsRefusal};
+
+    fn reply(code: u16) -> Cause {
+        Cause::Reply(Reply { code, enhanced: None })
+    }
+
+    #[test]
+    fn a_refusal_of_the_mail_needs_a_person_and_a_refusal_of_the_site_is_tried_again() {
+        let refused = |phase| DeliveryResult::Refused { phase, cause: reply(550) };
+        assert_eq!(meaning(&refused(Phase::Rcpt), 1), Meaning::Person);
+        assert_eq!(meaning(&refused(Phase::Greeting), 1), Meaning::Again(MailingStatus::Deferred));
+        let dot = DeliveryResult::Indeterminate { phase: Phase::FinalDot, cause: Cause::Timeout };
+        assert_eq!(meaning(&dot, 1), Meaning::Again(MailingStatus::Indeterminate));
+        let tls = DeliveryResult::TlsRefused { reason: TlsRefusal::NotOffered };
+        assert_eq!(meaning(&tls, 1), Meaning::Again(MailingStatus::Deferred));
+        assert_eq!(meaning(&tls, MOST_ATTEMPTS), Meaning::Person, "nothing is retried for ever");
+    }
+
+    #[test]
+    fn a_row_shows_codes_and_no_words_of_the_server() {
+        let result = DeliveryResult::Refused {
+            phase: Phase::Rcpt,
+            cause: Cause::Reply(Reply { code: 550, enhanced: Some("5.1.1".to_owned()) }),
+        };
+        assert_eq!(codes(&result).1.as_deref(), Some("550/5.1.1"));
+    }
+}
