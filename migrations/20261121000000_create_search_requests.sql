@@ -143,3 +143,8 @@ CREATE TABLE sessions (
     created_at BIGINT NOT NULL,
     seen_at BIGINT NOT NULL
 );
+
+-- Images that no row needs any more; the sweeper removes them from the image store.
+CREATE TABLE discarded_objects (
+    object_key TEXT PRIMARY KEY
+);

@@ -39,5 +39,5 @@ pub mod messages;
 pub mod policy;
 pub mod registry;
 pub mod report;
-// pub mod store;
+pub mod store;
 pub mod vault;

@@ -8,6 +8,7 @@ use super::batch::{Value, execute_in, insert_rows};
 use super::change::{Applied, Change, Guard, MailingStatus, MailingUpdate, NewRequest, RequestUpdate};
 use super::dialect::Dialect;
 use super::{StoreError, rows};
+use crate::audit::AuditEvent;
 use crate::domain::UnitId;
 use crate::messages::{Message, Route, Step};
 
@@ -43,14 +44,16 @@ pub(super) async fn apply_group(
     finish(connection, &kept).await?;
     insert_requests(connection, &kept).await?;
     insert_records(connection, &kept).await?;
-    for mailed in kept.iter().filter_map(|change| change.mailed.as_ref()) {
-        update_mailing(connection, mailed).await?;
+    for change in &kept {
+        if let Some(mailed) = &change.mailed {
+            update_mailing(connection, mailed).await?;
+        }
     }
     let messages: Vec<&Message> = kept.iter().flat_map(|change| &change.outgoing).collect();
     outcomes.messages = !messages.is_empty();
     insert_messages(connection, relay, &messages).await?;
-    let events = kept.iter().flat_map(|change| &change.audit);
-    append(connection, dialect, events).await?;
+    let events: Vec<&AuditEvent> = kept.iter().flat_map(|change| &change.audit).collect();
+    append(connection, dialect, &events).await?;
     Ok(outcomes)
 }
 
@@ -123,6 +126,12 @@ async fn update_request(
         give_number(connection, update, unit).await?;
     }
     if update.drop_probes {
+        sqlx::query(
+            "INSERT INTO discarded_objects (object_key) SELECT object_key FROM probes WHERE request = $1",
+        )
+        .bind(update.id.to_string())
+        .execute(&mut *connection)
+        .await?;
         sqlx::query("DELETE FROM probes WHERE request = $1")
             .bind(update.id.to_string())
             .execute(&mut *connection)

@@ -21,19 +21,18 @@ pub struct StoredCheckpoint {
 }
 
 /// Appends events in order. The head's row is locked first, so that there is one order for all processes.
-pub(super) async fn append<'e>(
+pub(super) async fn append(
     connection: &mut AnyConnection,
     dialect: Dialect,
-    events: impl Iterator<Item = &'e AuditEvent>,
+    events: &[&AuditEvent],
 ) -> Result<(), StoreError> {
-    let mut events = events.peekable();
-    if events.peek().is_none() {
+    if events.is_empty() {
         return Ok(());
     }
     let (mut size, mut frontier) = head(connection, dialect).await?;
     let mut rows = Vec::new();
     for event in events {
-        let entry = AuditEntry::new(size, event.clone());
+        let entry = AuditEntry::new(size, (*event).clone());
         let body = entry.canonical().map_err(|error| StoreError::Audit(error.to_string()))?;
         let leaf = leaf_hash(&body);
         frontier.append(leaf);

@@ -99,7 +99,7 @@ impl Store {
         self.exclusively(move |connection| {
             Box::pin(async move {
                 set_state(connection, message, step, ("dead", event.at, Some(error))).await?;
-                super::audit_log::append(connection, dialect, std::iter::once(&event)).await
+                super::audit_log::append(connection, dialect, &[&event]).await
             })
         })
         .await
@@ -128,7 +128,7 @@ impl Store {
                         return Ok(false);
                     }
                     publish_again(connection, relay, message, at).await?;
-                    super::audit_log::append(connection, dialect, std::iter::once(&event)).await?;
+                    super::audit_log::append(connection, dialect, &[&event]).await?;
                     Ok(true)
                 })
             })
@@ -154,7 +154,7 @@ impl Store {
                     .bind(message.to_string())
                     .execute(&mut *connection)
                     .await?;
-                super::audit_log::append(connection, dialect, std::iter::once(&event)).await?;
+                super::audit_log::append(connection, dialect, &[&event]).await?;
                 Ok(true)
             })
         })

@@ -1,7 +1,6 @@
 //! Everything in which the two databases differ.
 
-use sqlx::any::AnyConnection;
-use sqlx::{Executor, Row};
+use sqlx::{AnyConnection, Executor, Row};
 
 use super::StoreError;
 

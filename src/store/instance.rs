@@ -1,4 +1,4 @@
-//! Registry versions, sessions, and the lock that keeps a second instance off an embedded database.
+//! Registry versions, sessions, discarded images, and the lock that keeps a second instance off an embedded database.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -55,7 +55,7 @@ impl Store {
                 .bind(sealed)
                 .execute(&mut *connection)
                 .await?;
-                super::audit_log::append(connection, dialect, std::iter::once(&event)).await?;
+                super::audit_log::append(connection, dialect, &[&event]).await?;
                 Ok(version)
             })
         })
@@ -104,6 +104,31 @@ impl Store {
         .await
     }
 
+    /// Images that are to leave the image store.
+    pub async fn discarded(&self, limit: i64) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query("SELECT object_key FROM discarded_objects LIMIT $1")
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter()
+            .map(|row| Column { row, table: "discarded_objects" }.text("object_key"))
+            .collect()
+    }
+
+    /// The image has left.
+    pub async fn forget_discarded(&self, object_key: String) -> Result<(), StoreError> {
+        self.exclusively(move |connection| {
+            Box::pin(async move {
+                sqlx::query("DELETE FROM discarded_objects WHERE object_key = $1")
+                    .bind(object_key)
+                    .execute(&mut *connection)
+                    .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
     /// Stores a session.
     pub async fn add_session(
         &self,
@@ -122,7 +147,7 @@ impl Store {
                 .bind(micros(event.at))
                 .execute(&mut *connection)
                 .await?;
-                super::audit_log::append(connection, dialect, std::iter::once(&event)).await
+                super::audit_log::append(connection, dialect, &[&event]).await
             })
         })
         .await

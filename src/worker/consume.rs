@@ -1,0 +1,200 @@
+//! From a due delivery to its stage and back: done, again later, or given up.
+//!
+//! With a broker, the announcement only says which message to claim; the claim, its count of attempts and its lease
+//! live in the database, so a delivery is acknowledged at once and never held for slow work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::broker::topology::retry_after;
+use crate::domain::MessageId;
+use crate::messages::{Body, Step};
+use crate::pipeline::{Context, Disposition, PipelineError, check, dispatch, respond};
+use crate::store::{Claimed, Due};
+
+/// Deliveries claimed at once.
+const BATCH: i64 = 128;
+/// Deliveries of one step in work at once.
+const PARALLEL: usize = 64;
+/// How long a claim holds: longer than any stage takes; the mail dialogue is the longest.
+const LEASE: TimeDelta = TimeDelta::minutes(20);
+/// A safety net under the wake-ups, not the way messages are found.
+const SAFETY_POLL: Duration = Duration::from_secs(1);
+
+/// Drives one step.
+#[derive(Debug, Clone)]
+pub struct Consumer {
+    /// What the stage may use.
+    pub ctx: Context,
+    /// Which step.
+    pub step: Step,
+    /// Whether a broker announces what is due; else everything due is claimed.
+    pub announced: bool,
+    /// Where work is spawned.
+    pub tracker: TaskTracker,
+    /// When to stop.
+    pub stop: CancellationToken,
+}
+
+impl Consumer {
+    /// Claims and handles what is due in this database, until told to stop.
+    pub async fn run(self) {
+        let woken = self.ctx.store.woken();
+        let room = Arc::new(Semaphore::new(PARALLEL));
+        while !self.stop.is_cancelled() {
+            let wake = woken.notified();
+            match self.claim(Vec::new(), &room).await {
+                Ok(0) => self.wait(wake).await,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(step = self.step.as_str(), error = %error, "claim deliveries");
+                    self.pause().await;
+                }
+            }
+        }
+    }
+
+    /// Claims and handles the announced messages.
+    pub async fn announced(&self, ids: Vec<MessageId>, room: &Arc<Semaphore>) -> Result<usize, PipelineError> {
+        self.claim(ids, room).await
+    }
+
+    async fn wait(&self, wake: tokio::sync::futures::Notified<'_>) {
+        tokio::select! {
+            () = wake => {}
+            () = tokio::time::sleep(SAFETY_POLL) => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+
+    async fn pause(&self) {
+        tokio::select! {
+            () = tokio::time::sleep(SAFETY_POLL) => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+
+    async fn claim(
+        &self,
+        only: Vec<MessageId>,
+        room: &Arc<Semaphore>,
+    ) -> Result<usize, PipelineError> {
+        let Ok(first) = Arc::clone(room).acquire_owned().await else { return Ok(0) };
+        drop(first);
+        let now = self.ctx.now();
+        let due = Due { step: self.step, limit: BATCH, now, until: now + LEASE, only };
+        let claimed = self.ctx.store.claim_due(due).await?;
+        let count = claimed.len();
+        for delivery in claimed {
+            let Ok(place) = Arc::clone(room).acquire_owned().await else { break };
+            let this = self.clone();
+            self.tracker.spawn(async move {
+                this.handle(delivery).await;
+                drop(place);
+            });
+        }
+        Ok(count)
+    }
+
+    /// One delivery. A panic in a stage is this delivery's failure, nobody else's.
+    async fn handle(&self, delivery: Claimed) {
+        let started = tokio::time::Instant::now();
+        let mut attempts = 0;
+        let result = loop {
+            let this = self.clone();
+            let (id, body) = (delivery.id, delivery.body.clone());
+            let joined = self.tracker.spawn(async move { this.dispatch(id, &body).await }).await;
+            let result = joined.unwrap_or_else(|_| {
+                Ok(Disposition::Retry { after: None, reason: "panic".to_owned() })
+            });
+            attempts += 1;
+            // The request moved while it was decided about: decide again at once, but not for ever.
+            let stale = matches!(&result, Ok(Disposition::Retry { after: Some(d), .. }) if d.is_zero());
+            if !stale || attempts >= 5 {
+                break result;
+            }
+        };
+        metrics::histogram!("leadbroker_step_seconds", "step" => self.step.as_str())
+            .record(started.elapsed().as_secs_f64());
+        let disposition = result.unwrap_or_else(|error| {
+            tracing::warn!(step = self.step.as_str(), message = %delivery.id, error = %error, "a step failed");
+            Disposition::Retry { after: None, reason: code_of(&error).to_owned() }
+        });
+        if let Err(error) = self.settle(&delivery, disposition).await {
+            // The claim runs out by itself and the delivery is due again.
+            tracing::warn!(step = self.step.as_str(), message = %delivery.id, error = %error, "settle a delivery");
+        }
+    }
+
+    async fn dispatch(&self, id: MessageId, body: &Body) -> Result<Disposition, PipelineError> {
+        match body {
+            Body::CheckSearchRequest { request } => check::handle(&self.ctx, id, *request).await,
+            Body::DispatchSearchRequest { request } => dispatch::handle(&self.ctx, id, *request).await,
+            Body::RespondSearchRequest { request } => respond::handle(&self.ctx, id, *request).await,
+            Body::DeliverAnswer { request, mailing } => {
+                respond::deliver::handle(&self.ctx, id, *request, *mailing).await
+            }
+            Body::JobWaiting { .. } | Body::AgencyEvent(_) => {
+                Ok(Disposition::DeadLetter { reason: "no_step_takes_this".to_owned() })
+            }
+        }
+    }
+
+    async fn settle(&self, delivery: &Claimed, disposition: Disposition) -> Result<(), PipelineError> {
+        let now = self.ctx.now();
+        match disposition {
+            Disposition::Done => Ok(()),
+            Disposition::Retry { after, reason } => {
+                let delay = match after {
+                    Some(delay) => Some(delay.max(Duration::from_millis(100))),
+                    None => retry_after(delivery.attempts),
+                };
+                let Some(delay) = delay else { return self.bury(delivery, reason).await };
+                let at = now + TimeDelta::from_std(delay).unwrap_or(TimeDelta::hours(1));
+                Ok(self.ctx.store.retry(delivery.id, self.step, at, reason).await?)
+            }
+            Disposition::DeadLetter { reason } => self.bury(delivery, reason).await,
+        }
+    }
+
+    async fn bury(&self, delivery: &Claimed, reason: String) -> Result<(), PipelineError> {
+        let event = self
+            .ctx
+            .event(self.step.as_str(), "message.dead", self.ctx.now())
+            .request(delivery.body.request())
+            .detail("message", &delivery.id.to_string())
+            .detail("reason", &reason)
+            .detail("attempts", &delivery.attempts.to_string());
+        tracing::error!(step = self.step.as_str(), message = %delivery.id, reason, "a message was given up; see `leadbroker dead-letters list`");
+        Ok(self.ctx.store.bury(delivery.id, self.step, reason, event).await?)
+    }
+}
+
+/// A stable code of a failure, for rows and metrics.
+fn code_of(error: &PipelineError) -> &'static str {
+    match error {
+        PipelineError::Refused(_) => "refused",
+        PipelineError::Store(_) => "store",
+        PipelineError::Vault(_) => "vault",
+        PipelineError::Registry(_) => "registry",
+        PipelineError::Document(_) => "document",
+        PipelineError::Mail(_) => "mail",
+        PipelineError::Randomness(_) => "randomness",
+        PipelineError::Inconsistent(_) => "inconsistent",
+    }
+}
+
+/// Room for one step's work.
+pub fn room() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(PARALLEL))
+}
+
+/// Wakes every consumer of a store.
+pub fn wake(woken: &Arc<Notify>) {
+    woken.notify_waiters();
+}

@@ -1,0 +1,10 @@
+//! The loops that drive the stages: they decide nothing.
+//!
+//! [`consume`] claims what is due and hands it to a stage, [`relay`] hands messages to the broker, [`intake`] takes
+//! forms from it, [`sweep`] enforces deadlines and finds what was lost, [`checkpoint`] signs the audit log's head.
+
+pub mod checkpoint;
+pub mod consume;
+pub mod intake;
+pub mod relay;
+pub mod sweep;

@@ -1,0 +1,125 @@
+//! Enforces deadlines and finds what was lost. Every open request has one next deadline; nothing waits for ever.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio_util::sync::CancellationToken;
+
+use crate::lifecycle::{Event, Stage, deadline, next};
+use crate::messages::{Message, Step};
+use crate::pipeline::{Context, PipelineError, dispatch, retain};
+use crate::store::{Change, RequestRow, RequestUpdate};
+
+/// A published message without progress for this long is published again.
+const LOST_AFTER: TimeDelta = TimeDelta::seconds(30);
+
+/// Sweeps every `every`, until told to stop.
+pub async fn run(ctx: Context, every: Duration, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = once(&ctx).await {
+            tracing::warn!(error = %error, "sweep");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(every) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// One sweep. Returns how many requests were moved.
+pub async fn once(ctx: &Context) -> Result<usize, PipelineError> {
+    let now = ctx.now();
+    let lost = ctx.store.republish_lost(now, now - LOST_AFTER).await?;
+    if lost > 0 {
+        tracing::info!(messages = lost, "published again what made no progress");
+    }
+    discard(ctx).await?;
+    let overdue = ctx.store.overdue(now, 500).await?;
+    let mut moved = 0;
+    for row in &overdue {
+        match overdue_request(ctx, row, now).await {
+            Ok(()) => moved += 1,
+            Err(error) => {
+                tracing::warn!(request = %row.id, error = %error, "move an overdue request");
+            }
+        }
+    }
+    Ok(moved)
+}
+
+/// Images of rejected forms leave the image store; their rows left in the transaction of the rejection.
+async fn discard(ctx: &Context) -> Result<(), PipelineError> {
+    for object_key in ctx.store.discarded(100).await? {
+        ctx.vault.delete(&object_key).await?;
+        ctx.store.forget_discarded(object_key).await?;
+    }
+    Ok(())
+}
+
+async fn overdue_request(
+    ctx: &Context,
+    row: &RequestRow,
+    now: DateTime<Utc>,
+) -> Result<(), PipelineError> {
+    let change = match &row.stage {
+        Stage::Offered { reviewer } => {
+            let _ = dispatch::offer(ctx, row, None, &[*reviewer]).await?;
+            return Ok(());
+        }
+        Stage::Leased { .. } | Stage::SecondReview { .. } | Stage::Adjudication { .. } => {
+            lease_ended(ctx, row, now)?
+        }
+        Stage::Queued | Stage::Examined { .. } | Stage::AdjudicationDue { .. } => {
+            retain::expire(ctx, row, now)?
+        }
+        Stage::Received => again(ctx, row, Step::Check, now),
+        Stage::Accepted => again(ctx, row, Step::Dispatch, now),
+        Stage::Released { .. } => again(ctx, row, Step::Respond, now),
+        // The mail has its own schedule of attempts, two days long.
+        Stage::Delivering => extended(ctx, row, "delivery.overdue", now),
+        Stage::Held { .. } => extended(ctx, row, "hold.overdue", now),
+        Stage::AwaitingRelease { .. } => extended(ctx, row, "release.overdue", now),
+        Stage::AwaitingPickup | Stage::FeedbackDue => extended(ctx, row, "requester.overdue", now),
+        Stage::Rejected
+        | Stage::Delivered
+        | Stage::Acknowledged
+        | Stage::Closed
+        | Stage::Withdrawn
+        | Stage::Expired
+        | Stage::Destroyed => return Ok(()),
+    };
+    let _ = ctx.store.apply(change).await?;
+    Ok(())
+}
+
+fn lease_ended(ctx: &Context, row: &RequestRow, now: DateTime<Utc>) -> Result<Change, PipelineError> {
+    let stage = next(&row.stage, Event::LeaseEnded)?;
+    let until = deadline(&stage, now, &ctx.rules.terms);
+    let mut event = ctx.event("sweep", "lease.expired", now).request(row.id).unit(&row.unit);
+    if let Some(lease) = row.stage.lease() {
+        event = event.detail("reviewer", &lease.reviewer.to_string());
+    }
+    let update = RequestUpdate::stage(row.id, row.version, stage, now, until);
+    let mut change = Change::update(update, vec![event]);
+    change.outgoing.push(dispatch::announce(ctx, row, now));
+    Ok(change)
+}
+
+/// A step of leadbroker's own made no progress: its command is given once more. A second one is harmless.
+fn again(ctx: &Context, row: &RequestRow, step: Step, now: DateTime<Utc>) -> Change {
+    let mut change = extended(ctx, row, "step.overdue", now);
+    change.outgoing.push(Message::command(ctx.message_id(), now, step, row.id));
+    change
+}
+
+/// The owner has had its time: the log says so, and the clock starts anew.
+fn extended(ctx: &Context, row: &RequestRow, action: &str, now: DateTime<Utc>) -> Change {
+    let until = deadline(&row.stage, now, &ctx.rules.terms);
+    let event = ctx
+        .event("sweep", action, now)
+        .request(row.id)
+        .unit(&row.unit)
+        .detail("stage", row.stage.code().as_str());
+    tracing::warn!(request = %row.id, stage = row.stage.code().as_str(), "overdue");
+    Change::update(RequestUpdate::stage(row.id, row.version, row.stage.clone(), now, until), vec![event])
+}
