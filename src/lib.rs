@@ -35,7 +35,7 @@ pub mod images;
 pub mod lifecycle;
 pub mod mail;
 pub mod messages;
-// pub mod pipeline;
+pub mod pipeline;
 pub mod policy;
 pub mod registry;
 pub mod report;
