@@ -49,17 +49,14 @@ pub struct StatementView {
 }
 
 impl PolicySet {
-    pub(super) fn new(
-        schema: Schema,
-        packs: BTreeMap<PackId, Pack>,
-    ) -> Result<Self, PackProblem> {
+    pub(super) fn new(schema: Schema, packs: BTreeMap<PackId, Pack>) -> Result<Self, PackProblem> {
         let uid = |text: String| {
             text.parse::<EntityUid>()
                 .map_err(|e| PackProblem::Unreadable(e.to_string()))
         };
-        let actions = Gate::VARIANTS.iter().map(|gate| {
-            Ok((*gate, uid(format!("Action::\"{}\"", gate.as_str()))?))
-        });
+        let actions = Gate::VARIANTS
+            .iter()
+            .map(|gate| Ok((*gate, uid(format!("Action::\"{}\"", gate.as_str()))?)));
         Ok(Self {
             broker: uid("Broker::\"broker\"".to_owned())?,
             request: uid("SearchRequest::\"request\"".to_owned())?,
@@ -199,7 +196,9 @@ impl PolicySet {
                 if rule.verdict == Verdict::Hold {
                     answers.deciders.insert(rule.role);
                 }
-                answers.findings.insert(rule.finding(&pack.in_force, &facts.prefix));
+                answers
+                    .findings
+                    .insert(rule.finding(&pack.in_force, &facts.prefix));
             }
             if answer.erred {
                 answers.reject(
@@ -217,7 +216,10 @@ impl PolicySet {
         if unasked {
             answers.reject(
                 EVALUATION,
-                format!("no policy in force has a rule for `{}`", facts.gate.as_str()),
+                format!(
+                    "no policy in force has a rule for `{}`",
+                    facts.gate.as_str()
+                ),
                 "ask the unit's administrator to put a policy in force that decides this",
             );
         }
