@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use cedar_policy::{Authorizer, Context, Decision, Entities, EntityUid, Request, Schema};
+use cedar_policy::{
+    AuthorizationError, Authorizer, Context, Decision, Entities, EntityUid, Request, Schema,
+};
 use serde::Serialize;
 use strum::VariantArray;
 
@@ -111,7 +113,7 @@ impl PolicySet {
                         .clauses
                         .get(&rule.clause)
                         .map_or_else(String::new, |c| c.text.clone()),
-                    verdict: match (&answer.erred, broken) {
+                    verdict: match (answer.failed.contains(id), broken) {
                         (true, _) => Verdict::Reject,
                         (false, true) => rule.verdict,
                         (false, false) => Verdict::Accept,
@@ -200,7 +202,7 @@ impl PolicySet {
                     .findings
                     .insert(rule.finding(&pack.in_force, &facts.prefix));
             }
-            if answer.erred {
+            if !answer.failed.is_empty() {
                 answers.reject(
                     EVALUATION,
                     format!(
@@ -240,7 +242,7 @@ impl PolicySet {
         let Some(question) = question else {
             return Answer {
                 broken: Vec::new(),
-                erred: true,
+                failed: rules.rules.keys().cloned().collect(),
             };
         };
         let response = self
@@ -258,15 +260,26 @@ impl PolicySet {
                 .collect(),
         };
         let unexplained = response.decision() == Decision::Deny && broken.is_empty();
-        let erred = unexplained || response.diagnostics().errors().next().is_some();
-        Answer { broken, erred }
+        let failed: Vec<String> = response
+            .diagnostics()
+            .errors()
+            .map(|AuthorizationError::PolicyEvaluationError(e)| e.policy_id().to_string())
+            .collect();
+        // Where it is not known which rule failed, all of them did.
+        let failed = if unexplained && failed.is_empty() {
+            rules.rules.keys().cloned().collect()
+        } else {
+            failed
+        };
+        Answer { broken, failed }
     }
 }
 
 /// What the rules of one pack say at one gate.
 struct Answer<'a> {
     broken: Vec<&'a str>,
-    erred: bool,
+    /// Rules that could not be evaluated.
+    failed: Vec<String>,
 }
 
 impl Answers {
