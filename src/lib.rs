@@ -28,6 +28,7 @@ pub mod app;
 pub mod audit;
 pub mod audit_export;
 pub mod broker;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod crash;

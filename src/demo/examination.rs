@@ -19,6 +19,10 @@ pub(super) fn examination(at: DateTime<Utc>, candidate: Option<&[u8]>) -> Value 
             "note": "Frontal view, both eyes visible, moderate compression, even light."
         }],
         "searches": [search("DMS", 24), search("CAFRI", 10)],
+        "comparison": [
+            { "feature": "Ears", "probe": "Attached lobes", "candidate": "Free lobes in every listed candidate", "agreement": "dissimilar" },
+            { "feature": "Hair line", "probe": "Straight", "candidate": "Receding or hidden", "agreement": "dissimilar" }
+        ],
         "conclusion": "no_match",
         "narrative": "None of the listed candidates agrees with the probe in ears, nose and hair line; no candidate was kept."
     });
