@@ -24,20 +24,25 @@
 //! | [`web`] | the HTTP API | `pipeline` |
 //! | [`cli`] | the commands | everything, through [`app`] |
 
+pub mod app;
 pub mod audit;
 pub mod broker;
 pub mod clock;
 pub mod config;
 pub mod crash;
 pub mod domain;
+pub mod http;
 pub mod id_source;
 pub mod images;
 pub mod lifecycle;
 pub mod mail;
 pub mod messages;
-// pub mod pipeline;
+pub mod pipeline;
 pub mod policy;
 pub mod registry;
 pub mod report;
+pub mod shutdown;
 pub mod store;
+pub mod telemetry;
 pub mod vault;
+pub mod worker;

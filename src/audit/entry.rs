@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{AccountId, Ori, RequestId, UnitId};
+use crate::domain::{AccountId, Ori, RequestId, UnitId, Verdict};
 
 /// Who did it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +104,36 @@ impl AuditEvent {
     #[must_use]
     pub fn clause(mut self, clause: &str) -> Self {
         self.clauses.push(clause.to_owned());
+        self
+    }
+
+    /// As this policy decision has it: gate, verdict, every clause that was asked or broken, and the packs.
+    #[must_use]
+    pub fn decision(mut self, decision: &crate::policy::PolicyDecision) -> Self {
+        let gates: Vec<&str> = decision.gates().iter().map(|gate| gate.as_str()).collect();
+        self.gate = Some(gates.join("+"));
+        self.verdict = Some(
+            match decision.verdict() {
+                Verdict::Accept => "accept",
+                Verdict::Hold => "hold",
+                Verdict::Reject => "reject",
+            }
+            .to_owned(),
+        );
+        // What a refusal rests on are its findings; what an acceptance rests on is every clause that was kept.
+        self.clauses.extend(match decision.verdict() {
+            Verdict::Accept => decision.clauses().iter().cloned().collect::<Vec<_>>(),
+            Verdict::Hold | Verdict::Reject => {
+                decision.findings().iter().map(|finding| finding.clause.clone()).collect()
+            }
+        });
+        self.clauses.sort();
+        self.clauses.dedup();
+        self.packs = decision
+            .packs()
+            .iter()
+            .map(|pack| format!("{}@{}", pack.pack, pack.sha256.get(..16).unwrap_or_default()))
+            .collect();
         self
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Nothing is answered before it is durable. A misshapen form leaves only an audit entry.
 
+mod signature;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,7 +14,7 @@ use serde::Serialize;
 use tokio::sync::Notify;
 
 use super::context::Rules;
-use super::sealed;
+use super::sealed::{self, Intake};
 use super::{Context, PipelineError, Refusal};
 use crate::audit::{Actor, AuditEvent};
 use crate::domain::form::{
@@ -306,22 +308,29 @@ async fn store(
         });
     }
     crate::crash_point!("accept.after_images");
+    let digest = prepared.digest;
+    let registry = ctx.registry().await?;
+    let intake = Intake {
+        signature_verified: signature::verified(&registry, &prepared.form, &submission.body),
+        form: prepared.form,
+        body_sha256: hex::encode(digest),
+    };
     let stage = Stage::Received;
     let request = NewRequest {
         id,
         unit: unit.clone(),
         ori: submission.agency.ori.clone(),
-        lane: lane(&prepared.form),
+        lane: lane(&intake.form),
         received_at: now,
         deadline_at: deadline(&stage, now, &ctx.rules.terms),
         stage,
-        case_hash: ctx.vault.lookup_hash("case", prepared.form.case_number.expose().trim()),
+        case_hash: ctx.vault.lookup_hash("case", intake.form.case_number.expose().trim()),
         repeat_hash,
-        supersedes: prepared.form.supersedes.as_deref().and_then(|id| id.parse().ok()),
+        supersedes: intake.form.supersedes.as_deref().and_then(|id| id.parse().ok()),
         data_key: ctx.vault.wrap(ctx.ids.as_ref(), &key, id)?,
-        form: sealed::seal_form(ctx, id, &key, &prepared.form)?,
+        form: sealed::seal_intake(ctx, id, &key, &intake)?,
         probes,
-        idempotency: submission.key.map(|key| NewIdempotencyKey { key, body_digest: prepared.digest }),
+        idempotency: submission.key.map(|key| NewIdempotencyKey { key, body_digest: digest }),
     };
     let mut change = Change::audited(vec![
         by_agency(&submission.agency, "search_request.received", now).request(id).unit(&unit),

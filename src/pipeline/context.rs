@@ -18,6 +18,7 @@ use crate::images::ImageLimits;
 use crate::lifecycle::Terms;
 use crate::mail::{Mailer, Sealer};
 use crate::policy::PolicySet;
+use crate::policy::facts::Limits;
 use crate::registry::Registry;
 use crate::store::Store;
 use crate::vault::{SigningKey, Vault};
@@ -40,14 +41,8 @@ pub struct Rules {
     pub repeat: chrono::TimeDelta,
     /// How long a receipt waits for the check.
     pub check_wait: Duration,
-    /// Oldest signature that is taken.
-    pub signature_max_age: chrono::TimeDelta,
-    /// Furthest a signature may lie ahead.
-    pub signature_skew: chrono::TimeDelta,
-    /// Letters that a description of the situation needs.
-    pub situation_letters: i64,
-    /// Letters that an account of the suspicion needs.
-    pub suspicion_letters: i64,
+    /// Numbers for the packs' rules.
+    pub policy: Limits,
 }
 
 /// Everything that the stages use. Adapters come in as traits; only `app.rs` names them.

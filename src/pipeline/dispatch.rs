@@ -4,13 +4,13 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Context, Disposition, PipelineError, hold, sealed};
+use super::{Context, Disposition, PipelineError, hold, sealed, standing};
 use crate::domain::{AccountId, Lane, MessageId, RequestId, Role, Verdict};
 use crate::lifecycle::{Event, Resume, Stage, StageCode, deadline, next};
 use crate::messages::{AgencyEvent, Body, EventData, Message, Route, Step};
-use crate::policy::{Gate, facts};
+use crate::policy::facts;
 use crate::registry::Registry;
-use crate::store::{Applied, Change, RequestRow, RequestUpdate, WorkFilter};
+use crate::store::{Change, RequestRow, RequestUpdate, WorkFilter};
 
 /// A reviewer as the choice sees one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,10 +96,10 @@ pub async fn offer(
 ) -> Result<Disposition, PipelineError> {
     let now = ctx.now();
     let registry = ctx.registry().await?;
-    let form = sealed::form_of(ctx, row)?;
-    let standing = super::check::standing(ctx, &registry, row, &form, now);
-    let packs = super::check::packs(&registry, row);
-    let decision = ctx.policies.decide(Gate::Dispatch, &packs, facts::dispatch(&standing));
+    let intake = sealed::intake_of(ctx, row)?;
+    let standing = standing::standing(ctx, &registry, row, intake.signature_verified);
+    let facts = facts::dispatch(&intake.form, &standing, now);
+    let decision = ctx.policies.decide(&standing::packs(&registry, row), &facts);
     if decision.verdict() != Verdict::Accept {
         let change = hold::change(ctx, row, &decision, Resume::Dispatch)?;
         return super::step::apply_for(ctx, change, cause.map(|id| (id, Step::Dispatch))).await;

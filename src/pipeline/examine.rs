@@ -5,14 +5,15 @@ use chrono::{DateTime, Utc};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Context, PipelineError, Refusal, check, dispatch, sealed, step};
+use super::{Context, PipelineError, Refusal, dispatch, sealed, standing, step};
 use crate::audit::{Actor, AuditEvent};
 use crate::domain::examination::{Conclusion, Examination, examination_faults};
 use crate::domain::form::MediaType;
 use crate::domain::{Account, Outcome, RequestId, Role, ShapeError, Verdict};
 use crate::images::inspect;
 use crate::lifecycle::{Event, Lease, Stage, StageCode, deadline, next};
-use crate::policy::{Gate, PolicyDecision, facts};
+use crate::policy::facts::SecondReview;
+use crate::policy::{PolicyDecision, facts};
 use crate::store::{Change, NewRecord, RecordKind, RequestRow, RequestUpdate, WorkFilter};
 use crate::vault::DataKey;
 
@@ -99,10 +100,9 @@ pub async fn claim(
     may_claim(&row.stage, person)?;
     let form = sealed::form_of(ctx, &row)?;
     let registry = ctx.registry().await?;
-    let standing = check::standing(ctx, &registry, &row, &form, now);
-    let packs = check::packs(&registry, &row);
+    let reviewer = standing::reviewer(&registry, &row, &form, person, now);
     let decision =
-        ctx.policies.decide(Gate::Lease, &packs, facts::lease(&standing, &check::examiner(person, now)));
+        ctx.policies.decide(&standing::packs(&registry, &row), &facts::lease(&reviewer, now));
     refuse_unless_accepted(ctx, person, &row, &decision).await?;
     let lease = Lease { reviewer: person.id, token: row.fence + 1, until: now + ctx.rules.lease };
     let stage = next(&row.stage, Event::Claimed(lease))?;
@@ -211,7 +211,7 @@ pub async fn conclude(
     }
     let key = sealed::key_of(ctx, &row)?;
     let candidate = take_candidate_image(ctx, &mut exam)?;
-    let decision = examined_under(ctx, person, &row, &exam).await?;
+    let decision = examined_under(ctx, person, &row, (&exam, probes.len())).await?;
     refuse_unless_accepted(ctx, person, &row, &decision).await?;
     let record_id = ctx.ids.id();
     let candidate_key = match candidate {
@@ -328,24 +328,30 @@ async fn examined_under(
     ctx: &Context,
     person: &Account,
     row: &RequestRow,
-    exam: &Examination,
+    (exam, probes): (&Examination, usize),
 ) -> Result<PolicyDecision, PipelineError> {
     let registry = ctx.registry().await?;
     let form = sealed::form_of(ctx, row)?;
     let now = ctx.now();
-    let standing = check::standing(ctx, &registry, row, &form, now);
-    let packs = check::packs(&registry, row);
-    let examiner = check::examiner(person, now);
+    let packs = standing::packs(&registry, row);
+    let reviewer = standing::reviewer(&registry, row, &form, person, now);
+    let done = standing::examination(exam, probes);
+    let service = standing::service(ctx, &registry, row);
+    let concluded = ctx.policies.decide(&packs, &facts::conclude(&reviewer, &done, &service, now));
     let decision = match &row.stage {
-        Stage::SecondReview { first, .. } => ctx.policies.decide(
-            Gate::SecondReview,
-            &packs,
-            facts::second_review(&standing, &examiner, exam, &first.to_string()),
-        ),
-        _ => ctx.policies.decide(Gate::Conclude, &packs, facts::conclude(&standing, &examiner, exam)),
+        Stage::SecondReview { first, .. } if concluded.verdict() == Verdict::Accept => {
+            let review = SecondReview {
+                same_as_first: *first == person.id,
+                // No endpoint shows the first record to the holder of this lease (`case_file` in the API).
+                saw_first_answer: false,
+                comparison_done: done.comparison_done,
+            };
+            ctx.policies.decide(&packs, &facts::second_review(&reviewer, review, now))
+        }
+        _ => concluded,
     };
     let cited = exam.declined_under.as_deref();
-    if exam.conclusion == Conclusion::Declined && !cited.is_some_and(|c| ctx.policies.has_clause(c)) {
+    if exam.conclusion == Conclusion::Declined && cited.and_then(|c| ctx.policies.clause(c)).is_none() {
         return Err(PipelineError::Refused(Refusal::Shape(vec![ShapeError::new(
             "clause_unknown",
             "/declined_under",

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, PipelineError, dispatch, sealed, step};
+use super::{Context, PipelineError, dispatch, sealed, standing, step};
 use crate::audit::{Actor, AuditEvent};
 use crate::domain::{Account, Finding, Personal, RequestId, Role};
 use crate::lifecycle::{Event, Resume, Stage, StageCode, deadline, next};
@@ -32,7 +32,7 @@ pub fn change(
     let event = ctx
         .event("hold", "search_request.held", ctx.now())
         .decision(decision);
-    begin(ctx, row, decision.hold_role(), resume, (decision.findings().to_vec(), event))
+    begin(ctx, row, standing::decider(decision), resume, (decision.findings().to_vec(), event))
 }
 
 /// The change that holds a request for a reason.
@@ -96,7 +96,7 @@ pub async fn decide(
             "give the reason of the decision in a sentence; it is kept with the case",
         ));
     }
-    if !ctx.policies.has_clause(&decision.clause) {
+    if ctx.policies.clause(&decision.clause).is_none() {
         return Err(PipelineError::conflict(
             "clause",
             "cite a clause of a pack in force; `leadbroker policy clauses` lists them",

@@ -12,7 +12,7 @@
 //!
 //! Each is *load -> decide (pure) -> apply (one transaction) -> acknowledge*. What they share stands beside them:
 //! [`context`] (what a stage may use), [`hold`] (a named human decides), [`sealed`] (reading and writing what is
-//! sealed), [`step`] (how a stage ends).
+//! sealed), [`standing`] (what the rules look at), [`step`] (how a stage ends).
 
 pub mod accept;
 pub mod check;
@@ -24,6 +24,7 @@ pub mod release;
 pub mod respond;
 pub mod retain;
 pub mod sealed;
+pub mod standing;
 pub mod step;
 
 pub use context::Context;

@@ -8,11 +8,12 @@ mod document;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Context, PipelineError, check, dispatch, examine, sealed, step};
+use super::{Context, PipelineError, dispatch, examine, sealed, standing, step};
+use crate::domain::form::FormAffirmation;
 use crate::domain::{Account, Outcome, RequestId, Role};
 use crate::lifecycle::{Event, Stage, deadline, next};
 use crate::messages::{EventData, Message, Step};
-use crate::policy::{Gate, facts};
+use crate::policy::facts::{self, SecondReviewState};
 use crate::store::{Change, NewRecord, RecordKind, RequestRow, RequestUpdate};
 
 /// A release, as stored.
@@ -54,7 +55,7 @@ pub async fn preview(
     let now = ctx.now();
     let event = examine::by_person(officer, "document.previewed", now, &row).clause("LACRIS-AUD-2");
     let _ = ctx.store.apply(Change::audited(vec![event])).await?;
-    render(ctx, &row, outcome).await
+    Ok(render(ctx, &row, outcome).await?.0)
 }
 
 /// Pure: the request must wait for a release, and by somebody who examined nothing of it.
@@ -85,15 +86,15 @@ async fn render(
     ctx: &Context,
     row: &RequestRow,
     outcome: Outcome,
-) -> Result<Preview, PipelineError> {
-    let document = document::compose(ctx, row, outcome).await?;
+) -> Result<(Preview, Vec<FormAffirmation>), PipelineError> {
+    let (document, printed) = document::compose(ctx, row, outcome).await?;
     let made_at = row.updated_at;
     let pdf = tokio::task::spawn_blocking(move || crate::report::render(&document, made_at))
         .await
         .map_err(|_| PipelineError::Document("the typesetter stopped".to_owned()))?
         .map_err(|error| PipelineError::Document(error.to_string()))?;
     let sha256 = hex::encode(openssl::sha::sha256(pdf.bytes()));
-    Ok(Preview { pdf: pdf.bytes().to_vec(), sha256 })
+    Ok((Preview { pdf: pdf.bytes().to_vec(), sha256 }, printed))
 }
 
 /// Releases the document with this SHA-256.
@@ -108,19 +109,23 @@ pub async fn release(
     let now = ctx.now();
     let registry = ctx.registry().await?;
     let form = sealed::form_of(ctx, &row)?;
-    let reviewers: Vec<String> = reviewers.iter().map(ToString::to_string).collect();
-    let made = render(ctx, &row, outcome).await?;
-    // The statements come from the pack at this moment; a pack that lost one could not be composed.
+    let (made, printed) = render(ctx, &row, outcome).await?;
+    let adjudicated = reviewers.len() > 2;
+    let asked = facts::Release {
+        officer: standing::officer(&row, &form, officer),
+        outcome,
+        second_review: if adjudicated {
+            SecondReviewState::Adjudicated
+        } else {
+            SecondReviewState::Agreed
+        },
+        lead_images: u32::from(outcome == Outcome::Lead),
+        printed,
+    };
+    let agency = standing::agency(&registry, &row);
     let decision = ctx.policies.decide(
-        Gate::Release,
-        &check::packs(&registry, &row),
-        facts::release(
-            &check::standing(ctx, &registry, &row, &form, now),
-            &check::examiner(officer, now),
-            outcome,
-            &reviewers,
-            true,
-        ),
+        &standing::packs(&registry, &row),
+        &facts::release(&asked, &agency, &row.unit, now),
     );
     examine::refuse_unless_accepted(ctx, officer, &row, &decision).await?;
     if made.sha256 != document_sha256 {

@@ -8,13 +8,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::release::ReleaseRecord;
-use super::{Context, Disposition, PipelineError, check, hold, sealed, step};
+use super::{Context, Disposition, PipelineError, hold, sealed, standing, step};
 use crate::domain::{AccountId, Form, MessageId, Outcome, RequestId, Role, Verdict};
 use crate::lifecycle::{Event, Resume, Stage, deadline, next};
 use crate::mail::render::AnswerMail;
 use crate::mail::{Answer, Deliverable, MailAddress, SealerError};
 use crate::messages::{Body, Message, Route, Step};
-use crate::policy::{Gate, facts};
+use crate::policy::facts;
 use crate::registry::Registry;
 use crate::store::{Change, NewMailing, RecordKind, RequestRow, RequestUpdate};
 
@@ -50,10 +50,16 @@ pub async fn handle(
     let registry = ctx.registry().await?;
     let form = sealed::form_of(ctx, &row)?;
     let usable = recipient_usable(ctx, &registry, &row, &form, now);
+    let agency = standing::agency(&registry, &row);
+    let delivery = facts::Delivery {
+        channel: facts::Channel::Mail { has_key: usable.is_ok(), encrypted: true },
+        released: true,
+        law_enforcement: true,
+        owns_email: agency.owns_address(form.requester.email.expose()),
+    };
     let decision = ctx.policies.decide(
-        Gate::Deliver,
-        &check::packs(&registry, &row),
-        facts::deliver(&check::standing(ctx, &registry, &row, &form, now), usable.is_ok()),
+        &standing::packs(&registry, &row),
+        &facts::deliver(&delivery, &agency, &row.unit, now),
     );
     if decision.verdict() != Verdict::Accept {
         let change = held(ctx, &row, (&decision, usable.err()), (outcome, officer))?;
@@ -125,8 +131,7 @@ async fn seal(
 ) -> Result<Deliverable, PipelineError> {
     let unit = registry.unit(&row.unit).ok_or(PipelineError::Inconsistent("the unit's entry"))?;
     let statement = |name: &str| {
-        let text = unit.packs.iter().find_map(|pack| ctx.policies.statement(pack, name));
-        text.unwrap_or_default().to_owned()
+        standing::statement(&ctx.policies, &unit.packs, name).map(|words| words.text).unwrap_or_default()
     };
     let words = AnswerMail {
         unit_name: unit.name.clone(),

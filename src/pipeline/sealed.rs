@@ -1,7 +1,7 @@
 //! Reading and writing what is sealed under a request's own key.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Context, PipelineError, Refusal};
@@ -15,18 +15,35 @@ pub fn key_of(ctx: &Context, row: &RequestRow) -> Result<DataKey, PipelineError>
     Ok(ctx.vault.unwrap(wrapped, row.id)?)
 }
 
-/// Seals the form, without its images.
-pub fn seal_form(
+/// What is kept of a submission: the form without its images, and what could only be known while it was whole.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Intake {
+    /// The form.
+    pub form: Form,
+    /// Whether the signature was verified by its method.
+    pub signature_verified: bool,
+    /// SHA-256 of the canonical form as it arrived (RFC 8785), hexadecimal.
+    pub body_sha256: String,
+}
+
+/// Seals a submission.
+pub fn seal_intake(
     ctx: &Context,
     id: RequestId,
     key: &DataKey,
-    form: &Form,
+    intake: &Intake,
 ) -> Result<Vec<u8>, PipelineError> {
-    Ok(ctx.vault.seal_json(ctx.ids.as_ref(), key, (&id.to_string(), "form"), form)?)
+    Ok(ctx.vault.seal_json(ctx.ids.as_ref(), key, (&id.to_string(), "form"), intake)?)
 }
 
 /// Opens the form.
 pub fn form_of(ctx: &Context, row: &RequestRow) -> Result<Form, PipelineError> {
+    Ok(intake_of(ctx, row)?.form)
+}
+
+/// Opens a submission.
+pub fn intake_of(ctx: &Context, row: &RequestRow) -> Result<Intake, PipelineError> {
     let key = key_of(ctx, row)?;
     let sealed = row.form.as_deref().ok_or(PipelineError::Refused(Refusal::Gone))?;
     Ok(ctx.vault.open_json(&key, (&row.id.to_string(), "form"), sealed)?)

@@ -1,1 +1,36 @@
-//! (being written)
+//! The rules. Policy is data: packs of clauses, statements and Cedar rules, decided gate by gate.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `gate` | the points where policy decides |
+//! | `facts` | what a rule may look at: yes-or-no, counts and codes, no personal data |
+//! | `pack`, `manifest` | a pack, and its files as they are written |
+//! | `load`, `check` | files in, a [`PolicySet`] out, or every reason why not |
+//! | `engine` | facts in, a [`PolicyDecision`] out; statements; explanations |
+//! | `decision` | what was decided, and on which clauses |
+//! | `builtin` | the packs that come with the program |
+//!
+//! All rules of all packs in force are asked, every one that forbids is a finding, and the strictest
+//! verdict wins, so a further pack never loosens. Cedar skips a rule whose evaluation errs; here that
+//! is a finding of its own (`CORE-EVALUATION`), and a gate at which no rule is asked refuses.
+
+pub mod builtin;
+mod check;
+mod decision;
+mod engine;
+mod error;
+pub mod facts;
+mod gate;
+mod load;
+mod manifest;
+mod pack;
+
+#[cfg(test)]
+mod tests;
+
+pub use decision::{Accepted, Explained, PackInForce, PolicyDecision};
+pub use engine::{PolicySet, StatementView};
+pub use error::{PackError, PackProblem};
+pub use facts::Facts;
+pub use gate::Gate;
+pub use pack::{Answer, Clause, Force, Pack, Statement};

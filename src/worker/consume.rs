@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -33,8 +33,6 @@ pub struct Consumer {
     pub ctx: Context,
     /// Which step.
     pub step: Step,
-    /// Whether a broker announces what is due; else everything due is claimed.
-    pub announced: bool,
     /// Where work is spawned.
     pub tracker: TaskTracker,
     /// When to stop.
@@ -194,7 +192,3 @@ pub fn room() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(PARALLEL))
 }
 
-/// Wakes every consumer of a store.
-pub fn wake(woken: &Arc<Notify>) {
-    woken.notify_waiters();
-}

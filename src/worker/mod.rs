@@ -5,6 +5,4 @@
 
 pub mod checkpoint;
 pub mod consume;
-pub mod intake;
-pub mod relay;
 pub mod sweep;

@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::examination::{Agreement, Candidate, Examination, ProbeDerivative, Search};
+use crate::domain::form::FormAffirmation;
 use crate::domain::{Form, Outcome, PackId, Personal, UnitId};
 use crate::pipeline::examine::{ExaminationRecord, examination};
-use crate::pipeline::{Context, PipelineError, sealed};
+use crate::pipeline::{Context, PipelineError, sealed, standing};
 use crate::registry::Registry;
 use crate::report::document as paper;
 use crate::report::{Document, normalise_in_child};
@@ -26,6 +27,8 @@ struct Case<'c> {
     exam: ExaminationRecord,
     reviewer: String,
     second: paper::SecondReview,
+    /// The mandated statements that were put into the document.
+    printed: Vec<FormAffirmation>,
 }
 
 /// Composes the document of a concluded request.
@@ -33,23 +36,28 @@ pub(super) async fn compose(
     ctx: &Context,
     row: &RequestRow,
     outcome: Outcome,
-) -> Result<Document, PipelineError> {
-    let case = load(ctx, row).await?;
+) -> Result<(Document, Vec<FormAffirmation>), PipelineError> {
+    let mut case = load(ctx, row).await?;
+    let document = document(&mut case, outcome).await?;
+    Ok((document, case.printed))
+}
+
+async fn document(case: &mut Case<'_>, outcome: Outcome) -> Result<Document, PipelineError> {
     Ok(match outcome {
-        Outcome::Lead => Document::ManualSearchReport(Box::new(report(&case).await?)),
+        Outcome::Lead => Document::ManualSearchReport(Box::new(report(case).await?)),
         Outcome::NoMatch => {
             let finding = paper::NoMatch {
                 searches: searches(&case.exam.examination),
                 suitability: suitability(&case.exam.examination),
                 derivatives: derivatives(&case.exam.examination),
             };
-            Document::NoMatchNotice(Box::new(notice(&case, "no-match", finding)?))
+            Document::NoMatchNotice(Box::new(notice(case, "no-match", finding)?))
         }
         Outcome::UnsuitableProbe => {
             let reasons =
                 case.exam.examination.suitability.iter().map(|entry| entry.note.clone()).collect();
             let finding = paper::UnsuitableProbe { reasons };
-            Document::UnsuitableProbeNotice(Box::new(notice(&case, "unsuitable", finding)?))
+            Document::UnsuitableProbeNotice(Box::new(notice(case, "unsuitable", finding)?))
         }
         Outcome::Inconclusive => {
             let finding = paper::Inconclusive {
@@ -57,7 +65,7 @@ pub(super) async fn compose(
                 suitability: suitability(&case.exam.examination),
                 derivatives: derivatives(&case.exam.examination),
             };
-            Document::InconclusiveNotice(Box::new(notice(&case, "inconclusive", finding)?))
+            Document::InconclusiveNotice(Box::new(notice(case, "inconclusive", finding)?))
         }
         Outcome::Declined => {
             let exam = &case.exam.examination;
@@ -66,7 +74,7 @@ pub(super) async fn compose(
                 reason: exam.narrative.clone(),
             };
             let finding = paper::Declined { grounds: vec![ground] };
-            Document::DeclinedNotice(Box::new(notice(&case, "declined", finding)?))
+            Document::DeclinedNotice(Box::new(notice(case, "declined", finding)?))
         }
         Outcome::Withdrawn | Outcome::Expired | Outcome::SubjectRefused => {
             return Err(PipelineError::Inconsistent("an outcome without a document"));
@@ -112,6 +120,7 @@ async fn load<'c>(ctx: &'c Context, row: &'c RequestRow) -> Result<Case<'c>, Pip
         exam,
         reviewer: name_of(&registry, first).expose().clone(),
         second,
+        printed: Vec::new(),
     })
 }
 
@@ -123,11 +132,12 @@ fn name_of(registry: &Registry, record: &RecordRow) -> Personal<String> {
 
 impl Case<'_> {
     /// A mandated statement, as the unit's packs have it.
-    fn statement(&self, name: &str) -> Result<String, PipelineError> {
-        let text = self.packs.iter().find_map(|pack| self.ctx.policies.statement(pack, name));
-        text.map(ToOwned::to_owned).ok_or_else(|| {
-            PipelineError::Document(format!("the unit's policy pack has no statement `{name}`"))
-        })
+    fn statement(&mut self, name: &str) -> Result<String, PipelineError> {
+        let words = standing::statement(&self.ctx.policies, &self.packs, name).ok_or_else(|| {
+            PipelineError::Document(format!("the unit's policy packs have no statement `{name}`"))
+        })?;
+        self.printed.push(words.printed);
+        Ok(words.text)
     }
 
     fn letterhead(&self) -> paper::Letterhead {
@@ -150,7 +160,7 @@ impl Case<'_> {
         self.row.id.to_string()
     }
 
-    fn footer(&self) -> Result<String, PipelineError> {
+    fn footer(&mut self) -> Result<String, PipelineError> {
         Ok(format!("{} {}", self.statement("footer")?, self.contact).trim().to_owned())
     }
 }
@@ -162,8 +172,9 @@ fn fr_case_number(unit: &UnitId, row: &RequestRow) -> String {
     format!("{}-{year}-{number:06}", unit.as_str().to_uppercase())
 }
 
-async fn report(case: &Case<'_>) -> Result<paper::ManualSearchReport, PipelineError> {
-    let exam = &case.exam.examination;
+async fn report(case: &mut Case<'_>) -> Result<paper::ManualSearchReport, PipelineError> {
+    let exam = case.exam.examination.clone();
+    let exam = &exam;
     let candidate = exam.candidate.as_ref().ok_or(PipelineError::Inconsistent("a candidate"))?;
     Ok(paper::ManualSearchReport {
         letterhead: case.letterhead(),
@@ -194,7 +205,7 @@ async fn report(case: &Case<'_>) -> Result<paper::ManualSearchReport, PipelineEr
 }
 
 fn notice<F>(
-    case: &Case<'_>,
+    case: &mut Case<'_>,
     body: &str,
     finding: F,
 ) -> Result<paper::Notice<F>, PipelineError> {

@@ -1,0 +1,262 @@
+//! File, environment and secret files, one over the other. Pure, given what they contain.
+
+use std::collections::BTreeMap;
+
+use toml::{Table, Value};
+
+use super::sections::Config;
+
+/// One thing that is wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: `{key}` {message}")]
+pub struct ConfigError {
+    /// File or environment.
+    pub place: String,
+    /// Key.
+    pub key: String,
+    /// What was expected, what to do.
+    pub message: String,
+}
+
+/// A configuration, and where each value is from.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// Place of every key that is not a default.
+    pub origins: BTreeMap<String, String>,
+}
+
+/// Keys that are secrets: they may be given as `key_file`.
+const SECRETS: &[&str] = &[
+    "database.url",
+    "messaging.url",
+    "vault.s3_secret_key",
+    "vault.master_key",
+    "audit.signing_key",
+    "mail.password",
+    "mail.key",
+];
+
+/// Loads a configuration: `file` is name and text, `environment` the variables, `read` reads a secret's file.
+pub fn load(
+    file: Option<(&str, &str)>,
+    environment: &BTreeMap<String, String>,
+    read: &dyn Fn(&str) -> Result<String, String>,
+) -> Result<Loaded, Vec<ConfigError>> {
+    let mut layers = Layers { table: Table::new(), origins: BTreeMap::new(), errors: Vec::new(), read };
+    if let Some((name, text)) = file {
+        layers.file(name, text);
+    }
+    layers.environment(environment);
+    let Layers { table, origins, mut errors, .. } = layers;
+    let config = match Config::deserialize_from(table) {
+        Ok(config) => config,
+        Err(error) => {
+            errors.push(ConfigError {
+                place: "configuration".to_owned(),
+                key: String::new(),
+                message: error,
+            });
+            return Err(errors);
+        }
+    };
+    for (key, expected) in config.contradictions() {
+        let place = origins.get(key).cloned().unwrap_or_else(|| "default".to_owned());
+        errors.push(ConfigError { place, key: key.to_owned(), message: format!("must {expected}") });
+    }
+    if errors.is_empty() { Ok(Loaded { config, origins }) } else { Err(errors) }
+}
+
+impl Config {
+    fn deserialize_from(table: Table) -> Result<Self, String> {
+        Value::Table(table).try_into().map_err(|error: toml::de::Error| error.message().to_owned())
+    }
+}
+
+struct Layers<'r> {
+    table: Table,
+    origins: BTreeMap<String, String>,
+    errors: Vec<ConfigError>,
+    read: &'r dyn Fn(&str) -> Result<String, String>,
+}
+
+impl Layers<'_> {
+    fn error(&mut self, place: &str, key: &str, message: String) {
+        self.errors.push(ConfigError { place: place.to_owned(), key: key.to_owned(), message });
+    }
+
+    fn file(&mut self, name: &str, text: &str) {
+        let table: Table = match text.parse() {
+            Ok(table) => table,
+            Err(error) => {
+                let error: toml::de::Error = error;
+                let line = error.span().map_or(0, |span| {
+                    text.get(..span.start).unwrap_or_default().matches('\n').count() + 1
+                });
+                return self.error(&format!("{name}:{line}"), "", format!("is not TOML: {}", error.message()));
+            }
+        };
+        for (section, value) in table {
+            match value {
+                Value::Table(keys) => {
+                    for (key, value) in keys {
+                        self.set(name, &format!("{section}.{key}"), value);
+                    }
+                }
+                value => self.set(name, &section, value),
+            }
+        }
+    }
+
+    fn environment(&mut self, environment: &BTreeMap<String, String>) {
+        for (variable, text) in environment {
+            let Some(path) = variable.strip_prefix("LEADBROKER__") else { continue };
+            let key = path.to_lowercase().replacen("__", ".", 1);
+            let value = self.typed(&key, text);
+            self.set(variable, &key, value);
+        }
+    }
+
+    /// The environment has only text; the default's type says what it means.
+    fn typed(&self, key: &str, text: &str) -> Value {
+        match default_of(key) {
+            Some(Value::Integer(_)) => text.parse().map_or_else(|_| Value::String(text.to_owned()), Value::Integer),
+            Some(Value::Boolean(_)) => text.parse().map_or_else(|_| Value::String(text.to_owned()), Value::Boolean),
+            _ => Value::String(text.to_owned()),
+        }
+    }
+
+    fn set(&mut self, place: &str, key: &str, value: Value) {
+        if let Some(secret) = key.strip_suffix("_file")
+            && SECRETS.contains(&secret)
+        {
+            let path = value.as_str().unwrap_or_default().to_owned();
+            match (self.read)(&path) {
+                Ok(text) => self.insert(place, secret, Value::String(text.trim_end().to_owned())),
+                Err(message) => self.error(place, key, message),
+            }
+            return;
+        }
+        let Some(default) = default_of(key) else {
+            let message = match nearest(key) {
+                Some(known) => format!("is no setting; the nearest one is `{known}`"),
+                None => "is no setting; `leadbroker config print` shows them all".to_owned(),
+            };
+            return self.error(place, key, message);
+        };
+        if !default.same_type(&value) {
+            let message =
+                format!("must be {}, such as `{default}`; it is {}", kind(&default), kind(&value));
+            return self.error(place, key, message);
+        }
+        self.insert(place, key, value);
+    }
+
+    fn insert(&mut self, place: &str, key: &str, value: Value) {
+        self.origins.insert(key.to_owned(), place.to_owned());
+        match key.split_once('.') {
+            Some((section, key)) => {
+                let entry = self.table.entry(section.to_owned());
+                if let Value::Table(table) = entry.or_insert_with(|| Value::Table(Table::new())) {
+                    table.insert(key.to_owned(), value);
+                }
+            }
+            None => {
+                self.table.insert(key.to_owned(), value);
+            }
+        }
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::String(_) => "a text",
+        Value::Integer(_) => "a whole number",
+        Value::Float(_) => "a number",
+        Value::Boolean(_) => "`true` or `false`",
+        Value::Datetime(_) => "a date",
+        Value::Array(_) => "a list",
+        Value::Table(_) => "a section",
+    }
+}
+
+/// The default value of a key, which is also its type.
+pub(super) fn default_of(key: &str) -> Option<Value> {
+    let all = Value::try_from(Config::default()).ok()?;
+    match key.split_once('.') {
+        Some((section, key)) => all.get(section)?.get(key).cloned(),
+        None => all.get(key).filter(|value| !value.is_table()).cloned(),
+    }
+}
+
+fn nearest(key: &str) -> Option<String> {
+    let known = Config::SECTIONS
+        .iter()
+        .flat_map(|(section, keys)| keys.iter().map(move |(key, _)| format!("{section}.{key}")))
+        .chain(std::iter::once("environment".to_owned()));
+    known
+        .map(|known| (strsim::damerau_levenshtein(&known, key), known))
+        .filter(|(distance, _)| *distance <= 5)
+        .min()
+        .map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn try_load(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, Vec<String>> {
+        let environment =
+            variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let read = |path: &str| {
+            if path == "/run/key" { Ok("abc\n".to_owned()) } else { Err("cannot be read".to_owned()) }
+        };
+        load(Some(("lb.toml", text)), &environment, &read)
+            .map_err(|errors| errors.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn the_environment_goes_over_the_file_and_secrets_come_from_files() {
+        let text = "environment = \"test\"\n[limits]\nimages = 7\n[vault]\nmaster_key_file = \"/run/key\"\n";
+        let loaded = try_load(text, &[("LEADBROKER__LIMITS__IMAGES", "9")]).unwrap();
+        assert_eq!(loaded.config.limits.images, 9);
+        assert_eq!(loaded.config.vault.master_key.expose(), "abc");
+        assert_eq!(loaded.origins["limits.images"], "LEADBROKER__LIMITS__IMAGES");
+        assert!(!format!("{:?}", loaded.config).contains("abc"));
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once_with_its_place() {
+        let text = "environment = \"test\"\n[limits]\nimagse = 7\nimages = \"many\"\n[server]\nlisten = \"0.0.0.0:80\"\n[mail]\nkey_file = \"/gone\"\n";
+        let errors = try_load(text, &[]).unwrap_err();
+        insta::assert_snapshot!(errors.join("\n"), @r#"
+        lb.toml: `limits.images` must be a whole number, such as `20`; it is a text
+        lb.toml: `limits.imagse` is no setting; the nearest one is `limits.images`
+        lb.toml: `mail.key_file` cannot be read
+        lb.toml: `server.listen` must be a loopback address such as `127.0.0.1:8400`, unless `behind_tls_proxy = true`
+        "#);
+    }
+
+    #[test]
+    fn production_refuses_what_could_reach_nobody_or_everybody() {
+        let text = "[messaging]\ntransport = \"amqp\"\nurl = \"amqp://guest:guest@broker.example.gov/\"\n";
+        let errors = try_load(text, &[]).unwrap_err();
+        assert_eq!(errors.len(), 3, "{errors:#?}");
+    }
+
+    #[test]
+    fn the_example_file_loads_and_names_every_setting() {
+        let text = include_str!("../../config/leadbroker.example.toml");
+        let read = |_: &str| Ok("secret".to_owned());
+        let loaded = load(Some(("example", text)), &BTreeMap::new(), &read).unwrap();
+        assert_eq!(loaded.config.environment, crate::config::Environment::Production);
+        for (section, keys) in Config::SECTIONS {
+            assert!(text.contains(&format!("[{section}]")), "{section}");
+            for (key, _) in *keys {
+                let named = [format!("{key} = "), format!("{key}_file = ")];
+                assert!(named.iter().any(|key| text.contains(key)), "{section}.{key}");
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What the registry and the clock say now, as the rules see it. Read again at every gate, so that whatever lapsed in
+//! between stops the job there.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use super::Context;
+use crate::domain::examination::Examination;
+use crate::domain::form::FormAffirmation;
+use crate::domain::{Account, Agency, AgencyStanding, Form, PackId, RepositoryKind, Role};
+use crate::lifecycle::Stage;
+use crate::policy::facts::{self, Offered, Officer, ReviewerStanding, Service, Standing};
+use crate::policy::{PolicyDecision, PolicySet};
+use crate::registry::Registry;
+use crate::store::RequestRow;
+
+/// Packs of both sides: the unit's and the agency's own.
+pub fn packs(registry: &Registry, row: &RequestRow) -> Vec<PackId> {
+    let mut packs: Vec<PackId> =
+        registry.unit(&row.unit).map(|unit| unit.packs.clone()).unwrap_or_default();
+    packs.extend(registry.agency(&row.ori).map(|agency| agency.packs.clone()).unwrap_or_default());
+    packs.sort();
+    packs.dedup();
+    packs
+}
+
+/// The agency as the registry has it; one that is gone from it counts as suspended.
+pub fn agency(registry: &Registry, row: &RequestRow) -> Agency {
+    registry.agency(&row.ori).cloned().unwrap_or_else(|| Agency {
+        ori: row.ori.clone(),
+        name: row.ori.to_string(),
+        domains: Vec::new(),
+        standing: AgencyStanding::Suspended,
+        packs: Vec::new(),
+        amqp_user: None,
+        call_back: None,
+        agreements: Vec::new(),
+    })
+}
+
+/// The unit's service.
+pub fn service(ctx: &Context, registry: &Registry, row: &RequestRow) -> Service {
+    let unit = registry.unit(&row.unit);
+    let repositories = unit.map(|unit| unit.repositories.as_slice()).unwrap_or_default();
+    Service {
+        unit: row.unit.clone(),
+        enabled: unit.is_some(),
+        repositories: repositories
+            .iter()
+            .map(|repository| {
+                let kind = match repository.kind {
+                    RepositoryKind::Mugshot => Offered::Mugshot,
+                    RepositoryKind::Other => Offered::Other,
+                };
+                (repository.id.clone(), kind)
+            })
+            .collect(),
+        limits: ctx.rules.policy,
+    }
+}
+
+/// Who asks, and whom.
+pub fn standing(
+    ctx: &Context,
+    registry: &Registry,
+    row: &RequestRow,
+    signature_verified: bool,
+) -> Standing {
+    Standing {
+        agency: agency(registry, row),
+        service: service(ctx, registry, row),
+        signature_verified,
+    }
+}
+
+/// A person as the rules see one.
+pub fn reviewer(
+    registry: &Registry,
+    row: &RequestRow,
+    form: &Form,
+    person: &Account,
+    now: DateTime<Utc>,
+) -> ReviewerStanding {
+    ReviewerStanding {
+        role: person.role,
+        active: person.active,
+        of_unit: person.unit == row.unit,
+        on_duty: registry.on_duty(&row.unit, now).contains(&person.id),
+        is_requester: is_requester(form, person),
+        credentials: person.credentials.clone(),
+    }
+}
+
+/// Whether the printed names are the same; a person cannot be two roles on one request.
+fn is_requester(form: &Form, person: &Account) -> bool {
+    person.name.trim().eq_ignore_ascii_case(form.requester.name.expose().trim())
+}
+
+/// An examination as the rules see one.
+pub fn examination(exam: &Examination, probes: usize) -> facts::Examination {
+    let decided: BTreeSet<usize> = exam.suitability.iter().map(|entry| entry.probe).collect();
+    facts::Examination {
+        outcome: exam.conclusion.into(),
+        suitability_decided: decided.len() == probes,
+        suitable: exam.suitability.iter().any(|entry| entry.suitable),
+        search_recorded: !exam.searches.is_empty(),
+        comparison_done: !exam.comparison.is_empty(),
+        narrative_letters: u32::try_from(exam.narrative_letters()).unwrap_or(u32::MAX),
+        lead_images: u32::from(exam.candidate.is_some()),
+        declined_clause: exam.declined_under.is_some(),
+        searched: exam.searches.iter().map(|search| search.repository.clone()).collect(),
+    }
+}
+
+/// A releasing officer as the rules see one.
+pub fn officer(row: &RequestRow, form: &Form, person: &Account) -> Officer {
+    let reviewers = match &row.stage {
+        Stage::AwaitingRelease { reviewers, .. } => reviewers.as_slice(),
+        _ => &[],
+    };
+    Officer {
+        role: person.role,
+        active: person.active,
+        of_unit: person.unit == row.unit,
+        is_requester: is_requester(form, person),
+        is_reviewer: reviewers.first() == Some(&person.id),
+        is_second_reviewer: reviewers.iter().skip(1).any(|reviewer| *reviewer == person.id),
+    }
+}
+
+/// The role that decides a hold.
+pub fn decider(decision: &PolicyDecision) -> Role {
+    decision.deciders().first().copied().unwrap_or(Role::LocalAdministrator)
+}
+
+/// A statement's words, and what shows that they are printed as approved.
+#[derive(Debug, Clone)]
+pub struct Words {
+    /// The words.
+    pub text: String,
+    /// Statement, and the hash of these words.
+    pub printed: FormAffirmation,
+}
+
+/// The words of a statement, from the first of the packs that has it. The hash is taken of the words as they will be
+/// printed, so that the gate compares what leaves with what was approved.
+pub fn statement(policies: &PolicySet, packs: &[PackId], name: &str) -> Option<Words> {
+    let view = packs.iter().find_map(|pack| policies.statement(pack, name))?;
+    let text_sha256 = hex::encode(openssl::sha::sha256(view.text.as_bytes()));
+    let printed = FormAffirmation { statement: view.statement, text_sha256 };
+    Some(Words { text: view.text, printed })
+}

@@ -1,0 +1,58 @@
+//! The packs that come with the program, embedded so that a machine without files can decide.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::{PackError, PolicySet};
+
+macro_rules! files {
+    ($($path:literal),* $(,)?) => {
+        &[$(($path, include_str!(concat!("../../config/policies/", $path)))),*]
+    };
+}
+
+/// The files of `config/policies/`, by their path there.
+const FILES: &[(&str, &str)] = files![
+    "core/clauses.toml",
+    "core/pack.toml",
+    "core/rules.cedar",
+    "lacris/clauses.toml",
+    "lacris/pack.toml",
+    "lacris/rules.cedar",
+    "lacris/statements/adherence.published.txt",
+    "lacris/statements/adherence.txt",
+    "lacris/statements/banner.published.txt",
+    "lacris/statements/banner.txt",
+    "lacris/statements/declined.txt",
+    "lacris/statements/footer.published.txt",
+    "lacris/statements/footer.txt",
+    "lacris/statements/inconclusive.txt",
+    "lacris/statements/lead-only.published.txt",
+    "lacris/statements/lead-only.txt",
+    "lacris/statements/lead-viable.published.txt",
+    "lacris/statements/lead-viable.txt",
+    "lacris/statements/no-match.published.txt",
+    "lacris/statements/no-match.txt",
+    "lacris/statements/report-disclaimer.published.txt",
+    "lacris/statements/report-disclaimer.txt",
+    "lacris/statements/report-title.published.txt",
+    "lacris/statements/report-title.txt",
+    "lacris/statements/seal.published.txt",
+    "lacris/statements/seal.txt",
+    "lacris/statements/unsuitable.txt",
+    "schema.cedarschema",
+];
+
+/// The embedded files, for [`PolicySet::load`]; a unit's own packs can be added to them.
+pub fn files() -> BTreeMap<String, Vec<u8>> {
+    FILES
+        .iter()
+        .map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()))
+        .collect()
+}
+
+/// The packs that come with the program.
+pub fn load(now: DateTime<Utc>) -> Result<PolicySet, Vec<PackError>> {
+    PolicySet::load(&files(), now)
+}

@@ -1,0 +1,293 @@
+//! Facts in, a decision out.
+
+use std::collections::BTreeMap;
+
+use cedar_policy::{Authorizer, Context, Decision, Entities, EntityUid, Request, Schema};
+use serde::Serialize;
+use strum::VariantArray;
+
+use super::decision::{Answers, Explained, PolicyDecision};
+use super::error::PackProblem;
+use super::facts::{Facts, FormFacts};
+use super::gate::Gate;
+use super::load::CORE;
+use super::pack::{Clause, GateRules, Pack, Statement};
+use crate::domain::{Finding, PackId, Verdict};
+
+/// The clause of a question that could not be answered.
+const EVALUATION: &str = "CORE-EVALUATION";
+/// The clause of a pack that is in force and not loaded.
+const UNKNOWN_PACK: &str = "CORE-PACK";
+
+/// All packs that were loaded, ready to decide. Parsed once, shared by all.
+#[derive(Debug)]
+pub struct PolicySet {
+    schema: Schema,
+    packs: BTreeMap<PackId, Pack>,
+    core: PackId,
+    authorizer: Authorizer,
+    entities: Entities,
+    broker: EntityUid,
+    request: EntityUid,
+    actions: BTreeMap<Gate, EntityUid>,
+}
+
+/// A statement as the form's endpoint shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StatementView {
+    /// Pack and statement (`lacris/lead-only`).
+    pub statement: String,
+    /// The approved text.
+    pub text: String,
+    /// SHA-256 of the UTF-8 text, hexadecimal.
+    pub text_sha256: String,
+    /// The clauses that ask for it.
+    pub clauses: Vec<String>,
+    /// A requester must affirm it.
+    #[serde(skip)]
+    pub affirm: bool,
+}
+
+impl PolicySet {
+    pub(super) fn new(
+        schema: Schema,
+        packs: BTreeMap<PackId, Pack>,
+    ) -> Result<Self, PackProblem> {
+        let uid = |text: String| {
+            text.parse::<EntityUid>()
+                .map_err(|e| PackProblem::Unreadable(e.to_string()))
+        };
+        let actions = Gate::VARIANTS.iter().map(|gate| {
+            Ok((*gate, uid(format!("Action::\"{}\"", gate.as_str()))?))
+        });
+        Ok(Self {
+            broker: uid("Broker::\"broker\"".to_owned())?,
+            request: uid("SearchRequest::\"request\"".to_owned())?,
+            actions: actions.collect::<Result<_, PackProblem>>()?,
+            core: CORE.parse().map_err(|_| PackProblem::NoCore)?,
+            authorizer: Authorizer::new(),
+            entities: Entities::empty(),
+            schema,
+            packs,
+        })
+    }
+
+    /// Every pack that was loaded.
+    pub fn packs(&self) -> impl Iterator<Item = &Pack> {
+        self.packs.values()
+    }
+
+    /// A pack.
+    pub fn pack(&self, id: &PackId) -> Option<&Pack> {
+        self.packs.get(id)
+    }
+
+    /// A clause, whichever pack holds it.
+    pub fn clause(&self, id: &str) -> Option<&Clause> {
+        self.packs.values().find_map(|pack| pack.clauses.get(id))
+    }
+
+    /// Decides one question. `core` is in force whether named or not; a named pack that is not
+    /// loaded refuses.
+    pub fn decide(&self, packs: &[PackId], facts: &Facts) -> PolicyDecision {
+        self.decide_all(packs, std::iter::once(facts))
+    }
+
+    /// Decides a whole form: `submit`, and `use_probe` for each image, as one decision.
+    pub fn decide_form(&self, packs: &[PackId], facts: &FormFacts) -> PolicyDecision {
+        self.decide_all(packs, std::iter::once(&facts.submit).chain(&facts.probes))
+    }
+
+    /// What every rule in force says about the facts, sorted by pack and rule, kept or broken.
+    pub fn explain(&self, packs: &[PackId], facts: &Facts) -> Vec<Explained> {
+        let mut lines = Vec::new();
+        let question = self.question(facts);
+        for (pack, rules) in self.asked(packs, facts.gate) {
+            let answer = self.answer(question.as_ref(), rules);
+            for (id, rule) in &rules.rules {
+                let broken = answer.broken.contains(&id.as_str());
+                lines.push(Explained {
+                    pack: pack.in_force.pack.clone(),
+                    rule: id.clone(),
+                    clause: rule.clause.clone(),
+                    clause_text: pack
+                        .clauses
+                        .get(&rule.clause)
+                        .map_or_else(String::new, |c| c.text.clone()),
+                    verdict: match (&answer.erred, broken) {
+                        (true, _) => Verdict::Reject,
+                        (false, true) => rule.verdict,
+                        (false, false) => Verdict::Accept,
+                    },
+                    field: format!("{}{}", facts.prefix, rule.field),
+                    message: rule.message.clone(),
+                });
+            }
+        }
+        lines.sort();
+        lines
+    }
+
+    /// The statements of these packs and of `core`, by pack and name.
+    pub fn statements(&self, packs: &[PackId]) -> Vec<StatementView> {
+        self.in_force(packs)
+            .flat_map(|pack| {
+                pack.statements
+                    .iter()
+                    .map(|(name, statement)| view(&pack.in_force.pack, name, statement))
+            })
+            .collect()
+    }
+
+    /// One statement, by its pack and its name within the pack.
+    pub fn statement(&self, pack: &PackId, name: &str) -> Option<StatementView> {
+        let statement = self.packs.get(pack)?.statements.get(name)?;
+        Some(view(pack, name, statement))
+    }
+
+    /// SHA-256 of a statement's approved words, by pack and name (`lacris/lead-only`).
+    fn approved(&self, statement: &str) -> Option<&str> {
+        let (pack, name) = statement.split_once('/')?;
+        let pack = self.packs.get(&pack.parse::<PackId>().ok()?)?;
+        Some(pack.statements.get(name)?.text_sha256.as_str())
+    }
+
+    fn in_force(&self, packs: &[PackId]) -> impl Iterator<Item = &Pack> {
+        self.packs
+            .iter()
+            .filter(|(id, _)| **id == self.core || packs.contains(id))
+            .map(|(_, pack)| pack)
+    }
+
+    fn asked(&self, packs: &[PackId], gate: Gate) -> impl Iterator<Item = (&Pack, &GateRules)> {
+        self.in_force(packs)
+            .filter_map(move |pack| Some((pack, pack.gates.get(&gate)?)))
+    }
+
+    fn decide_all<'a>(
+        &self,
+        packs: &[PackId],
+        questions: impl Iterator<Item = &'a Facts>,
+    ) -> PolicyDecision {
+        let mut answers = Answers::default();
+        for pack in packs.iter().filter(|id| !self.packs.contains_key(id)) {
+            answers.reject(
+                UNKNOWN_PACK,
+                format!("the policy pack `{pack}` is in force and not loaded"),
+                "ask the unit's administrator to install the pack, then send again",
+            );
+        }
+        answers.packs = self.in_force(packs).map(|p| p.in_force.clone()).collect();
+        for facts in questions {
+            self.ask(packs, facts, &mut answers);
+        }
+        PolicyDecision::new(answers)
+    }
+
+    fn ask(&self, packs: &[PackId], facts: &Facts, answers: &mut Answers) {
+        answers.gates.insert(facts.gate);
+        let question = self.question(facts);
+        let mut unasked = true;
+        for (pack, rules) in self.asked(packs, facts.gate) {
+            unasked = false;
+            let answer = self.answer(question.as_ref(), rules);
+            for (id, rule) in &rules.rules {
+                answers.rules.insert(id.clone());
+                answers.clauses.insert(rule.clause.clone());
+            }
+            for rule in answer.broken.iter().filter_map(|id| rules.rules.get(*id)) {
+                if rule.verdict == Verdict::Hold {
+                    answers.deciders.insert(rule.role);
+                }
+                answers.findings.insert(rule.finding(&pack.in_force, &facts.prefix));
+            }
+            if answer.erred {
+                answers.reject(
+                    EVALUATION,
+                    format!(
+                        "the rules of `{}` could not be evaluated at `{}`, so the answer is no",
+                        pack.in_force.pack,
+                        facts.gate.as_str()
+                    ),
+                    "nothing is wrong with the form; tell the unit's administrator, who runs \
+                     `leadbroker policy check`",
+                );
+            }
+        }
+        if unasked {
+            answers.reject(
+                EVALUATION,
+                format!("no policy in force has a rule for `{}`", facts.gate.as_str()),
+                "ask the unit's administrator to put a policy in force that decides this",
+            );
+        }
+    }
+
+    /// The question as Cedar takes it; `None` where the facts do not fit the schema.
+    fn question(&self, facts: &Facts) -> Option<Request> {
+        let pairs = facts.values.pairs(&|name| self.approved(name)).ok()?;
+        let context = Context::from_pairs(pairs).ok()?;
+        let action = self.actions.get(&facts.gate)?.clone();
+        let (broker, request) = (self.broker.clone(), self.request.clone());
+        Request::new(broker, action, request, context, Some(&self.schema)).ok()
+    }
+
+    /// Which rules forbid. It is an error if any rule erred, if there is no question, or if Cedar
+    /// denies without a reason: a refusal must never be lost with its reason.
+    fn answer<'a>(&self, question: Option<&Request>, rules: &'a GateRules) -> Answer<'a> {
+        let Some(question) = question else {
+            return Answer {
+                broken: Vec::new(),
+                erred: true,
+            };
+        };
+        let response = self
+            .authorizer
+            .is_authorized(question, &rules.cedar, &self.entities);
+        let broken: Vec<&str> = match response.decision() {
+            Decision::Allow => Vec::new(),
+            Decision::Deny => response
+                .diagnostics()
+                .reason()
+                .filter_map(|id| {
+                    let id: &str = id.as_ref();
+                    rules.rules.get_key_value(id).map(|(id, _)| id.as_str())
+                })
+                .collect(),
+        };
+        let unexplained = response.decision() == Decision::Deny && broken.is_empty();
+        let erred = unexplained || response.diagnostics().errors().next().is_some();
+        Answer { broken, erred }
+    }
+}
+
+/// What the rules of one pack say at one gate.
+struct Answer<'a> {
+    broken: Vec<&'a str>,
+    erred: bool,
+}
+
+impl Answers {
+    /// A refusal of the engine's own.
+    fn reject(&mut self, clause: &str, message: String, remedy: &str) {
+        self.clauses.insert(clause.to_owned());
+        self.findings.insert(Finding {
+            clause: clause.to_owned(),
+            pack: CORE.to_owned(),
+            verdict: Verdict::Reject,
+            field: String::new(),
+            message,
+            remedy: remedy.to_owned(),
+        });
+    }
+}
+
+fn view(pack: &PackId, name: &str, statement: &Statement) -> StatementView {
+    StatementView {
+        statement: format!("{pack}/{name}"),
+        text: statement.text.clone(),
+        text_sha256: statement.text_sha256.clone(),
+        clauses: statement.clauses.clone(),
+        affirm: statement.affirm,
+    }
+}

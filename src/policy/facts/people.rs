@@ -1,0 +1,152 @@
+//! Facts of who examines, and of an examination.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::form::Service;
+use super::{Facts, Record, Value, texts};
+use crate::domain::{Credential, Outcome, Role};
+use crate::policy::Gate;
+
+/// Who wants to examine a request, seen from that request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a separate yes or no that a rule asks"
+)]
+pub struct ReviewerStanding {
+    /// What the account may do.
+    pub role: Role,
+    /// The account may log in.
+    pub active: bool,
+    /// The account belongs to the unit that serves the request.
+    pub of_unit: bool,
+    /// The roster has the person on duty now.
+    pub on_duty: bool,
+    /// The person is the requester.
+    pub is_requester: bool,
+    /// All credentials; those out of force are left out of the facts.
+    pub credentials: Vec<Credential>,
+}
+
+impl ReviewerStanding {
+    fn record(&self, now: DateTime<Utc>) -> Record {
+        let in_force = || self.credentials.iter().filter(move |c| c.in_force(now));
+        let skills: BTreeSet<(&str, &'static str)> = in_force()
+            .flat_map(|c| {
+                c.capabilities
+                    .iter()
+                    .map(|capability| (c.issuer.as_str(), <&'static str>::from(*capability)))
+            })
+            .collect();
+        let skills = skills.into_iter().map(|(issuer, capability)| {
+            Record::default()
+                .with("issuer", issuer)
+                .with("capability", capability)
+        });
+        Record::default()
+            .with("role", <&'static str>::from(self.role))
+            .with("active", self.active)
+            .with("of_unit", self.of_unit)
+            .with("on_duty", self.on_duty)
+            .with("is_requester", self.is_requester)
+            .with("issuers", texts(in_force().map(|c| &c.issuer)))
+            .with(
+                "cjis_issuers",
+                texts(in_force().filter(|c| c.cjis_minimum).map(|c| &c.issuer)),
+            )
+            .with("courses", texts(in_force().map(|c| &c.course)))
+            .with("approvers", texts(in_force().map(|c| &c.approved_by)))
+            .with("skills", Value::Records(skills.collect()))
+    }
+}
+
+/// What a reviewer recorded, at the moment of concluding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a separate yes or no that a rule asks"
+)]
+pub struct Examination {
+    /// How it ends.
+    pub outcome: Outcome,
+    /// Suitability was decided (LACRIS-INV-2a).
+    pub suitability_decided: bool,
+    /// At least one probe is suitable.
+    pub suitable: bool,
+    /// A search is recorded.
+    pub search_recorded: bool,
+    /// The morphological comparison is recorded.
+    pub comparison_done: bool,
+    /// Letters of the reviewer's report.
+    pub narrative_letters: u32,
+    /// Lead images.
+    pub lead_images: u32,
+    /// A decline names its clause.
+    pub declined_clause: bool,
+    /// Repositories that were searched.
+    pub searched: BTreeSet<String>,
+}
+
+/// What a second reviewer did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecondReview {
+    /// It is the first reviewer again.
+    pub same_as_first: bool,
+    /// The first answer was seen before.
+    pub saw_first_answer: bool,
+    /// A comparison of their own is recorded.
+    pub comparison_done: bool,
+}
+
+/// The facts at `lease`.
+pub fn lease(reviewer: &ReviewerStanding, now: DateTime<Utc>) -> Facts {
+    Facts::new(
+        Gate::Lease,
+        Record::default().with("reviewer", reviewer.record(now)),
+    )
+}
+
+/// The facts at `conclude`.
+pub fn conclude(
+    reviewer: &ReviewerStanding,
+    examination: &Examination,
+    service: &Service,
+    now: DateTime<Utc>,
+) -> Facts {
+    let done = Record::default()
+        .with("outcome", <&'static str>::from(examination.outcome))
+        .with("suitability_decided", examination.suitability_decided)
+        .with("suitable", examination.suitable)
+        .with("search_recorded", examination.search_recorded)
+        .with("comparison_done", examination.comparison_done)
+        .with("narrative_letters", examination.narrative_letters)
+        .with("lead_images", examination.lead_images)
+        .with("declined_clause", examination.declined_clause)
+        .with("searched", texts(&examination.searched));
+    let values = Record::default()
+        .with("reviewer", reviewer.record(now))
+        .with("examination", done)
+        .with("unit", service.record(service.unit.as_str()))
+        .with("limits", service.limits.record());
+    Facts::new(Gate::Conclude, values)
+}
+
+/// The facts at `second_review`.
+pub fn second_review(
+    reviewer: &ReviewerStanding,
+    review: SecondReview,
+    now: DateTime<Utc>,
+) -> Facts {
+    let values = Record::default()
+        .with("reviewer", reviewer.record(now))
+        .with("same_as_first", review.same_as_first)
+        .with("saw_first_answer", review.saw_first_answer)
+        .with("comparison_done", review.comparison_done);
+    Facts::new(Gate::SecondReview, values)
+}

@@ -1,0 +1,58 @@
+//! The files of a pack as they are written.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Deserializer, de};
+
+use super::pack::{Clause, Origin};
+
+/// `pack.toml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Manifest {
+    pub(super) id: String,
+    pub(super) title: String,
+    pub(super) issuer: String,
+    pub(super) number: String,
+    #[serde(deserialize_with = "date")]
+    pub(super) effective: NaiveDate,
+    #[serde(default, deserialize_with = "optional_date")]
+    pub(super) review_due: Option<NaiveDate>,
+    #[serde(default)]
+    pub(super) source_sha256: Option<String>,
+    #[serde(default, rename = "statement")]
+    pub(super) statements: BTreeMap<String, StatementEntry>,
+}
+
+/// `[statement.<name>]` in `pack.toml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StatementEntry {
+    pub(super) clauses: Vec<String>,
+    pub(super) sha256: String,
+    #[serde(default)]
+    pub(super) published_sha256: Option<String>,
+    #[serde(default)]
+    pub(super) affirm: bool,
+    pub(super) origin: Origin,
+}
+
+/// `clauses.toml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClauseTable {
+    pub(super) clause: Vec<Clause>,
+}
+
+fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, D::Error> {
+    let written = toml::value::Datetime::deserialize(deserializer)?;
+    written
+        .to_string()
+        .parse()
+        .map_err(|_| de::Error::custom("expected a date (2024-01-01)"))
+}
+
+fn optional_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NaiveDate>, D::Error> {
+    date(deserializer).map(Some)
+}
