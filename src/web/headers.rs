@@ -32,7 +32,7 @@ const FIXED: [(HeaderName, &str); 9] = [
 ];
 
 /// The outermost layer. A client's own request id is not taken: it would end up in the log.
-pub async fn dress(State(ids): State<Arc<dyn IdSource>>, request: Request, next: Next) -> Response {
+pub(super) async fn dress(State(ids): State<Arc<dyn IdSource>>, request: Request, next: Next) -> Response {
     let id = ids.id().simple().to_string();
     let method = request.method().clone();
     let path = request

@@ -12,7 +12,7 @@ use crate::store::StoreError;
 use crate::vault::VaultError;
 
 /// The media type of every problem.
-pub const MEDIA_TYPE: &str = "application/problem+json";
+pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// A problem. Its `code` is stable; its `detail` says what to do next and holds no personal data.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +25,7 @@ pub struct Problem {
 }
 
 /// The answer of a step.
-pub type Answer = Result<Response, Problem>;
+pub(super) type Answer = Result<Response, Problem>;
 
 impl Problem {
     /// A problem with a stable code.
@@ -136,7 +136,7 @@ impl Problem {
 }
 
 /// The status of shape errors (design, section 6).
-pub fn shape_status(errors: &[ShapeError]) -> StatusCode {
+pub(super) fn shape_status(errors: &[ShapeError]) -> StatusCode {
     let large = |error: &ShapeError| ["too_large", "too_many_files"].contains(&error.code.as_str());
     if errors.iter().any(large) {
         StatusCode::PAYLOAD_TOO_LARGE

@@ -12,20 +12,20 @@ use crate::domain::Ori;
 
 /// The limit, agency by agency. Only agencies of the registry get here, so the map stays small.
 #[derive(Debug)]
-pub struct FormRate {
+pub(super) struct FormRate {
     limiter: DefaultKeyedRateLimiter<Ori>,
     clock: DefaultClock,
 }
 
 impl FormRate {
     /// So many forms a second and agency, at least one.
-    pub fn new(forms_per_second: u32) -> Self {
+    pub(super) fn new(forms_per_second: u32) -> Self {
         let quota = Quota::per_second(NonZeroU32::new(forms_per_second).unwrap_or(NonZeroU32::MIN));
         Self { limiter: RateLimiter::keyed(quota), clock: DefaultClock::default() }
     }
 
     /// Takes one form's share, or says when the next one is free.
-    pub fn take(&self, ori: &Ori) -> Result<(), Problem> {
+    pub(super) fn take(&self, ori: &Ori) -> Result<(), Problem> {
         self.limiter
             .check_key(ori)
             .map_err(|until| too_many("rate_limited", until.wait_time_from(self.clock.now())))
@@ -33,7 +33,7 @@ impl FormRate {
 }
 
 /// 429, with the whole seconds to wait.
-pub fn too_many(code: &str, wait: Duration) -> Problem {
+pub(super) fn too_many(code: &str, wait: Duration) -> Problem {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     Problem::new(
         StatusCode::TOO_MANY_REQUESTS,

@@ -18,6 +18,9 @@ use crate::web::auth;
 use crate::web::problem::{Answer, Problem};
 use crate::web::state::Web;
 
+/// The pack that is always in force.
+const CORE: &str = "core";
+
 #[derive(Debug, Serialize)]
 struct PackVersion {
     id: PackId,
@@ -51,7 +54,8 @@ pub(in crate::web) async fn form(
     let unit: UnitId = id(&path)?;
     let registry = web.ctx().registry().await?;
     let unit = registry.unit(&unit).ok_or_else(Problem::not_found)?;
-    let packs = both(&unit.packs, &agency.packs);
+    let core: PackId = id(CORE)?;
+    let packs = together(&[&[core], unit.packs.as_slice(), agency.packs.as_slice()]);
     let policies = &web.ctx().policies;
     let repositories: Vec<&str> = unit.repositories.iter().map(|r| r.id.as_str()).collect();
     let limits =
@@ -68,9 +72,9 @@ pub(in crate::web) async fn form(
     .into_response())
 }
 
-/// Pure: the packs of both sides, each once.
-fn both(unit: &[PackId], agency: &[PackId]) -> Vec<PackId> {
-    let mut packs = [unit, agency].concat();
+/// Pure: the packs of all sides, each once.
+fn together(sides: &[&[PackId]]) -> Vec<PackId> {
+    let mut packs = sides.concat();
     packs.sort();
     packs.dedup();
     packs
@@ -86,4 +90,17 @@ fn versions(policies: &PolicySet, packs: &[PackId]) -> Vec<PackVersion> {
 
 fn to_affirm(policies: &PolicySet, packs: &[PackId]) -> Vec<StatementView> {
     policies.statements(packs).into_iter().filter(|statement| statement.affirm).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packs_of_all_sides_count_once() {
+        let pack = |name: &str| name.parse::<PackId>().unwrap();
+        let (core, unit, own) = (pack(CORE), pack("lacris"), pack("oxnard"));
+        let sides = [std::slice::from_ref(&core), &[unit.clone()], &[own.clone(), unit.clone()]];
+        assert_eq!(together(&sides), [core, unit, own]);
+    }
 }

@@ -22,9 +22,9 @@ use std::str::FromStr;
 
 use axum::http::{StatusCode, Uri};
 
-use super::problem::Problem;
 use crate::domain::ShapeError;
 use crate::lifecycle::StageCode;
+use crate::web::problem::Problem;
 
 /// An id from a path. One that is none names nothing.
 fn id<T: FromStr>(text: &str) -> Result<T, Problem> {
@@ -61,11 +61,12 @@ mod tests {
 
     #[test]
     fn a_query_has_known_parameters_once() {
-        let read = |text: &'static str| query(&Uri::from_static(text), ["limit", "cursor"]);
-        assert_eq!(read("/x").unwrap(), [None, None]);
-        assert_eq!(read("/x?cursor=a&limit=2").unwrap(), [Some("2"), Some("a")]);
+        let uri = Uri::from_static;
+        let names = ["limit", "cursor"];
+        assert_eq!(query(&uri("/x"), names).unwrap(), [None, None]);
+        assert_eq!(query(&uri("/x?cursor=a&limit=2"), names).unwrap(), [Some("2"), Some("a")]);
         for bad in ["/x?limit=1&limit=2", "/x?page=2", "/x?limit=1&__proto__=x"] {
-            assert_eq!(read(bad).unwrap_err().status(), 400, "{bad}");
+            assert_eq!(query(&uri(bad), names).unwrap_err().status(), 400, "{bad}");
         }
     }
 

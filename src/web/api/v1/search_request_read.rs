@@ -95,10 +95,10 @@ pub(in crate::web) async fn one(
 ) -> Answer {
     let agency = auth::agency(&web, &headers).await?;
     let row = own(&web, &agency, &path).await?;
-    let told = told(&web.ctx().store.messages_of(row.id).await?, &agency);
+    let stored = web.ctx().store.messages_of(row.id).await?;
     let whole = Whole {
         item: item(web.ctx(), &row)?,
-        timeline: timeline(row.received_at, told),
+        timeline: timeline(row.received_at, told(&stored, &agency)),
         findings: row.findings,
         deadline_at: row.deadline_at,
         supersedes: row.supersedes,
