@@ -48,4 +48,5 @@ pub mod shutdown;
 pub mod store;
 pub mod telemetry;
 pub mod vault;
+pub mod web;
 pub mod worker;

@@ -15,6 +15,7 @@
 //! sealed), [`standing`] (what the rules look at), [`step`] (how a stage ends).
 
 pub mod accept;
+pub mod audit_export;
 pub mod check;
 pub mod context;
 pub mod dispatch;

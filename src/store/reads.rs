@@ -232,6 +232,16 @@ impl Store {
         rows.iter().map(StoredEvent::read).collect()
     }
 
+    /// When the delivery that waits longest became due, for readiness.
+    pub async fn oldest_waiting(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let row = sqlx::query(
+            "SELECT min(available_at) AS available_at FROM deliveries WHERE state = 'waiting'",
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Column { row: &row, table: "deliveries" }.maybe_time("available_at")
+    }
+
     /// Requests by stage, for metrics.
     pub async fn counts(&self) -> Result<Vec<(String, i64)>, StoreError> {
         let rows = sqlx::query("SELECT stage, count(*) AS number FROM search_requests GROUP BY stage")

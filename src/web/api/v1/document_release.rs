@@ -1,0 +1,73 @@
+//! `GET /api/v1/jobs/{id}/document` and `POST …/release`: an officer reads the answer and signs exactly that.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::response::IntoResponse as _;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::id;
+use super::job_read::attachment;
+use crate::domain::RequestId;
+use crate::pipeline::release;
+use crate::web::problem::{Answer, Problem};
+use crate::web::state::Web;
+use crate::web::{auth, body};
+
+const DOCUMENT_SHA256: HeaderName = HeaderName::from_static("document-sha256");
+
+/// Most bytes of a release.
+const MOST: usize = 4 * 1024;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Release {
+    document_sha256: String,
+}
+
+/// The document as it would leave. Its reading is recorded before it is made.
+pub(in crate::web) async fn document(
+    State(web): State<Arc<Web>>,
+    headers: HeaderMap,
+    Path(path): Path<String>,
+) -> Answer {
+    let officer = auth::person(&web, &headers).await?;
+    let request: RequestId = id(&path)?;
+    let ctx = web.ctx().clone();
+    let preview = web
+        .to_the_end(async move {
+            match release::preview(&ctx, &officer, request).await {
+                Ok(preview) => Ok(preview),
+                Err(error) => Err(auth::refused(&ctx, &officer, Some(request), error).await),
+            }
+        })
+        .await?;
+    let hash = HeaderValue::from_str(&preview.sha256).map_err(|_| Problem::internal())?;
+    let mut response = attachment(preview.pdf, &format!("{request}.pdf"), "application/pdf");
+    response.headers_mut().insert(DOCUMENT_SHA256, hash);
+    Ok(response)
+}
+
+/// Releases the document that was read.
+pub(in crate::web) async fn handle(
+    State(web): State<Arc<Web>>,
+    Path(path): Path<String>,
+    request: Request,
+) -> Answer {
+    let officer = auth::person(&web, request.headers()).await?;
+    let id: RequestId = id(&path)?;
+    let given: Release = body::small(request, MOST).await?;
+    let ctx = web.ctx().clone();
+    let stage = web
+        .to_the_end(async move {
+            match release::release(&ctx, &officer, id, &given.document_sha256).await {
+                Ok(stage) => Ok(stage),
+                Err(error) => Err(auth::refused(&ctx, &officer, Some(id), error).await),
+            }
+        })
+        .await?;
+    Ok(Json(json!({ "request": id, "state": stage.code() })).into_response())
+}

@@ -1,0 +1,167 @@
+//! `POST /api/v1/jobs/{id}/claim`, `…/give-back`, `…/conclude`, `…/second-review`, `…/adjudicate`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use axum::http::HeaderMap;
+use axum::response::IntoResponse as _;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{id, shown};
+use crate::domain::examination::Examination;
+use crate::domain::{Account, RequestId};
+use crate::lifecycle::{Stage, StageCode};
+use crate::pipeline::{Context, PipelineError, examine};
+use crate::web::problem::{Answer, Problem};
+use crate::web::state::Web;
+use crate::web::{auth, body};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GiveBack {
+    token: i64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Conclusion {
+    token: i64,
+    examination: Examination,
+}
+
+/// Takes a job.
+pub(in crate::web) async fn claim(
+    State(web): State<Arc<Web>>,
+    headers: HeaderMap,
+    Path(path): Path<String>,
+) -> Answer {
+    let person = auth::person(&web, &headers).await?;
+    let request: RequestId = id(&path)?;
+    let ctx = web.ctx().clone();
+    let (lease, stage) = web
+        .to_the_end(async move {
+            let claimed = match examine::claim(&ctx, &person, request).await {
+                Ok(lease) => lease,
+                Err(error) => return Err(auth::refused(&ctx, &person, Some(request), error).await),
+            };
+            let row = examine::row_for(&ctx, &person, request).await?;
+            Ok((claimed, row.stage.code()))
+        })
+        .await?;
+    let answer = json!({ "token": lease.token, "until": lease.until, "stage": shown(stage) });
+    Ok(Json(answer).into_response())
+}
+
+/// Gives a job back.
+pub(in crate::web) async fn give_back(
+    State(web): State<Arc<Web>>,
+    Path(path): Path<String>,
+    request: Request,
+) -> Answer {
+    let person = auth::person(&web, request.headers()).await?;
+    let id: RequestId = id(&path)?;
+    let given: GiveBack = body::step(request).await?;
+    let ctx = web.ctx().clone();
+    web.to_the_end(async move { examine::give_back(&ctx, &person, id, given.token).await }).await?;
+    Ok(Json(json!({ "request": id })).into_response())
+}
+
+/// Records the first examination.
+pub(in crate::web) async fn conclude(
+    state: State<Arc<Web>>,
+    path: Path<String>,
+    request: Request,
+) -> Answer {
+    examined(state, path, request, StageCode::Leased).await
+}
+
+/// Records the blind second review.
+pub(in crate::web) async fn second_review(
+    state: State<Arc<Web>>,
+    path: Path<String>,
+    request: Request,
+) -> Answer {
+    examined(state, path, request, StageCode::SecondReview).await
+}
+
+/// Records the adjudication.
+pub(in crate::web) async fn adjudicate(
+    state: State<Arc<Web>>,
+    path: Path<String>,
+    request: Request,
+) -> Answer {
+    examined(state, path, request, StageCode::Adjudication).await
+}
+
+async fn examined(
+    State(web): State<Arc<Web>>,
+    Path(path): Path<String>,
+    request: Request,
+    wanted: StageCode,
+) -> Answer {
+    let person = auth::person(&web, request.headers()).await?;
+    let id: RequestId = id(&path)?;
+    let given: Conclusion = body::step(request).await?;
+    let ctx = web.ctx().clone();
+    let stage = web
+        .to_the_end(async move { submit(&ctx, &person, (id, wanted), given).await })
+        .await?;
+    Ok(Json(json!({ "request": id, "state": shown(stage.code()) })).into_response())
+}
+
+async fn submit(
+    ctx: &Context,
+    person: &Account,
+    (request, wanted): (RequestId, StageCode),
+    given: Conclusion,
+) -> Result<Stage, Problem> {
+    let row = examine::row_for(ctx, person, request).await?;
+    fits(&row.stage, wanted)?;
+    match examine::conclude(ctx, person, request, given.token, given.examination).await {
+        Ok(stage) => Ok(stage),
+        Err(error) => Err(auth::refused(ctx, person, Some(request), error).await.into()),
+    }
+}
+
+/// Pure: whether a claimed job is claimed for this step. One that nobody holds is the stage's to refuse.
+fn fits(stage: &Stage, wanted: StageCode) -> Result<(), PipelineError> {
+    if stage.lease().is_none() || stage.code() == wanted {
+        return Ok(());
+    }
+    let path = match stage.code() {
+        StageCode::SecondReview => "second-review",
+        StageCode::Adjudication => "adjudicate",
+        _ => "conclude",
+    };
+    Err(PipelineError::conflict("state", format!("this job is claimed for another step; send it to `{path}`")))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::AccountId;
+    use crate::lifecycle::Lease;
+
+    #[test]
+    fn a_step_goes_to_the_path_of_its_stage() {
+        let reviewer = AccountId::new(Uuid::from_u128(1));
+        let lease = Lease { reviewer, token: 1, until: DateTime::UNIX_EPOCH };
+        let (first, second) = (reviewer, reviewer);
+        let stages = [
+            Stage::Leased { lease },
+            Stage::SecondReview { first, lease },
+            Stage::Adjudication { first, second, lease },
+        ];
+        for stage in &stages {
+            for wanted in [StageCode::Leased, StageCode::SecondReview, StageCode::Adjudication] {
+                assert_eq!(fits(stage, wanted).is_ok(), stage.code() == wanted, "{stage:?} {wanted}");
+            }
+        }
+        assert!(fits(&Stage::Queued, StageCode::Leased).is_ok());
+    }
+}
