@@ -149,7 +149,7 @@ export RABBITMQ_CONFIG_FILE=$D/rabbitmq.conf
 # Else the port for other nodes listens on every address.
 export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1}"
 
-pid() { [[ -s $D/pid ]] && tr -dc 0-9 <"$D/pid"; }
+pid() { { tr -dc 0-9 <"$D/pid"; } 2>/dev/null; } # RabbitMQ removes the file when it stops
 # Zombies (a container without an init leaves them) count as gone.
 alive() { local it; it=$(pid) && [[ -n $it && -r /proc/$it/stat && $(cut -d' ' -f3 "/proc/$it/stat") != Z ]]; }
 listens() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
