@@ -149,15 +149,16 @@ export RABBITMQ_CONFIG_FILE=$D/rabbitmq.conf
 # Else the port for other nodes listens on every address.
 export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1}"
 
-pid() { { tr -dc 0-9 <"$D/pid"; } 2>/dev/null; } # RabbitMQ removes the file when it stops
+pid() { { tr -dc 0-9 <"$D/pid"; } 2>/dev/null; } # RabbitMQ removes the file while it still stops
 # Zombies (a container without an init leaves them) count as gone.
-alive() { local it; it=$(pid) && [[ -n $it && -r /proc/$it/stat && $(cut -d' ' -f3 "/proc/$it/stat") != Z ]]; }
+lives() { [[ -n $1 && -r /proc/$1/stat && $(cut -d' ' -f3 "/proc/$1/stat" 2>/dev/null) == [!Z] ]]; }
+alive() { lives "$(pid)"; }
 listens() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 wait_until() { # seconds, command…
     local end=$((SECONDS + $1)); shift
     until "$@"; do ((SECONDS < end)) || return 1; sleep 0.1; done
 }
-gone() { ! alive; }
+gone() { ! lives "$1"; }
 up() { alive && listens "$PORT"; }
 
 start() {
@@ -172,14 +173,18 @@ start() {
     wait_until 90 up || { cat "$D/out" >&2; echo "RabbitMQ did not start" >&2; return 1; }
 }
 stop() {
-    alive || return 0
-    kill -TERM "$(pid)"
-    wait_until 30 gone || { kill -KILL "$(pid)"; wait_until 10 gone; }
+    local it
+    it=$(pid)
+    lives "$it" || return 0
+    kill -TERM "$it"
+    wait_until 30 gone "$it" || { kill -KILL "$it"; wait_until 10 gone "$it"; }
 }
 kill_hard() {
-    alive || return 0
-    kill -KILL "$(pid)"
-    wait_until 10 gone
+    local it
+    it=$(pid)
+    lives "$it" || return 0
+    kill -KILL "$it"
+    wait_until 10 gone "$it"
 }
 wipe() {
     ! alive || { echo "stop it before its disk is lost" >&2; return 1; }
