@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::{AmqpError, AmqpHealth, AmqpLink, DEADLINE};
-use crate::broker::topology::{Argument, EXCHANGES, Queue};
+use crate::broker::topology::{Argument, EXCHANGES, Queue, Topology};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -63,48 +63,8 @@ impl Session {
         let channel = answer(connection.create_channel())
             .await
             .map_err(AmqpError::Channel)?;
-        let session = Self { connection, channel, events };
-        session.declare(link).await?;
-        Ok(session)
-    }
-
-    async fn declare(&self, link: &AmqpLink) -> Result<(), AmqpError> {
-        for exchange in EXCHANGES {
-            let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
-            let declared = self.channel.exchange_declare(
-                short(exchange)?,
-                ExchangeKind::Topic,
-                options,
-                FieldTable::default(),
-            );
-            answer(declared)
-                .await
-                .map_err(|reason| AmqpError::Exchange { exchange, reason })?;
-        }
-        for queue in link.topology.queues() {
-            self.declare_queue(&queue)
-                .await
-                .map_err(|reason| AmqpError::Queue { queue: queue.name.clone(), reason })?;
-        }
-        Ok(())
-    }
-
-    async fn declare_queue(&self, queue: &Queue) -> Result<(), String> {
-        let name = short(&queue.name).map_err(|error| error.to_string())?;
-        let key = short(&queue.key).map_err(|error| error.to_string())?;
-        let mut arguments = FieldTable::default();
-        for (argument, value) in &queue.arguments {
-            let value = match value {
-                Argument::Text(text) => AMQPValue::LongString(text.as_str().into()),
-                Argument::Number(number) => AMQPValue::LongLongInt(*number),
-            };
-            arguments.insert((*argument).into(), value);
-        }
-        let options = QueueDeclareOptions { durable: true, ..Default::default() };
-        answer(self.channel.queue_declare(name.clone(), options, arguments)).await?;
-        let options = QueueBindOptions::default();
-        let exchange = queue.exchange.into();
-        answer(self.channel.queue_bind(name, exchange, key, options, FieldTable::default())).await
+        declare_all(&channel, &link.topology).await?;
+        Ok(Self { connection, channel, events })
     }
 
     /// Ends when the connection or the channel has.
@@ -132,6 +92,45 @@ impl Session {
         // The connection may be dead: that is why it is closed.
         let _ = timeout(CLOSE_WITHIN, self.connection.close(200, "done".into())).await;
     }
+}
+
+async fn declare_all(channel: &Channel, topology: &Topology) -> Result<(), AmqpError> {
+    for exchange in EXCHANGES {
+        let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
+        let declared = channel.exchange_declare(
+            short(exchange)?,
+            ExchangeKind::Topic,
+            options,
+            FieldTable::default(),
+        );
+        answer(declared)
+            .await
+            .map_err(|reason| AmqpError::Exchange { exchange, reason })?;
+    }
+    for queue in topology.queues() {
+        declare_queue(channel, &queue)
+            .await
+            .map_err(|reason| AmqpError::Queue { queue: queue.name.clone(), reason })?;
+    }
+    Ok(())
+}
+
+async fn declare_queue(channel: &Channel, queue: &Queue) -> Result<(), String> {
+    let name = short(&queue.name).map_err(|error| error.to_string())?;
+    let key = short(&queue.key).map_err(|error| error.to_string())?;
+    let mut arguments = FieldTable::default();
+    for (argument, value) in &queue.arguments {
+        let value = match value {
+            Argument::Text(text) => AMQPValue::LongString(text.as_str().into()),
+            Argument::Number(number) => AMQPValue::LongLongInt(*number),
+        };
+        arguments.insert((*argument).into(), value);
+    }
+    let options = QueueDeclareOptions { durable: true, ..Default::default() };
+    answer(channel.queue_declare(name.clone(), options, arguments)).await?;
+    let options = QueueBindOptions::default();
+    let exchange = queue.exchange.into();
+    answer(channel.queue_bind(name, exchange, key, options, FieldTable::default())).await
 }
 
 fn set_blocked(health: &watch::Sender<AmqpHealth>, blocked: bool) {

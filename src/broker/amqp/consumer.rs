@@ -8,7 +8,7 @@ use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, BasicRejectOptions,
 };
 use lapin::types::{FieldTable, ShortString};
-use lapin::{Acker, Consumer};
+use lapin::{Acker, Channel, Consumer};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
@@ -142,15 +142,14 @@ enum End {
 impl Task {
     async fn supervise(self, mut supervisor: Supervisor) {
         while let Some(mut session) = supervisor.next().await {
-            let end = match self.subscribe(&session).await {
+            let end = match self.subscribe(&session.channel).await {
                 Ok(consumer) => {
                     supervisor.up();
-                    let pumped = tokio::select! {
+                    tokio::select! {
                         () = self.link.cancel.cancelled() => End::Stop,
                         end = self.pump(consumer) => end,
                         error = session.ended(&supervisor.health) => End::Lost(error),
-                    };
-                    pumped
+                    }
                 }
                 Err(error) => End::Lost(error),
             };
@@ -165,9 +164,8 @@ impl Task {
     }
 
     /// Prefetch before consume: else everything that waits arrives at once.
-    async fn subscribe(&self, session: &Session) -> Result<Consumer, AmqpError> {
+    async fn subscribe(&self, channel: &Channel) -> Result<Consumer, AmqpError> {
         let failed = |reason| AmqpError::Consume { queue: self.subscription.queue.clone(), reason };
-        let channel = &session.channel;
         answer(channel.basic_qos(self.subscription.prefetch.max(1), BasicQosOptions::default()))
             .await
             .map_err(failed)?;
