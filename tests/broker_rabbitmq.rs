@@ -4,16 +4,17 @@
 
 #[path = "support/proxy.rs"]
 mod proxy;
+#[path = "broker_rabbitmq/rights.rs"]
+mod rights;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use leadbroker::broker::amqp::{
-    AmqpConsumer, AmqpHealth, AmqpLink, AmqpPublisher, AmqpUrl, DEADLINE, Incoming, Outgoing,
-    PublishError, Subscription, ack_all, declare,
+    AmqpConsumer, AmqpHealth, AmqpLink, AmqpPublisher, DEADLINE, Incoming, Outgoing, PublishError, Subscription, ack_all, declare,
 };
 use leadbroker::broker::topology::{
-    AGENCIES, BrokerUser, INTAKE, MAX_BODY_BYTES, PasswordHash, Queue, Topology, WORK, definitions,
+    AGENCIES, DEAD, INTAKE, MAX_BODY_BYTES, Queue, Topology, WORK,
 };
 use leadbroker::id_source::{IdSource as _, SystemIds};
 use proxy::Proxy;
@@ -25,12 +26,14 @@ use tokio_util::task::TaskTracker;
 const SOON: Duration = Duration::from_secs(30);
 
 #[expect(clippy::disallowed_methods, reason = "how a test finds its broker")]
-fn broker_address() -> String {
-    std::env::var("LEADBROKER_TEST_AMQP_URL").unwrap_or_else(|_| {
-        panic!(
-            "LEADBROKER_TEST_AMQP_URL is not set; run: scripts/services -- cargo nextest run --test broker_rabbitmq"
-        )
+fn from_services(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!("{name} is not set; run: scripts/services -- cargo nextest run --test broker_rabbitmq")
     })
+}
+
+fn broker_address() -> String {
+    from_services("LEADBROKER_TEST_AMQP_URL")
 }
 
 /// A queue of the test's own, and a link to the broker.
@@ -50,7 +53,7 @@ impl World {
         topology.extra.push(Queue::lossless(queue.clone(), WORK, queue.clone(), 100));
         topology.extra.push(Queue {
             name: format!("{queue}.dead"),
-            exchange: leadbroker::broker::topology::DEAD,
+            exchange: DEAD,
             key: queue.clone(),
             arguments: vec![("x-queue-type", "quorum".into())],
         });
@@ -349,16 +352,4 @@ async fn a_wrong_password_is_told_without_the_password() {
     assert!(text.contains("ACCESS_REFUSED"), "{text}");
     assert!(!text.contains("not-the-one"), "{text}");
     world.end().await;
-}
-
-#[test]
-fn definitions_hash_what_a_client_logs_in_with() {
-    let user = BrokerUser {
-        name: "leadbroker".to_owned(),
-        password: PasswordHash::new("sample", [0; 4]),
-        agency: None,
-    };
-    let all = definitions(&Topology::default(), &[user]);
-    assert!(!all.to_string().contains("sample"));
-    let _: AmqpUrl = "amqps://leadbroker:sample@broker.example.gov/%2f".parse().unwrap();
 }

@@ -136,7 +136,8 @@ load_definitions = $folder/definitions
 CONF
     cat >"$folder/control" <<CONTROL
 #!/usr/bin/env bash
-# Controls one private RabbitMQ: start | stop | kill (as a power cut) | wipe (its disk is lost; while stopped).
+# Controls one private RabbitMQ: start | stop | kill (as a power cut) | wipe (its disk is lost; while stopped)
+# | import FILE (definitions).
 D=$(printf '%q' "$folder") PORT=$port EPMD_PORT=$epmd_port BIN=$SERVICES_RABBITMQ_BIN
 export HOME=\$D/home LC_ALL=C.UTF-8
 export RABBITMQ_NODENAME=t$port@localhost RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 RABBITMQ_NODE_PORT=$port
@@ -195,7 +196,8 @@ case ${1:-} in
     stop) stop ;;
     kill) kill_hard ;;
     wipe) wipe ;;
-    *) echo "usage: control start|stop|kill|wipe" >&2; exit 2 ;;
+    import) "$BIN/rabbitmqctl" --quiet import_definitions "${2:?the file with the definitions}" </dev/null ;;
+    *) echo "usage: control start|stop|kill|wipe|import FILE" >&2; exit 2 ;;
 esac
 CONTROL
     chmod 700 "$folder/control"

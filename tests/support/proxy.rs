@@ -12,9 +12,9 @@ use tokio_util::task::TaskTracker;
 
 /// A proxy to one address. Ends when dropped.
 #[derive(Debug)]
-pub struct Proxy {
+pub(crate) struct Proxy {
     /// Where it listens.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     state: watch::Sender<State>,
     end: CancellationToken,
 }
@@ -31,7 +31,7 @@ struct State {
 
 impl Proxy {
     /// Starts a proxy to `target`.
-    pub async fn start(target: SocketAddr) -> Self {
+    pub(crate) async fn start(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
         let address = listener.local_addr().expect("its address");
         let (state, end) = (watch::Sender::new(State::default()), CancellationToken::new());
@@ -41,7 +41,7 @@ impl Proxy {
     }
 
     /// Cuts every connection and takes no new ones until [`Proxy::resume`].
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.state.send_modify(|state| {
             state.generation += 1;
             state.closed = true;
@@ -49,12 +49,12 @@ impl Proxy {
     }
 
     /// Keeps the connections open and passes nothing on until [`Proxy::resume`].
-    pub fn stall(&self) {
+    pub(crate) fn stall(&self) {
         self.state.send_modify(|state| state.stalled = true);
     }
 
     /// Works again.
-    pub fn resume(&self) {
+    pub(crate) fn resume(&self) {
         self.state.send_modify(|state| {
             state.closed = false;
             state.stalled = false;
