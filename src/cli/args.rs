@@ -21,6 +21,8 @@ pub struct Cli {
 pub enum Command {
     /// Walk one lead and one no-match through every stage, with invented people and drawn pictures.
     Demo(DemoArgs),
+    /// Serve: the API, the stages, the relay, the sweeper.
+    Serve(ServeArgs),
     /// The audit log.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -47,6 +49,17 @@ pub struct DemoArgs {
     /// Where the API listens.
     #[arg(long, default_value = "127.0.0.1:8400")]
     pub listen: String,
+}
+
+/// Of `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The configuration.
+    #[arg(long, env = "LEADBROKER_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// What this process does, separated by commas; everything by default.
+    #[arg(long, value_delimiter = ',')]
+    pub roles: Vec<String>,
 }
 
 /// Of `audit`.

@@ -10,3 +10,5 @@ pub(super) const REFUSED: u8 = 2;
 pub(super) const USAGE: u8 = 64;
 /// The data is wrong (EX_DATAERR).
 pub(super) const DATA: u8 = 65;
+/// The configuration is wrong (EX_CONFIG).
+pub(super) const CONFIG: u8 = 78;

@@ -5,6 +5,7 @@ mod audit_command;
 mod demo;
 mod exit;
 mod output;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,7 @@ async fn run(cli: Cli) -> u8 {
     let mut output = Output::new(cli.json);
     let result = match cli.command {
         Command::Demo(args) => demo::run(args, &mut output).await,
+        Command::Serve(args) => serve::run(args, &mut output).await,
         Command::Audit(args) => audit_command::run(args, &mut output),
     };
     match result {
