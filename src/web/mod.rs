@@ -10,7 +10,7 @@
 //! | `rate` | how many forms an agency may send |
 //! | `body` | reading bodies within limits |
 //! | `health` | live, ready, metrics |
-//! | `api/v1` | one file an action, named noun_verb |
+//! | `api/v1` | one file an action, named `noun_verb` |
 //!
 //! Handlers read, or call a stage of the [`pipeline`](crate::pipeline); none changes a request itself.
 

@@ -16,7 +16,10 @@ pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// A problem. Its `code` is stable; its `detail` says what to do next and holds no personal data.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Problem {
+pub struct Problem(Box<Content>);
+
+#[derive(Debug, Clone, PartialEq)]
+struct Content {
     status: StatusCode,
     code: String,
     detail: String,
@@ -30,28 +33,34 @@ pub(super) type Answer = Result<Response, Problem>;
 impl Problem {
     /// A problem with a stable code.
     pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Content {
             status,
             code: code.to_owned(),
             detail: detail.into(),
             members: Map::new(),
             headers: HeaderMap::new(),
-        }
+        }))
     }
 
     /// With a further member at top level. One that cannot be written as JSON is left out.
     #[must_use]
     pub fn member(mut self, name: &str, value: &impl Serialize) -> Self {
         if let Ok(value) = serde_json::to_value(value) {
-            self.members.insert(name.to_owned(), value);
+            self.0.members.insert(name.to_owned(), value);
         }
         self
+    }
+
+    /// With a further member, unless there is one of this name.
+    #[must_use]
+    pub fn default_member(self, name: &str, value: &impl Serialize) -> Self {
+        if self.0.members.contains_key(name) { self } else { self.member(name, value) }
     }
 
     /// With a header.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.0.headers.insert(name, value);
         self
     }
 
@@ -126,18 +135,20 @@ impl Problem {
 
     /// Its code.
     pub fn code(&self) -> &str {
-        &self.code
+        &self.0.code
     }
 
     /// Its status.
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 }
 
 /// The status of shape errors (design, section 6).
 pub(super) fn shape_status(errors: &[ShapeError]) -> StatusCode {
-    let large = |error: &ShapeError| ["too_large", "too_many_files"].contains(&error.code.as_str());
+    let large = |error: &ShapeError| {
+        ["too_large", "too_many_files", "image_too_large"].contains(&error.code.as_str())
+    };
     if errors.iter().any(large) {
         StatusCode::PAYLOAD_TOO_LARGE
     } else {
@@ -147,14 +158,14 @@ pub(super) fn shape_status(errors: &[ShapeError]) -> StatusCode {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut body = self.members;
-        let title = self.status.canonical_reason().unwrap_or("Problem");
-        body.insert("type".to_owned(), format!("urn:leadbroker:problem:{}", self.code).into());
+        let Content { status, code, detail, members: mut body, headers } = *self.0;
+        let title = status.canonical_reason().unwrap_or("Problem");
+        body.insert("type".to_owned(), format!("urn:leadbroker:problem:{code}").into());
         body.insert("title".to_owned(), title.into());
-        body.insert("status".to_owned(), self.status.as_u16().into());
-        body.insert("detail".to_owned(), self.detail.into());
-        body.insert("code".to_owned(), self.code.into());
-        let mut response = (self.status, self.headers, Json(Value::Object(body))).into_response();
+        body.insert("status".to_owned(), status.as_u16().into());
+        body.insert("detail".to_owned(), detail.into());
+        body.insert("code".to_owned(), code.into());
+        let mut response = (status, headers, Json(Value::Object(body))).into_response();
         response
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));

@@ -13,7 +13,7 @@ use strum::VariantArray as _;
 use super::id;
 use crate::domain::form::{FormLimits, ImageSourceKind};
 use crate::domain::{PackId, UnitId};
-use crate::policy::{PolicySet, StatementView};
+use crate::policy::{Pack, PolicySet, StatementView};
 use crate::web::auth;
 use crate::web::problem::{Answer, Problem};
 use crate::web::state::Web;
@@ -83,7 +83,7 @@ fn together(sides: &[&[PackId]]) -> Vec<PackId> {
 fn versions(policies: &PolicySet, packs: &[PackId]) -> Vec<PackVersion> {
     let known = packs.iter().filter_map(|pack| policies.pack(pack));
     known
-        .map(|pack| pack.in_force())
+        .map(Pack::in_force)
         .map(|pack| PackVersion { id: pack.pack.clone(), version: pack.sha256.clone() })
         .collect()
 }

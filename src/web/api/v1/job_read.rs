@@ -233,12 +233,12 @@ pub(super) async fn case_file(ctx: &Context, person: &Account, row: &RequestRow)
 
 /// Pure: the records that the person may see of a request at this stage.
 fn shown_records(stage: &Stage, person: &Account) -> &'static [(RecordKind, &'static str)] {
-    match stage {
-        Stage::Adjudication { lease, .. } if lease.reviewer == person.id => {
-            &[(RecordKind::Examination, "first"), (RecordKind::SecondReview, "second")]
-        }
-        _ => &[],
+    if let Stage::Adjudication { lease, .. } = stage
+        && lease.reviewer == person.id
+    {
+        return &[(RecordKind::Examination, "first"), (RecordKind::SecondReview, "second")];
     }
+    &[]
 }
 
 async fn earlier(

@@ -130,10 +130,12 @@ fn fits(stage: &Stage, wanted: StageCode) -> Result<(), PipelineError> {
     if stage.lease().is_none() || stage.code() == wanted {
         return Ok(());
     }
-    let path = match stage.code() {
-        StageCode::SecondReview => "second-review",
-        StageCode::Adjudication => "adjudicate",
-        _ => "conclude",
+    let path = if stage.code() == StageCode::SecondReview {
+        "second-review"
+    } else if stage.code() == StageCode::Adjudication {
+        "adjudicate"
+    } else {
+        "conclude"
     };
     Err(PipelineError::conflict("state", format!("this job is claimed for another step; send it to `{path}`")))
 }

@@ -27,7 +27,10 @@ pub(in crate::web) async fn handle(State(web): State<Arc<Web>>, request: Request
         read(&web, agency, request).await?
     };
     let ctx = web.ctx().clone();
-    let submitted = web.to_the_end(async move { accept(&ctx, submission).await }).await?;
+    let submitted = web
+        .to_the_end(async move { accept(&ctx, submission).await })
+        .await
+        .map_err(with_receipt)?;
     Ok(answer(submitted))
 }
 
@@ -35,7 +38,8 @@ async fn read(web: &Web, agency: Agency, request: Request) -> Result<Submission,
     body::kind_of(request.headers())?;
     let key = key(request.headers())?;
     let files = usize::try_from(web.ctx().rules.form.images).unwrap_or(usize::MAX);
-    let upload = body::upload(request, web.app.limits.form_bytes, files).await?;
+    let limit = web.app.limits.form_bytes;
+    let upload = body::upload(request, limit, files).await.map_err(with_receipt)?;
     Ok(Submission { agency, body: upload.form, parts: upload.parts, key })
 }
 
@@ -86,6 +90,24 @@ fn stored(receipt: &Receipt, taken: StatusCode) -> Response {
         response.headers_mut().insert(header::LOCATION, location);
     }
     response
+}
+
+/// What is wrong with a form before or while it is stored reads like every receipt of a refused one.
+fn with_receipt(problem: Problem) -> Problem {
+    let about_the_form = [
+        StatusCode::BAD_REQUEST,
+        StatusCode::PAYLOAD_TOO_LARGE,
+        StatusCode::UNPROCESSABLE_ENTITY,
+    ];
+    if !about_the_form.contains(&problem.status()) {
+        return problem;
+    }
+    problem
+        .default_member("request", &None::<()>)
+        .default_member("state", &ReceiptState::Rejected)
+        .default_member("findings", &[(); 0])
+        .default_member("errors", &[(); 0])
+        .default_member("duplicate_of", &None::<()>)
 }
 
 /// A problem with the receipt's members at top level.
@@ -196,6 +218,20 @@ mod tests {
             assert_eq!(body["request"], Value::Null);
             assert!(!headers.contains_key(header::LOCATION));
         }
+    }
+
+    #[tokio::test]
+    async fn a_form_that_cannot_be_read_gets_a_receipt_too() {
+        let error = ShapeError::new("too_many_files", "/images", "x");
+        let problem = with_receipt(Problem::one_error(StatusCode::PAYLOAD_TOO_LARGE, &error));
+        let body = problem.into_response().into_body();
+        let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        let body: Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(body["state"], "rejected");
+        assert_eq!(body["errors"][0]["code"], "too_many_files");
+        assert_eq!(body["findings"], json!([]));
+        let other = Problem::unauthorized();
+        assert_eq!(with_receipt(other.clone()), other);
     }
 
     #[test]

@@ -26,7 +26,7 @@ const LIFE: TimeDelta = TimeDelta::hours(12);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Login {
+struct Credentials {
     login: Personal<String>,
     password: Personal<String>,
     code: Personal<String>,
@@ -40,13 +40,13 @@ struct Session {
 
 /// Logs in. A wrong login, password or code read and cost the same.
 pub(in crate::web) async fn handle(State(web): State<Arc<Web>>, request: Request) -> Answer {
-    let login: Login = body::small(request, MOST).await?;
+    let login: Credentials = body::small(request, MOST).await?;
     let shared = Arc::clone(&web);
     let session = web.to_the_end(async move { log_in(&shared, login).await }).await?;
     Ok((StatusCode::CREATED, Json(session)).into_response())
 }
 
-async fn log_in(web: &Web, login: Login) -> Result<Session, Problem> {
+async fn log_in(web: &Web, login: Credentials) -> Result<Session, Problem> {
     let ctx = web.ctx();
     let _turn = web.logins.verifying.acquire().await.map_err(|_| Problem::internal())?;
     let now = ctx.now();
