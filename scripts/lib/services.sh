@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# Private PostgreSQL and RabbitMQ for tests: Debian's packages, own folder, own loopback ports, stopped by pid.
+# Private PostgreSQL, RabbitMQ and Postfix for tests: Debian's packages, own folder, own loopback ports, stopped by pid.
 # Sourced by scripts/services and scripts/test.
 #
 #   services_install         what is missing, from Debian's packages
-#   services_start           both; exports LEADBROKER_TEST_*; stops them when the shell exits
+#   services_start           all; exports LEADBROKER_TEST_*; stops them when the shell exits
 #   services_run CMD…        runs CMD while they live; its status
 #   services_stop            idempotent; a caller with an EXIT trap of its own calls it there
 #
@@ -30,6 +30,7 @@ services_missing() {
     command -v pdftotext >/dev/null || echo poppler-utils
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
     command -v openssl >/dev/null || echo openssl
+    [[ -x /usr/sbin/postfix ]] || echo postfix
 }
 
 services_install() {
@@ -52,7 +53,7 @@ services_install() {
     {
         "${as_root[@]}" apt-get -qq update &&
             "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-                apt-get -qq install -y --no-install-recommends "${missing[@]}"
+                apt-get -qq install -y --no-install-recommends --no-remove "${missing[@]}"
     } >&2 </dev/null || status=$?
     [[ $guarded == no ]] || "${as_root[@]}" rm -f "$guard"
     ((status == 0)) || services_fail "apt-get could not install ${missing[*]}"
@@ -214,6 +215,94 @@ services_start_rabbitmq() {
     export LEADBROKER_TEST_RABBITMQ="$folder/control"
 }
 
+# A CA, and a certificate of it for localhost.
+services_write_certificate() {
+    local folder=$1
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=leadbroker test CA" \
+        -keyout "$folder/ca.key" -out "$folder/ca.pem" 2>/dev/null &&
+        openssl req -newkey rsa:2048 -nodes -subj "/CN=localhost" \
+            -keyout "$folder/server.key" -out "$folder/server.csr" 2>/dev/null &&
+        openssl x509 -req -in "$folder/server.csr" -CA "$folder/ca.pem" -CAkey "$folder/ca.key" -CAcreateserial \
+            -days 2 -extfile <(printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\n') \
+            -out "$folder/server.pem" 2>/dev/null || services_fail "openssl made no certificate"
+}
+
+# Takes mail for everybody over STARTTLS and keeps it in one maildir; sends nothing anywhere.
+services_write_postfix() {
+    local folder=$1 port=$2
+    cat >"$folder/conf/main.cf" <<CONF
+compatibility_level = 3.6
+queue_directory = $folder/queue
+data_directory = $folder/data
+maillog_file = $folder/log/mail.log
+maillog_file_prefixes = $folder/log
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+myhostname = localhost
+mydestination =
+alias_maps =
+alias_database =
+disable_dns_lookups = yes
+smtpd_peername_lookup = no
+default_transport = error:this server sends nothing
+relay_transport = error:this server sends nothing
+virtual_mailbox_domains = static:all
+virtual_mailbox_maps = static:inbox/
+virtual_mailbox_base = $folder/mail
+virtual_mailbox_limit = 0
+virtual_minimum_uid = 1
+virtual_uid_maps = static:$(id -u nobody)
+virtual_gid_maps = static:$(id -g nobody)
+message_size_limit = 52428800
+smtpd_relay_restrictions = reject_unauth_destination
+smtpd_tls_security_level = encrypt
+smtpd_tls_cert_file = $folder/server.pem
+smtpd_tls_key_file = $folder/server.key
+CONF
+    cat >"$folder/conf/master.cf" <<CONF
+127.0.0.1:$port inet n - n - - smtpd
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+verify unix - - n - 1 verify
+flush unix n - n 1000? 0 flush
+proxymap unix - - n - - proxymap
+error unix - - n - - error
+retry unix - - n - - error
+virtual unix - n n - - virtual
+anvil unix - - n - 1 anvil
+postlog unix-dgram n - n - 1 postlogd
+CONF
+}
+
+services_start_postfix() {
+    local port=$1 folder=$SERVICES_DIR/postfix
+    if ((EUID != 0)); then # its master changes users
+        services_say "no Postfix: it starts as root only; tests that need LEADBROKER_TEST_SMTP_* will say so"
+        return 0
+    fi
+    mkdir "$folder" "$folder"/{conf,queue,data,log,mail}
+    chown postfix "$folder/data"
+    chown nobody "$folder/mail"
+    services_write_certificate "$folder" || return
+    services_write_postfix "$folder" "$port"
+    /usr/sbin/postfix -c "$folder/conf" start >"$folder/out" 2>&1 ||
+        { cat "$folder/out" "$folder/log/mail.log" >&2; services_fail "Postfix did not start"; } || return
+    export LEADBROKER_TEST_SMTP_HOST=localhost LEADBROKER_TEST_SMTP_PORT=$port
+    export LEADBROKER_TEST_SMTP_CA="$folder/ca.pem" LEADBROKER_TEST_SMTP_MAILDIR="$folder/mail/inbox"
+}
+
+services_stop_postfix() {
+    local folder=$SERVICES_DIR/postfix pid
+    [[ -s $folder/queue/pid/master.pid ]] || return 0
+    pid=$(tr -dc 0-9 <"$folder/queue/pid/master.pid")
+    /usr/sbin/postfix -c "$folder/conf" stop >>"$folder/out" 2>&1 || kill -KILL "$pid" 2>/dev/null
+}
+
 services_start() {
     local ports
     services_install || return
@@ -222,9 +311,10 @@ services_start() {
     trap 'exit 130' INT
     trap 'exit 143' TERM
     chmod 711 "$SERVICES_DIR" # the user postgres passes through
-    read -r -a ports < <(services_free_ports 4)
+    read -r -a ports < <(services_free_ports 5)
     services_start_postgres "${ports[0]}" &&
-        services_start_rabbitmq "${ports[@]:1}"
+        services_start_rabbitmq "${ports[@]:1:3}" &&
+        services_start_postfix "${ports[4]}"
 }
 
 # In the background, so that a signal reaches the trap at once and the command is stopped before the services.
@@ -244,6 +334,7 @@ services_stop() {
         kill -TERM "$SERVICES_COMMAND" 2>/dev/null
         wait "$SERVICES_COMMAND" 2>/dev/null
     fi
+    services_stop_postfix
     if [[ -x $SERVICES_DIR/rabbitmq/control ]]; then
         "$SERVICES_DIR/rabbitmq/control" stop
     fi

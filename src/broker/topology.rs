@@ -53,9 +53,9 @@ const DIRECT_REPLY: &str = "amq.rabbitmq.reply-to.";
 pub const RETRY_TIERS: [Duration; 5] = [
     Duration::from_secs(5),
     Duration::from_secs(30),
-    Duration::from_secs(2 * 60),
-    Duration::from_secs(10 * 60),
-    Duration::from_secs(60 * 60),
+    Duration::from_mins(2),
+    Duration::from_mins(10),
+    Duration::from_hours(1),
 ];
 
 /// The pause after so many failed attempts; `None`: give up (dead letter).
@@ -158,7 +158,12 @@ impl Queue {
             ("x-dead-letter-routing-key", Argument::Text(name.clone())),
             ("x-dead-letter-strategy", "at-least-once".into()),
         ];
-        Self { name, exchange, key, arguments }
+        Self {
+            name,
+            exchange,
+            key,
+            arguments,
+        }
     }
 
     /// Where the hopeless messages of the queue `name` wait for a person.
@@ -168,7 +173,12 @@ impl Queue {
             ("x-max-length", Argument::Number(DEAD_MAX_LENGTH)),
             ("x-overflow", "reject-publish".into()),
         ];
-        Self { name: format!("{name}.dead"), exchange: DEAD, key: name.to_owned(), arguments }
+        Self {
+            name: format!("{name}.dead"),
+            exchange: DEAD,
+            key: name.to_owned(),
+            arguments,
+        }
     }
 
     /// A queue of announcements: the newest count, the database knows the rest.
@@ -199,7 +209,10 @@ pub struct Topology {
 impl Topology {
     /// The topology for `units`.
     pub fn new(units: Vec<UnitId>) -> Self {
-        Self { units, extra: Vec::new() }
+        Self {
+            units,
+            extra: Vec::new(),
+        }
     }
 
     /// Every queue, in the order of declaration: a dead-letter queue before the queue that feeds it.
@@ -217,7 +230,12 @@ impl Topology {
         ));
         for step in Step::VARIANTS {
             let key = step.as_str().to_owned();
-            with_dead(Queue::lossless(step_queue(*step), WORK, key, WORK_MAX_LENGTH));
+            with_dead(Queue::lossless(
+                step_queue(*step),
+                WORK,
+                key,
+                WORK_MAX_LENGTH,
+            ));
         }
         for unit in &self.units {
             for lane in Lane::VARIANTS {
@@ -250,7 +268,13 @@ mod tests {
                     .iter()
                     .map(|(name, value)| format!("{name}={}", serde_json::to_value(value).unwrap()))
                     .collect();
-                format!("{} <- {} {} [{}]", queue.name, queue.exchange, queue.key, arguments.join(" "))
+                format!(
+                    "{} <- {} {} [{}]",
+                    queue.name,
+                    queue.exchange,
+                    queue.key,
+                    arguments.join(" ")
+                )
             })
             .collect();
         insta::assert_snapshot!(table.join("\n"));
@@ -271,10 +295,16 @@ mod tests {
             assert_eq!(bound(&Route::Step { step: *step }), Some(step_queue(*step)));
         }
         for lane in Lane::VARIANTS {
-            let route = Route::Reviewers { unit: unit.clone(), lane: *lane };
+            let route = Route::Reviewers {
+                unit: unit.clone(),
+                lane: *lane,
+            };
             assert_eq!(bound(&route), Some(review_queue(&unit, *lane)));
         }
-        let route = Route::Agency { ori: ori(), event: "accepted".to_owned() };
+        let route = Route::Agency {
+            ori: ori(),
+            event: "accepted".to_owned(),
+        };
         assert_eq!(address(&route), (AGENCIES, "CA0194200.accepted".to_owned()));
     }
 
@@ -321,6 +351,9 @@ mod tests {
         ] {
             assert!(!reply_allowed(&ori, other), "{other}");
         }
-        assert!(!reply_allowed(&ori, &format!("amq.rabbitmq.reply-to.{}", "a".repeat(250))));
+        assert!(!reply_allowed(
+            &ori,
+            &format!("amq.rabbitmq.reply-to.{}", "a".repeat(250))
+        ));
     }
 }

@@ -32,12 +32,26 @@ struct State {
 impl Proxy {
     /// Starts a proxy to `target`.
     pub(crate) async fn start(target: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a loopback port");
         let address = listener.local_addr().expect("its address");
-        let (state, end) = (watch::Sender::new(State::default()), CancellationToken::new());
+        let (state, end) = (
+            watch::Sender::new(State::default()),
+            CancellationToken::new(),
+        );
         let tracker = TaskTracker::new();
-        tracker.spawn(accept(listener, target, (state.clone(), end.clone()), tracker.clone()));
-        Self { address, state, end }
+        tracker.spawn(accept(
+            listener,
+            target,
+            (state.clone(), end.clone()),
+            tracker.clone(),
+        ));
+        Self {
+            address,
+            state,
+            end,
+        }
     }
 
     /// Cuts every connection and takes no new ones until [`Proxy::resume`].
@@ -85,7 +99,9 @@ async fn accept(
         }
         let (state, end) = (Arc::new(state.clone()), end.clone());
         tracker.spawn(async move {
-            let Ok(server) = TcpStream::connect(target).await else { return };
+            let Ok(server) = TcpStream::connect(target).await else {
+                return;
+            };
             let (client_reads, client_writes) = client.into_split();
             let (server_reads, server_writes) = server.into_split();
             tokio::select! {
@@ -107,11 +123,15 @@ async fn cut_off(mut state: watch::Receiver<State>) {
 async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: watch::Receiver<State>) {
     let mut buffer = vec![0; 16 * 1024];
     loop {
-        let Ok(count @ 1..) = from.read(&mut buffer).await else { return };
+        let Ok(count @ 1..) = from.read(&mut buffer).await else {
+            return;
+        };
         if state.wait_for(|now| !now.stalled).await.is_err() {
             return;
         }
-        let Some(bytes) = buffer.get(..count) else { return };
+        let Some(bytes) = buffer.get(..count) else {
+            return;
+        };
         if to.write_all(bytes).await.is_err() {
             return;
         }

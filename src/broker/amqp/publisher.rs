@@ -87,7 +87,11 @@ impl AmqpPublisher {
         let ready = Arc::new(Mutex::new(None));
         link.tracker
             .spawn(supervise(supervisor, link.clone(), Arc::clone(&ready)));
-        Self { ready, health, tracker: link.tracker.clone() }
+        Self {
+            ready,
+            health,
+            tracker: link.tracker.clone(),
+        }
     }
 
     /// How the connection is.
@@ -112,7 +116,10 @@ impl AmqpPublisher {
             };
             let results = send(&current.channel, &batch).await;
             let broken = |result: &Result<(), PublishError>| {
-                matches!(result, Err(PublishError::Indeterminate | PublishError::Away))
+                matches!(
+                    result,
+                    Err(PublishError::Indeterminate | PublishError::Away)
+                )
             };
             if results.iter().any(broken) {
                 current.broken.notify_one();
@@ -125,20 +132,21 @@ impl AmqpPublisher {
     }
 }
 
-async fn supervise(
-    mut supervisor: Supervisor,
-    link: AmqpLink,
-    ready: Arc<Mutex<Option<Ready>>>,
-) {
+async fn supervise(mut supervisor: Supervisor, link: AmqpLink, ready: Arc<Mutex<Option<Ready>>>) {
     while let Some(mut session) = supervisor.next().await {
-        let confirms = session.channel.confirm_select(ConfirmSelectOptions::default());
+        let confirms = session
+            .channel
+            .confirm_select(ConfirmSelectOptions::default());
         if let Err(reason) = answer(confirms).await {
             supervisor.down(&AmqpError::Channel(reason));
             continue;
         }
         let broken = Arc::new(Notify::new());
         let channel = session.channel.clone();
-        *ready.lock().await = Some(Ready { channel, broken: Arc::clone(&broken) });
+        *ready.lock().await = Some(Ready {
+            channel,
+            broken: Arc::clone(&broken),
+        });
         supervisor.up();
         let error = tokio::select! {
             () = link.cancel.cancelled() => AmqpError::Lost("leadbroker is stopping".to_owned()),
@@ -190,7 +198,10 @@ async fn hand_over(
     if message.body.len() > MAX_BODY_BYTES && message.exchange != INTAKE {
         return Err(PublishError::Oversize);
     }
-    let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+    let options = BasicPublishOptions {
+        mandatory: true,
+        ..Default::default()
+    };
     let sending = channel.basic_publish(
         short(&message.exchange)?,
         short(&message.routing_key)?,
@@ -200,14 +211,17 @@ async fn hand_over(
     );
     match timeout_at(until, sending).await {
         Ok(Ok(confirm)) => Ok(confirm),
-        Ok(Err(error)) => match error.kind() {
-            ErrorKind::InvalidChannelState(..) | ErrorKind::InvalidConnectionState(_) => {
-                Err(PublishError::Away)
-            }
-            _ => Err(PublishError::Indeterminate),
-        },
-        Err(_) => Err(PublishError::Indeterminate),
+        Ok(Err(error)) if not_sent(&error) => Err(PublishError::Away),
+        Ok(Err(_)) | Err(_) => Err(PublishError::Indeterminate),
     }
+}
+
+/// Whether the library refused before it wrote anything.
+fn not_sent(error: &lapin::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::InvalidChannelState(..) | ErrorKind::InvalidConnectionState(_)
+    )
 }
 
 async fn confirmed(

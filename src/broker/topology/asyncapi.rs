@@ -1,4 +1,4 @@
-//! The AsyncAPI document: what agencies, reviewers' tools and operators may rely on, from the same table.
+//! The `AsyncAPI` document: what agencies, reviewers' tools and operators may rely on, from the same table.
 
 use serde_json::{Map, Value, json};
 use strum::VariantArray;
@@ -9,7 +9,7 @@ use crate::messages::Step;
 const REVIEW_MESSAGE: &str = "review.job_waiting.v1";
 const EVENT_MESSAGE: &str = "search_request.event.v1";
 
-/// The AsyncAPI 3.0.0 document. `version` is leadbroker's; `form` and `receipt` are the JSON schemas of the form and
+/// The `AsyncAPI` 3.0.0 document. `version` is leadbroker's; `form` and `receipt` are the JSON schemas of the form and
 /// of the reply.
 pub fn asyncapi(version: &str, form: &Value, receipt: &Value) -> Value {
     let mut channels = Map::new();
@@ -18,22 +18,45 @@ pub fn asyncapi(version: &str, form: &Value, receipt: &Value) -> Value {
         let mut operation = operation;
         if let Some(members) = operation.as_object_mut() {
             members.insert("action".to_owned(), json!(action));
-            members.insert("channel".to_owned(), json!({ "$ref": format!("#/channels/{name}") }));
+            members.insert(
+                "channel".to_owned(),
+                json!({ "$ref": format!("#/channels/{name}") }),
+            );
         }
         channels.insert(name.to_owned(), channel);
         operations.insert(format!("{action}_{name}"), operation);
     };
-    put("intake", "receive", intake_channel(), json!({
+    put(
+        "intake",
+        "receive",
+        intake_channel(),
+        json!({
         "summary": "An agency sends a form; the receipt goes to its reply_to.",
         "reply": { "address": { "location": "$message.header#/reply_to" },
-                   "messages": [{ "$ref": "#/components/messages/receipt" }] } }));
-    put("agency_events", "send", agency_channel(), json!({
-        "summary": "leadbroker tells an agency what happened to its request (CloudEvents 1.0)." }));
-    put("review_jobs", "send", review_channel(), json!({
-        "summary": "leadbroker tells a unit's tools that a job waits; the job itself is in the API." }));
+                   "messages": [{ "$ref": "#/components/messages/receipt" }] } }),
+    );
+    put(
+        "agency_events",
+        "send",
+        agency_channel(),
+        json!({
+        "summary": "leadbroker tells an agency what happened to its request (CloudEvents 1.0)." }),
+    );
+    put(
+        "review_jobs",
+        "send",
+        review_channel(),
+        json!({
+        "summary": "leadbroker tells a unit's tools that a job waits; the job itself is in the API." }),
+    );
     for step in Step::VARIANTS {
-        put(&format!("work_{}", step.as_str()), "receive", work_channel(*step), json!({
-            "summary": format!("Internal: commands for the step {}.", step.as_str()) }));
+        put(
+            &format!("work_{}", step.as_str()),
+            "receive",
+            work_channel(*step),
+            json!({
+            "summary": format!("Internal: commands for the step {}.", step.as_str()) }),
+        );
     }
     json!({
         "asyncapi": "3.0.0",
@@ -65,32 +88,49 @@ fn with(mut channel: Value, member: &str, value: Value) -> Value {
 
 fn intake_channel() -> Value {
     let description = format!("Read from the queue {}.", intake_queue());
-    with(channel(INTAKE, INTAKE_KEY, INTAKE_KEY), "description", json!(description))
+    with(
+        channel(INTAKE, INTAKE_KEY, INTAKE_KEY),
+        "description",
+        json!(description),
+    )
 }
 
 fn agency_channel() -> Value {
-    with(channel(AGENCIES, "{ori}.{event}", EVENT_MESSAGE), "parameters", json!({
+    with(
+        channel(AGENCIES, "{ori}.{event}", EVENT_MESSAGE),
+        "parameters",
+        json!({
         "ori": { "description": "The agency's Originating Agency Identifier." },
-        "event": { "description": "What happened, such as accepted, held or delivered." } }))
+        "event": { "description": "What happened, such as accepted, held or delivered." } }),
+    )
 }
 
 fn review_channel() -> Value {
-    let lanes: Vec<&'static str> = crate::domain::Lane::VARIANTS.iter().map(Into::into).collect();
-    with(channel(REVIEW, "{unit}.{lane}", REVIEW_MESSAGE), "parameters", json!({
+    let lanes: Vec<&'static str> = crate::domain::Lane::VARIANTS
+        .iter()
+        .map(Into::into)
+        .collect();
+    with(
+        channel(REVIEW, "{unit}.{lane}", REVIEW_MESSAGE),
+        "parameters",
+        json!({
         "unit": { "description": "The regional unit." },
-        "lane": { "description": "How urgent.", "enum": lanes } }))
+        "lane": { "description": "How urgent.", "enum": lanes } }),
+    )
 }
 
 fn work_channel(step: Step) -> Value {
     let description = format!("Read from the queue {}.", step_queue(step));
-    with(channel(WORK, step.as_str(), "command"), "description", json!(description))
+    with(
+        channel(WORK, step.as_str(), "command"),
+        "description",
+        json!(description),
+    )
 }
 
 fn messages(form: &Value, receipt: &Value) -> Value {
     let request = json!({ "type": "string", "pattern": "^r-[0-9a-f]{32}$" });
-    let message = |name: &str, summary: &str, payload: Value| {
-        json!({ "name": name, "summary": summary, "contentType": "application/json", "payload": payload })
-    };
+    let message = |name: &str, summary: &str, payload: Value| json!({ "name": name, "summary": summary, "contentType": "application/json", "payload": payload });
     json!({
         "search_request_v1": with(
             message(INTAKE_KEY, "The form. message_id is the idempotency key and mandatory.", form.clone()),
@@ -137,7 +177,11 @@ mod tests {
 
     #[test]
     fn every_reference_leads_somewhere() {
-        let document = asyncapi("1.0.0", &json!({ "type": "object" }), &json!({ "type": "object" }));
+        let document = asyncapi(
+            "1.0.0",
+            &json!({ "type": "object" }),
+            &json!({ "type": "object" }),
+        );
         let mut found = Vec::new();
         references(&document, &mut found);
         assert!(found.len() > 10);
@@ -145,14 +189,19 @@ mod tests {
             let pointer = reference.strip_prefix('#').unwrap();
             assert!(document.pointer(pointer).is_some(), "{reference}");
         }
-        assert_eq!(document["channels"].as_object().unwrap().len(), 3 + Step::VARIANTS.len());
+        assert_eq!(
+            document["channels"].as_object().unwrap().len(),
+            3 + Step::VARIANTS.len()
+        );
     }
 
     #[test]
     fn the_document_names_the_exchanges_of_the_table() {
         let document = asyncapi("1.0.0", &json!({}), &json!({}));
         for (_, channel) in document["channels"].as_object().unwrap() {
-            let exchange = channel["bindings"]["amqp"]["exchange"]["name"].as_str().unwrap();
+            let exchange = channel["bindings"]["amqp"]["exchange"]["name"]
+                .as_str()
+                .unwrap();
             assert!(super::super::EXCHANGES.contains(&exchange), "{exchange}");
         }
     }
