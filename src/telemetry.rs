@@ -20,7 +20,10 @@ pub enum TelemetryError {
 
 /// Starts logging to the standard error stream.
 pub fn start_logs(log: &Log) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(&log.level).map_err(|_| TelemetryError::Filter)?;
+    // lapin logs a returned message whole; a body has no place in a log, and the relay says what matters.
+    let silent = "lapin::returned_messages=off".parse().map_err(|_| TelemetryError::Filter)?;
+    let filter =
+        EnvFilter::try_new(&log.level).map_err(|_| TelemetryError::Filter)?.add_directive(silent);
     let registry = tracing_subscriber::registry().with(filter);
     let writer = std::io::stderr;
     let started = match log.format {
