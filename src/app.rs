@@ -66,7 +66,17 @@ pub enum AppError {
 }
 
 /// What a process does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::EnumString, strum::VariantArray, strum::IntoStaticStr)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::EnumString,
+    strum::VariantArray,
+    strum::IntoStaticStr,
+)]
 #[strum(serialize_all = "snake_case")]
 pub enum RoleOfProcess {
     /// Serves the HTTP API.
@@ -97,7 +107,10 @@ pub async fn context(config: &Config) -> Result<Context, AppError> {
         relay: config.messaging.transport == Transport::Amqp,
     })
     .await?;
-    let vault = Vault::new(MasterKey::from_hex(config.vault.master_key.expose())?, images(config)?);
+    let vault = Vault::new(
+        MasterKey::from_hex(config.vault.master_key.expose())?,
+        images(config)?,
+    );
     let policies = policies(config, clock.as_ref())?;
     let sealer = sealer(config, &vault)?;
     Ok(Context {
@@ -107,9 +120,13 @@ pub async fn context(config: &Config) -> Result<Context, AppError> {
         rules: Arc::new(rules(config)),
         sealer: Arc::new(sealer),
         mailer: mailer(config)?,
-        release_key: Arc::new(SigningKey::from_pem(config.audit.signing_key.expose().as_bytes())?),
-        picture_worker: std::env::current_exe()
-            .map_err(|error| AppError::File { path: "this program".to_owned(), kind: error.kind() })?,
+        release_key: Arc::new(SigningKey::from_pem(
+            config.audit.signing_key.expose().as_bytes(),
+        )?),
+        picture_worker: std::env::current_exe().map_err(|error| AppError::File {
+            path: "this program".to_owned(),
+            kind: error.kind(),
+        })?,
         progress: Progress::default(),
         vault: Arc::new(vault),
         clock,
@@ -120,9 +137,15 @@ pub async fn context(config: &Config) -> Result<Context, AppError> {
 fn images(config: &Config) -> Result<ImageStore, AppError> {
     let section = &config.vault;
     if let Some(folder) = section.images.strip_prefix("file:") {
-        return Ok(ImageStore::folder(Path::new(folder.trim_start_matches("//")))?);
+        return Ok(ImageStore::folder(Path::new(
+            folder.trim_start_matches("//"),
+        ))?);
     }
-    let bucket = section.images.strip_prefix("s3://").unwrap_or_default().to_owned();
+    let bucket = section
+        .images
+        .strip_prefix("s3://")
+        .unwrap_or_default()
+        .to_owned();
     let allow_http = ["http://127.", "http://localhost", "http://[::1]"]
         .iter()
         .any(|local| section.s3_endpoint.starts_with(local));
@@ -139,7 +162,13 @@ fn images(config: &Config) -> Result<ImageStore, AppError> {
 /// The packs of the configured folder, or the built-in ones.
 pub fn policies(config: &Config, clock: &dyn Clock) -> Result<PolicySet, AppError> {
     let told = |errors: Vec<crate::policy::PackError>| {
-        AppError::Policy(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        AppError::Policy(
+            errors
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("; "),
+        )
     };
     if config.policy.directory.is_empty() {
         return crate::policy::builtin::load(clock.now()).map_err(told);
@@ -149,9 +178,7 @@ pub fn policies(config: &Config, clock: &dyn Clock) -> Result<PolicySet, AppErro
 }
 
 /// Every file below a folder of packs, by its path from there.
-pub fn pack_files(
-    folder: &Path,
-) -> Result<std::collections::BTreeMap<String, Vec<u8>>, AppError> {
+pub fn pack_files(folder: &Path) -> Result<std::collections::BTreeMap<String, Vec<u8>>, AppError> {
     let mut files = std::collections::BTreeMap::new();
     let mut folders = vec![PathBuf::new()];
     let fault = |path: &Path, error: &std::io::Error| AppError::File {
@@ -184,7 +211,10 @@ fn rules(config: &Config) -> Rules {
             image_bytes: mib(limits.image_mib),
             form_bytes: mib(limits.form_mib),
         },
-        image: ImageLimits { bytes: mib(limits.image_mib), ..ImageLimits::default() },
+        image: ImageLimits {
+            bytes: mib(limits.image_mib),
+            ..ImageLimits::default()
+        },
         terms: Terms {
             offer: TimeDelta::minutes(review.offer_minutes.into()),
             decision: TimeDelta::hours(review.decision_hours.into()),
@@ -207,8 +237,10 @@ fn rules(config: &Config) -> Rules {
 
 fn sealer(config: &Config, vault: &Vault) -> Result<Sealer, AppError> {
     let mail = &config.mail;
-    let certificates = std::fs::read(&mail.certificate_file)
-        .map_err(|error| AppError::File { path: mail.certificate_file.clone(), kind: error.kind() })?;
+    let certificates = std::fs::read(&mail.certificate_file).map_err(|error| AppError::File {
+        path: mail.certificate_file.clone(),
+        kind: error.kind(),
+    })?;
     let told = |error: &dyn std::error::Error| AppError::Mail(error.to_string());
     let identity = SigningIdentity::from_pem(&certificates, mail.key.expose().as_bytes())
         .map_err(|error| told(&error))?;
@@ -229,8 +261,10 @@ fn sealer(config: &Config, vault: &Vault) -> Result<Sealer, AppError> {
 fn mailer(config: &Config) -> Result<Arc<dyn Mailer>, AppError> {
     let mail = &config.mail;
     if mail.transport == MailTransport::File {
-        std::fs::create_dir_all(&mail.directory)
-            .map_err(|error| AppError::File { path: mail.directory.clone(), kind: error.kind() })?;
+        std::fs::create_dir_all(&mail.directory).map_err(|error| AppError::File {
+            path: mail.directory.clone(),
+            kind: error.kind(),
+        })?;
         return Ok(Arc::new(FileMailer::new(&mail.directory)));
     }
     let text = |value: &str| (!value.is_empty()).then(|| value.to_owned());
@@ -243,8 +277,10 @@ fn mailer(config: &Config) -> Result<Arc<dyn Mailer>, AppError> {
         },
         ca_file: text(&mail.ca_file).map(PathBuf::from),
         server_name: text(&mail.server_name).unwrap_or_else(|| mail.host.clone()),
-        login: text(&mail.username)
-            .map(|username| SmtpLogin { username, password: mail.password.expose().to_owned() }),
+        login: text(&mail.username).map(|username| SmtpLogin {
+            username,
+            password: mail.password.expose().to_owned(),
+        }),
         hello_name: mail.hello_name.clone(),
         connections: usize::from(mail.connections.max(1)),
         deadlines: match mail.deadline_seconds {
@@ -257,7 +293,12 @@ fn mailer(config: &Config) -> Result<Arc<dyn Mailer>, AppError> {
 }
 
 /// Starts the workers of an embedded installation.
-pub fn start_embedded(ctx: &Context, config: &Config, roles: &[RoleOfProcess], shutdown: &Shutdown) {
+pub fn start_embedded(
+    ctx: &Context,
+    config: &Config,
+    roles: &[RoleOfProcess],
+    shutdown: &Shutdown,
+) {
     for (role, step) in STEPS {
         if roles.contains(role) {
             let consumer = Consumer {
@@ -275,10 +316,19 @@ pub fn start_embedded(ctx: &Context, config: &Config, roles: &[RoleOfProcess], s
 /// The sweeper and the signer of checkpoints.
 pub fn start_keepers(ctx: &Context, config: &Config, roles: &[RoleOfProcess], shutdown: &Shutdown) {
     if roles.contains(&RoleOfProcess::Sweep) {
-        shutdown.tracker().spawn(sweep::run(ctx.clone(), Duration::from_secs(5), shutdown.token()));
+        shutdown.tracker().spawn(sweep::run(
+            ctx.clone(),
+            Duration::from_secs(5),
+            shutdown.token(),
+        ));
         let every = Duration::from_secs(config.audit.checkpoint_seconds.max(1).into());
         let origin = config.audit.origin.clone();
-        shutdown.tracker().spawn(checkpoint::run(ctx.clone(), origin, every, shutdown.token()));
+        shutdown.tracker().spawn(checkpoint::run(
+            ctx.clone(),
+            origin,
+            every,
+            shutdown.token(),
+        ));
     }
 }
 
@@ -301,19 +351,34 @@ pub async fn start_amqp(
         key: "database.url",
         message: error.to_string(),
     })?;
-    let url: AmqpUrl = config.messaging.url.expose().parse().map_err(|error: AmqpError| {
-        AppError::Setting { key: "messaging.url", message: error.to_string() }
-    })?;
+    let url: AmqpUrl = config
+        .messaging
+        .url
+        .expose()
+        .parse()
+        .map_err(|error: AmqpError| AppError::Setting {
+            key: "messaging.url",
+            message: error.to_string(),
+        })?;
     let link = AmqpLink {
         url,
         authorities: None,
-        topology: Arc::new(Topology::new(registry.units.iter().map(|unit| unit.id.clone()).collect())),
+        topology: Arc::new(Topology::new(
+            registry.units.iter().map(|unit| unit.id.clone()).collect(),
+        )),
         tracker: shutdown.tracker().clone(),
         cancel: shutdown.token(),
     };
     let prefetch = config.messaging.prefetch;
     let subscribe = |queue: String, max_body: usize| {
-        AmqpConsumer::start(&link, Subscription { queue, prefetch, max_body })
+        AmqpConsumer::start(
+            &link,
+            Subscription {
+                queue,
+                prefetch,
+                max_body,
+            },
+        )
     };
     for (role, step) in STEPS {
         if roles.contains(role) {
@@ -329,7 +394,9 @@ pub async fn start_amqp(
     }
     let publisher = AmqpPublisher::start(&link);
     if roles.contains(&RoleOfProcess::Relay) {
-        shutdown.tracker().spawn(relay::run(ctx.clone(), publisher.clone(), shutdown.token()));
+        shutdown
+            .tracker()
+            .spawn(relay::run(ctx.clone(), publisher.clone(), shutdown.token()));
     }
     if roles.contains(&RoleOfProcess::Intake) {
         let whole = usize::try_from(ctx.rules.form.form_bytes).unwrap_or(usize::MAX);
@@ -337,7 +404,9 @@ pub async fn start_amqp(
         let tracker = shutdown.tracker().clone();
         // Receipts travel on a connection of their own: a full relay must not delay them.
         let receipts = AmqpPublisher::start(&link);
-        shutdown.tracker().spawn(intake::run(ctx.clone(), amqp, receipts, tracker));
+        shutdown
+            .tracker()
+            .spawn(intake::run(ctx.clone(), amqp, receipts, tracker));
     }
     start_keepers(ctx, config, roles, shutdown);
     Ok(publisher.health())

@@ -25,7 +25,9 @@ pub async fn write(
     while next < size {
         let page = ctx.store.audit_entries(next, PAGE).await?;
         if page.is_empty() {
-            return Err(PipelineError::Inconsistent("the audit log: entries are missing"));
+            return Err(PipelineError::Inconsistent(
+                "the audit log: entries are missing",
+            ));
         }
         for body in page {
             if next == size {
@@ -34,7 +36,8 @@ pub async fn write(
             writeln!(to, "{}", entry_line(&body).map_err(damaged)?).map_err(fault)?;
             next += 1;
             while let Some(note) = notes.next_if(|note| u64::try_from(note.size) == Ok(next)) {
-                writeln!(to, "{}", note_line(&Note::new(note.note)).map_err(damaged)?).map_err(fault)?;
+                writeln!(to, "{}", note_line(&Note::new(note.note)).map_err(damaged)?)
+                    .map_err(fault)?;
             }
         }
     }

@@ -18,7 +18,10 @@ pub fn pass(name: &str) {
 
     static PLAN: OnceLock<Option<(String, u64)>> = OnceLock::new();
     static PASSED: AtomicU64 = AtomicU64::new(0);
-    #[expect(clippy::disallowed_methods, reason = "a fault plan is no configuration")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a fault plan is no configuration"
+    )]
     let plan = PLAN.get_or_init(|| {
         let text = std::env::var("LEADBROKER_CRASH").ok()?;
         let (name, count) = text.rsplit_once(':')?;
@@ -28,6 +31,7 @@ pub fn pass(name: &str) {
         && point == name
         && PASSED.fetch_add(1, Ordering::SeqCst) + 1 == *count
     {
-        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        let _ =
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
     }
 }

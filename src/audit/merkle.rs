@@ -3,7 +3,7 @@
 use openssl::sha::Sha256;
 
 /// A SHA-256 hash.
-pub type Hash = [u8; 32];
+pub(super) type Hash = [u8; 32];
 
 /// Hash of an entry.
 pub fn leaf_hash(data: &[u8]) -> Hash {
@@ -42,7 +42,10 @@ impl Frontier {
         if !rest.is_empty() || edge.len() != size.count_ones() as usize {
             return Err(FrontierError);
         }
-        Ok(Self { size, edge: edge.to_vec() })
+        Ok(Self {
+            size,
+            edge: edge.to_vec(),
+        })
     }
 
     /// The edge, for the database.
@@ -71,7 +74,9 @@ impl Frontier {
     /// The root; of no leaves at all, the hash of nothing.
     pub fn root(&self) -> Hash {
         let mut edge = self.edge.iter().rev();
-        let Some(last) = edge.next() else { return openssl::sha::sha256(&[]) };
+        let Some(last) = edge.next() else {
+            return openssl::sha::sha256(&[]);
+        };
         edge.fold(*last, |right, left| node_hash(left, &right))
     }
 }
@@ -99,7 +104,13 @@ mod tests {
     #[test]
     fn the_roots_are_those_of_certificate_transparency() {
         let inputs: [&str; 8] = [
-            "", "00", "10", "2021", "3031", "40414243", "5051525354555657",
+            "",
+            "00",
+            "10",
+            "2021",
+            "3031",
+            "40414243",
+            "5051525354555657",
             "606162636465666768696a6b6c6d6e6f",
         ];
         let roots = [

@@ -49,8 +49,13 @@ pub fn verify<'l>(
     key: Option<&[u8]>,
     witnessed: &[Checkpoint],
 ) -> Result<Verified, Broken> {
-    let mut lines = lines.enumerate().map(|(place, line)| (place + 1, line)).peekable();
-    let (_, first) = lines.next().ok_or_else(|| broken(1, None, "the file is empty"))?;
+    let mut lines = lines
+        .enumerate()
+        .map(|(place, line)| (place + 1, line))
+        .peekable();
+    let (_, first) = lines
+        .next()
+        .ok_or_else(|| broken(1, None, "the file is empty"))?;
     let mut reading = header(first, key)?;
     let mut open: Vec<&Checkpoint> = witnessed.iter().collect();
     let mut last = 1;
@@ -64,16 +69,31 @@ pub fn verify<'l>(
         let (size, root) = (reading.frontier.size(), reading.frontier.root());
         for held in open.extract_if(.., |held| held.size == size) {
             if held.root != root {
-                return Err(broken(place, size.checked_sub(1), "a checkpoint that was given to you has another root: the log before this line was rewritten"));
+                return Err(broken(
+                    place,
+                    size.checked_sub(1),
+                    "a checkpoint that was given to you has another root: the log before this line was rewritten",
+                ));
             }
         }
     }
     let size = reading.frontier.size();
     if reading.covered != size || reading.checkpoints == 0 {
-        return Err(broken(last, Some(reading.covered), "no signed checkpoint covers this entry and those behind it: they were added, or the closing checkpoint was removed"));
+        return Err(broken(
+            last,
+            Some(reading.covered),
+            "no signed checkpoint covers this entry and those behind it: they were added, or the closing checkpoint was removed",
+        ));
     }
     if let Some(held) = open.first() {
-        return Err(broken(last, Some(size), &format!("the log ends here, but a checkpoint of {} entries was given to you: entries were removed", held.size)));
+        return Err(broken(
+            last,
+            Some(size),
+            &format!(
+                "the log ends here, but a checkpoint of {} entries was given to you: entries were removed",
+                held.size
+            ),
+        ));
     }
     Ok(Verified {
         origin: reading.origin,
@@ -101,11 +121,19 @@ fn header(line: &str, key: Option<&[u8]>) -> Result<Reading, Broken> {
     }
     let own = hex::decode(&header.public_key).map_err(|_| bad("the header's key was changed"))?;
     if key.is_some_and(|key| key != own) {
-        return Err(bad("the export is of another log: its key is not the one that you hold"));
+        return Err(bad(
+            "the export is of another log: its key is not the one that you hold",
+        ));
     }
     let key = PKey::public_key_from_raw_bytes(&own, Id::ED25519)
         .map_err(|_| bad("the header's key was changed"))?;
-    Ok(Reading { key, origin: header.origin, frontier: Frontier::default(), covered: 0, checkpoints: 0 })
+    Ok(Reading {
+        key,
+        origin: header.origin,
+        frontier: Frontier::default(),
+        covered: 0,
+        checkpoints: 0,
+    })
 }
 
 fn entry(reading: &mut Reading, place: usize, line: &str) -> Result<(), Broken> {
@@ -120,9 +148,14 @@ fn entry(reading: &mut Reading, place: usize, line: &str) -> Result<(), Broken> 
         )));
     }
     if canonical(&parsed).ok().as_deref() != Some(line) {
-        return Err(bad("the line is not as leadbroker writes it: it was changed"));
+        return Err(bad(
+            "the line is not as leadbroker writes it: it was changed",
+        ));
     }
-    let body = parsed.entry.canonical().map_err(|_| bad("the entry cannot be read"))?;
+    let body = parsed
+        .entry
+        .canonical()
+        .map_err(|_| bad("the entry cannot be read"))?;
     let leaf = leaf_hash(&body);
     if parsed.leaf != hex::encode(leaf) {
         return Err(bad("its hash is another: it was changed"));
@@ -146,10 +179,21 @@ fn note(reading: &mut Reading, place: usize, line: &str) -> Result<(), Broken> {
         return Err(broken(place, None, "the checkpoint is of another log"));
     }
     if checkpoint.size != size || (reading.checkpoints > 0 && size == from) {
-        return Err(broken(place, None, "the checkpoint stands at the wrong place: lines were removed, added or moved"));
+        return Err(broken(
+            place,
+            None,
+            "the checkpoint stands at the wrong place: lines were removed, added or moved",
+        ));
     }
     if checkpoint.root != reading.frontier.root() {
-        return Err(broken(place, Some(from), &format!("the signed root does not fit: one of the entries {from} to {} was rewritten, hash and all", size.saturating_sub(1))));
+        return Err(broken(
+            place,
+            Some(from),
+            &format!(
+                "the signed root does not fit: one of the entries {from} to {} was rewritten, hash and all",
+                size.saturating_sub(1)
+            ),
+        ));
     }
     reading.covered = size;
     reading.checkpoints += 1;

@@ -11,7 +11,10 @@ pub(super) fn run(command: AuditCommand, output: &mut Output) -> anyhow::Result<
         AuditCommand::Verify { file, key } => {
             let text = std::fs::read_to_string(&file)
                 .with_context(|| format!("read the export `{}`", file.display()))?;
-            let key = key.map(hex::decode).transpose().context("read `--key`: expected 64 hexadecimal digits")?;
+            let key = key
+                .map(hex::decode)
+                .transpose()
+                .context("read `--key`: expected 64 hexadecimal digits")?;
             match crate::audit::verify(text.lines(), key.as_deref(), &[]) {
                 Ok(verified) if output.is_json() => {
                     output.value(&verified);
@@ -23,7 +26,9 @@ pub(super) fn run(command: AuditCommand, output: &mut Output) -> anyhow::Result<
                         verified.size, verified.origin, verified.checkpoints, verified.root
                     ));
                     if !verified.key_pinned {
-                        output.line("the key is the file's own word; give the one that you hold with --key");
+                        output.line(
+                            "the key is the file's own word; give the one that you hold with --key",
+                        );
                     }
                     Ok(exit::OK)
                 }

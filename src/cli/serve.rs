@@ -30,7 +30,10 @@ pub(super) async fn run(args: ServeArgs, output: &mut Output) -> anyhow::Result<
     let roles = match roles(&args.roles) {
         Ok(roles) => roles,
         Err(unknown) => {
-            output.error("role_unknown", &format!("there is no role `{unknown}`; see `leadbroker serve --help`"));
+            output.error(
+                "role_unknown",
+                &format!("there is no role `{unknown}`; see `leadbroker serve --help`"),
+            );
             return Ok(exit::USAGE);
         }
     };
@@ -68,7 +71,9 @@ pub(super) async fn run(args: ServeArgs, output: &mut Output) -> anyhow::Result<
     ctx.store.leave_instance(&owner).await?;
     ctx.store.close().await;
     if !drained {
-        tracing::warn!("some work was still under way; its claims run out and it is done after the next start");
+        tracing::warn!(
+            "some work was still under way; its claims run out and it is done after the next start"
+        );
     }
     Ok(exit::OK)
 }
@@ -77,7 +82,10 @@ fn roles(named: &[String]) -> Result<Vec<RoleOfProcess>, String> {
     if named.is_empty() || named.iter().any(|name| name == "all") {
         return Ok(RoleOfProcess::VARIANTS.to_vec());
     }
-    named.iter().map(|name| name.parse().map_err(|_| name.clone())).collect()
+    named
+        .iter()
+        .map(|name| name.parse().map_err(|_| name.clone()))
+        .collect()
 }
 
 /// Serves the API until a signal.
@@ -92,7 +100,12 @@ pub(super) async fn serve(
     let state = AppState {
         ctx: ctx.clone(),
         tracker: shutdown.tracker().clone(),
-        metrics: Arc::new(move || handle.as_ref().map(|handle| handle.render()).unwrap_or_default()),
+        metrics: Arc::new(move || {
+            handle
+                .as_ref()
+                .map(metrics_exporter_prometheus::PrometheusHandle::render)
+                .unwrap_or_default()
+        }),
         limits: HttpLimits {
             form_bytes,
             forms_per_second: config.limits.forms_per_second,
@@ -102,7 +115,9 @@ pub(super) async fn serve(
         audit_origin: config.audit.origin.clone(),
     };
     let stop = shutdown.token();
-    let server = shutdown.tracker().spawn(crate::web::serve(listener, state, stop.clone()));
+    let server = shutdown
+        .tracker()
+        .spawn(crate::web::serve(listener, state, stop.clone()));
     tokio::select! {
         () = shutdown.signalled() => stop.cancel(),
         _ = server => {}
@@ -110,7 +125,10 @@ pub(super) async fn serve(
 }
 
 /// Whether the broker is connected, followed for as long as the process lives.
-fn connected(mut health: watch::Receiver<AmqpHealth>, shutdown: &Shutdown) -> watch::Receiver<bool> {
+fn connected(
+    mut health: watch::Receiver<AmqpHealth>,
+    shutdown: &Shutdown,
+) -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(health.borrow().connected);
     let stop = shutdown.token();
     shutdown.tracker().spawn(async move {

@@ -44,12 +44,22 @@ pub fn load(
     environment: &BTreeMap<String, String>,
     read: &dyn Fn(&str) -> Result<String, String>,
 ) -> Result<Loaded, Vec<ConfigError>> {
-    let mut layers = Layers { table: Table::new(), origins: BTreeMap::new(), errors: Vec::new(), read };
+    let mut layers = Layers {
+        table: Table::new(),
+        origins: BTreeMap::new(),
+        errors: Vec::new(),
+        read,
+    };
     if let Some((name, text)) = file {
         layers.file(name, text);
     }
     layers.environment(environment);
-    let Layers { table, origins, mut errors, .. } = layers;
+    let Layers {
+        table,
+        origins,
+        mut errors,
+        ..
+    } = layers;
     let config = match Config::deserialize_from(table) {
         Ok(config) => config,
         Err(error) => {
@@ -62,15 +72,28 @@ pub fn load(
         }
     };
     for (key, expected) in config.contradictions() {
-        let place = origins.get(key).cloned().unwrap_or_else(|| "default".to_owned());
-        errors.push(ConfigError { place, key: key.to_owned(), message: format!("must {expected}") });
+        let place = origins
+            .get(key)
+            .cloned()
+            .unwrap_or_else(|| "default".to_owned());
+        errors.push(ConfigError {
+            place,
+            key: key.to_owned(),
+            message: format!("must {expected}"),
+        });
     }
-    if errors.is_empty() { Ok(Loaded { config, origins }) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(Loaded { config, origins })
+    } else {
+        Err(errors)
+    }
 }
 
 impl Config {
     fn deserialize_from(table: Table) -> Result<Self, String> {
-        Value::Table(table).try_into().map_err(|error: toml::de::Error| error.message().to_owned())
+        Value::Table(table)
+            .try_into()
+            .map_err(|error: toml::de::Error| error.message().to_owned())
     }
 }
 
@@ -83,7 +106,11 @@ struct Layers<'r> {
 
 impl Layers<'_> {
     fn error(&mut self, place: &str, key: &str, message: String) {
-        self.errors.push(ConfigError { place: place.to_owned(), key: key.to_owned(), message });
+        self.errors.push(ConfigError {
+            place: place.to_owned(),
+            key: key.to_owned(),
+            message,
+        });
     }
 
     fn file(&mut self, name: &str, text: &str) {
@@ -92,38 +119,38 @@ impl Layers<'_> {
             Err(error) => {
                 let error: toml::de::Error = error;
                 let line = error.span().map_or(0, |span| {
-                    text.get(..span.start).unwrap_or_default().matches('\n').count() + 1
+                    text.get(..span.start)
+                        .unwrap_or_default()
+                        .matches('\n')
+                        .count()
+                        + 1
                 });
-                return self.error(&format!("{name}:{line}"), "", format!("is not TOML: {}", error.message()));
+                return self.error(
+                    &format!("{name}:{line}"),
+                    "",
+                    format!("is not TOML: {}", error.message()),
+                );
             }
         };
         for (section, value) in table {
-            match value {
-                Value::Table(keys) => {
-                    for (key, value) in keys {
-                        self.set(name, &format!("{section}.{key}"), value);
-                    }
+            if let Value::Table(keys) = value {
+                for (key, value) in keys {
+                    self.set(name, &format!("{section}.{key}"), value);
                 }
-                value => self.set(name, &section, value),
+            } else {
+                self.set(name, &section, value);
             }
         }
     }
 
     fn environment(&mut self, environment: &BTreeMap<String, String>) {
         for (variable, text) in environment {
-            let Some(path) = variable.strip_prefix("LEADBROKER__") else { continue };
+            let Some(path) = variable.strip_prefix("LEADBROKER__") else {
+                continue;
+            };
             let key = path.to_lowercase().replacen("__", ".", 1);
-            let value = self.typed(&key, text);
+            let value = typed(&key, text);
             self.set(variable, &key, value);
-        }
-    }
-
-    /// The environment has only text; the default's type says what it means.
-    fn typed(&self, key: &str, text: &str) -> Value {
-        match default_of(key) {
-            Some(Value::Integer(_)) => text.parse().map_or_else(|_| Value::String(text.to_owned()), Value::Integer),
-            Some(Value::Boolean(_)) => text.parse().map_or_else(|_| Value::String(text.to_owned()), Value::Boolean),
-            _ => Value::String(text.to_owned()),
         }
     }
 
@@ -146,8 +173,11 @@ impl Layers<'_> {
             return self.error(place, key, message);
         };
         if !default.same_type(&value) {
-            let message =
-                format!("must be {}, such as `{default}`; it is {}", kind(&default), kind(&value));
+            let message = format!(
+                "must be {}, such as `{default}`; it is {}",
+                kind(&default),
+                kind(&value)
+            );
             return self.error(place, key, message);
         }
         self.insert(place, key, value);
@@ -167,6 +197,19 @@ impl Layers<'_> {
             }
         }
     }
+}
+
+/// The environment has only text; the default's type says what it means.
+fn typed(key: &str, text: &str) -> Value {
+    let as_text = || Value::String(text.to_owned());
+    let default = default_of(key);
+    if default.as_ref().is_some_and(Value::is_integer) {
+        return text.parse().map_or_else(|_| as_text(), Value::Integer);
+    }
+    if default.as_ref().is_some_and(Value::is_bool) {
+        return text.parse().map_or_else(|_| as_text(), Value::Boolean);
+    }
+    as_text()
 }
 
 fn kind(value: &Value) -> &'static str {
@@ -207,10 +250,16 @@ mod tests {
     use super::*;
 
     fn try_load(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, Vec<String>> {
-        let environment =
-            variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let environment = variables
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
         let read = |path: &str| {
-            if path == "/run/key" { Ok("abc\n".to_owned()) } else { Err("cannot be read".to_owned()) }
+            if path == "/run/key" {
+                Ok("abc\n".to_owned())
+            } else {
+                Err("cannot be read".to_owned())
+            }
         };
         load(Some(("lb.toml", text)), &environment, &read)
             .map_err(|errors| errors.iter().map(ToString::to_string).collect())
@@ -222,7 +271,10 @@ mod tests {
         let loaded = try_load(text, &[("LEADBROKER__LIMITS__IMAGES", "9")]).unwrap();
         assert_eq!(loaded.config.limits.images, 9);
         assert_eq!(loaded.config.vault.master_key.expose(), "abc");
-        assert_eq!(loaded.origins["limits.images"], "LEADBROKER__LIMITS__IMAGES");
+        assert_eq!(
+            loaded.origins["limits.images"],
+            "LEADBROKER__LIMITS__IMAGES"
+        );
         assert!(!format!("{:?}", loaded.config).contains("abc"));
     }
 
@@ -240,7 +292,8 @@ mod tests {
 
     #[test]
     fn production_refuses_what_could_reach_nobody_or_everybody() {
-        let text = "[messaging]\ntransport = \"amqp\"\nurl = \"amqp://guest:guest@broker.example.gov/\"\n";
+        let text =
+            "[messaging]\ntransport = \"amqp\"\nurl = \"amqp://guest:guest@broker.example.gov/\"\n";
         let errors = try_load(text, &[]).unwrap_err();
         assert_eq!(errors.len(), 3, "{errors:#?}");
     }
@@ -250,12 +303,18 @@ mod tests {
         let text = include_str!("../../config/leadbroker.example.toml");
         let read = |_: &str| Ok("secret".to_owned());
         let loaded = load(Some(("example", text)), &BTreeMap::new(), &read).unwrap();
-        assert_eq!(loaded.config.environment, crate::config::Environment::Production);
+        assert_eq!(
+            loaded.config.environment,
+            crate::config::Environment::Production
+        );
         for (section, keys) in Config::SECTIONS {
             assert!(text.contains(&format!("[{section}]")), "{section}");
             for (key, _) in *keys {
                 let named = [format!("{key} = "), format!("{key}_file = ")];
-                assert!(named.iter().any(|key| text.contains(key)), "{section}.{key}");
+                assert!(
+                    named.iter().any(|key| text.contains(key)),
+                    "{section}.{key}"
+                );
             }
         }
     }

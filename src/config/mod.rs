@@ -10,6 +10,6 @@ mod sections;
 pub use layer::{ConfigError, Loaded, load};
 pub use process::{environment, from_process, read_secret};
 pub use sections::{
-    Audit, Config, Database, Environment, Limits, Log, LogFormat, Mail, MailTls, MailTransport, Messaging,
-    Policy, Review, Secret, Server, Transport, VaultSection,
+    Audit, Config, Database, Environment, Limits, Log, LogFormat, Mail, MailTls, MailTransport,
+    Messaging, Policy, Review, Secret, Server, Transport, VaultSection,
 };

@@ -37,13 +37,25 @@ pub fn sample_form(sample: &Sample<'_>) -> Value {
         .map(|s| json!({ "statement": s.statement, "text_sha256": s.text_sha256 }))
         .collect();
     let grounds = [
-        "race", "religion", "ethnicity", "citizenship", "place_of_origin", "age", "disability", "gender",
-        "gender_identification", "sexual_orientation", "other_protected_class",
-        "religious_political_or_social_views", "constitutionally_protected_activity",
+        "race",
+        "religion",
+        "ethnicity",
+        "citizenship",
+        "place_of_origin",
+        "age",
+        "disability",
+        "gender",
+        "gender_identification",
+        "sexual_orientation",
+        "other_protected_class",
+        "religious_political_or_social_views",
+        "constitutionally_protected_activity",
         "noncriminal_organization",
     ];
-    let basis: serde_json::Map<String, Value> =
-        grounds.iter().map(|ground| ((*ground).to_owned(), Value::Bool(false))).collect();
+    let basis: serde_json::Map<String, Value> = grounds
+        .iter()
+        .map(|ground| ((*ground).to_owned(), Value::Bool(false)))
+        .collect();
     json!({
         "form": "search_request.v1",
         "provider_unit": "lacris",

@@ -7,17 +7,15 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::DemoOptions;
 use super::examination::examination;
 use super::forms::{REQUESTER_EMAIL, Sample, sample_form};
 use super::keys::{FROM, Keys, write_secret};
 use super::world::{DemoWorld, world};
-use super::DemoOptions;
 use crate::app::{self, AppError};
 use crate::audit::{Actor, AuditEvent};
 use crate::audit_export;
-use crate::config::{
-    Config, Environment, LogFormat, MailTransport, Secret, Transport,
-};
+use crate::config::{Config, Environment, LogFormat, MailTransport, Secret, Transport};
 use crate::domain::{Account, Agency, RequestId, Role};
 use crate::lifecycle::{Stage, StageCode};
 use crate::pipeline::accept::{Receipt, Submission, Submitted, accept};
@@ -33,7 +31,9 @@ pub enum DemoError {
     #[error("write the demonstration's files: {0}")]
     File(#[from] std::io::Error),
     /// The folder holds something else.
-    #[error("use `{0}`: it holds files that no demonstration made; name another folder with `--out`")]
+    #[error(
+        "use `{0}`: it holds files that no demonstration made; name another folder with `--out`"
+    )]
     Occupied(String),
     /// Keys could not be made.
     #[error("make the demonstration's keys: {0}")]
@@ -63,10 +63,10 @@ pub enum DemoError {
 
 impl From<PipelineError> for DemoError {
     fn from(error: PipelineError) -> Self {
-        match error {
-            PipelineError::Refused(refusal) => Self::Stage(format!("{refusal:?}")),
-            other => Self::Stage(other.to_string()),
+        if let PipelineError::Refused(refusal) = &error {
+            return Self::Stage(format!("{refusal:?}"));
         }
+        Self::Stage(error.to_string())
     }
 }
 
@@ -94,13 +94,23 @@ pub async fn start(options: &DemoOptions) -> Result<Demo, DemoError> {
     let world = world(&ids, now, &keys.recipient_pem)?;
     let config = configuration(options, &out, &keys)?;
     let ctx = app::context(&config).await?;
-    let digest = openssl::sha::sha256(&serde_json::to_vec(&world.registry).map_err(|_| DemoError::World)?);
+    let digest =
+        openssl::sha::sha256(&serde_json::to_vec(&world.registry).map_err(|_| DemoError::World)?);
     let sealed = ctx.vault.seal_registry(&ids, &world.registry)?;
-    let actor = Actor::Operator { command: "demo".to_owned() };
-    let event = AuditEvent::new(now, actor, "registry.imported").detail("digest", &hex::encode(digest));
+    let actor = Actor::Operator {
+        command: "demo".to_owned(),
+    };
+    let event =
+        AuditEvent::new(now, actor, "registry.imported").detail("digest", &hex::encode(digest));
     ctx.store.add_registry(digest, sealed, event).await?;
     write_json(&out, options, &config, &world)?;
-    Ok(Demo { config, ctx, keys, world, out })
+    Ok(Demo {
+        config,
+        ctx,
+        keys,
+        world,
+        out,
+    })
 }
 
 /// An earlier demonstration's folder is emptied; any other folder with content is left alone.
@@ -116,11 +126,17 @@ fn prepare(out: &Path) -> Result<PathBuf, DemoError> {
 
 fn configuration(options: &DemoOptions, out: &Path, keys: &Keys) -> Result<Config, DemoError> {
     let text = |name: &str| out.join(name).display().to_string();
-    let mut config = Config { environment: Environment::Demo, ..Config::default() };
+    let mut config = Config {
+        environment: Environment::Demo,
+        ..Config::default()
+    };
     config.server.listen.clone_from(&options.listen);
     config.server.public_origin = format!("http://{}", options.listen);
     config.database.url = Secret::new(
-        options.database.clone().unwrap_or_else(|| format!("sqlite:{}", text("leadbroker.db"))),
+        options
+            .database
+            .clone()
+            .unwrap_or_else(|| format!("sqlite:{}", text("leadbroker.db"))),
     );
     if let Some(url) = &options.amqp {
         config.messaging.transport = Transport::Amqp;
@@ -166,7 +182,10 @@ fn write_json(
 
 /// Walks both requests through every stage and tells it on `screen`. The workers must be running.
 pub async fn walk(demo: &Demo, screen: &mut dyn Write) -> Result<(), DemoError> {
-    writeln!(screen, "leadbroker compares no faces; trained people do. This walk uses invented people and drawn pictures.\n")?;
+    writeln!(
+        screen,
+        "leadbroker compares no faces; trained people do. This walk uses invented people and drawn pictures.\n"
+    )?;
     refused(demo, screen).await?;
     writeln!(screen)?;
     answered(demo, screen, ("lead", "24-001873", Some(11))).await?;
@@ -179,7 +198,12 @@ pub async fn walk(demo: &Demo, screen: &mut dyn Write) -> Result<(), DemoError> 
 
 fn person(demo: &Demo, role: Role, not: &[&Account]) -> Result<Account, DemoError> {
     let now = demo.ctx.now();
-    let on_duty = demo.world.registry.units.first().map(|unit| demo.world.registry.on_duty(&unit.id, now));
+    let on_duty = demo
+        .world
+        .registry
+        .units
+        .first()
+        .map(|unit| demo.world.registry.on_duty(&unit.id, now));
     let on_duty = on_duty.unwrap_or_default();
     demo.world
         .registry
@@ -190,7 +214,10 @@ fn person(demo: &Demo, role: Role, not: &[&Account]) -> Result<Account, DemoErro
         .find(|account| {
             role != Role::Reviewer
                 || (on_duty.contains(&account.id)
-                    && account.credentials.iter().any(|credential| credential.in_force(now)))
+                    && account
+                        .credentials
+                        .iter()
+                        .any(|credential| credential.in_force(now)))
         })
         .cloned()
         .ok_or(DemoError::World)
@@ -198,12 +225,26 @@ fn person(demo: &Demo, role: Role, not: &[&Account]) -> Result<Account, DemoErro
 
 fn agency(demo: &Demo, ori: &str) -> Result<Agency, DemoError> {
     let ori = ori.parse().map_err(|_| DemoError::World)?;
-    demo.world.registry.agency(&ori).cloned().ok_or(DemoError::World)
+    demo.world
+        .registry
+        .agency(&ori)
+        .cloned()
+        .ok_or(DemoError::World)
 }
 
-async fn submit(demo: &Demo, (ori, email): (&str, &str), case: (&str, u64)) -> Result<Receipt, DemoError> {
+async fn submit(
+    demo: &Demo,
+    (ori, email): (&str, &str),
+    case: (&str, u64),
+) -> Result<Receipt, DemoError> {
     let probe = samples::probe(case.1).map_err(|error| DemoError::Stage(error.to_string()))?;
-    let packs = demo.world.registry.units.first().map(|unit| unit.packs.clone()).unwrap_or_default();
+    let packs = demo
+        .world
+        .registry
+        .units
+        .first()
+        .map(|unit| unit.packs.clone())
+        .unwrap_or_default();
     let statements = demo.ctx.policies.statements(&packs);
     let form = sample_form(&Sample {
         ori,
@@ -229,9 +270,21 @@ async fn submit(demo: &Demo, (ori, email): (&str, &str), case: (&str, u64)) -> R
 
 /// The second agency's agreement has run out: it is refused with every reason.
 async fn refused(demo: &Demo, screen: &mut dyn Write) -> Result<(), DemoError> {
-    writeln!(screen, "A form of NM0010100 Sample Desert Police, whose agreement has run out:")?;
-    let receipt = submit(demo, ("NM0010100", "rstone@desert.example.gov"), ("24-000007", 3)).await?;
-    step(screen, "check", &format!("{:?}", receipt.state).to_lowercase())?;
+    writeln!(
+        screen,
+        "A form of NM0010100 Sample Desert Police, whose agreement has run out:"
+    )?;
+    let receipt = submit(
+        demo,
+        ("NM0010100", "rstone@desert.example.gov"),
+        ("24-000007", 3),
+    )
+    .await?;
+    step(
+        screen,
+        "check",
+        &format!("{:?}", receipt.state).to_lowercase(),
+    )?;
     for finding in &receipt.findings {
         writeln!(screen, "      {:<22} {}", finding.clause, finding.message)?;
         writeln!(screen, "      {:<22} -> {}", "", finding.remedy)?;
@@ -250,7 +303,12 @@ async fn until(
     done: impl Fn(&Stage) -> bool,
 ) -> Result<Stage, DemoError> {
     for _ in 0..1200 {
-        let row = demo.ctx.store.request(request).await?.ok_or(DemoError::World)?;
+        let row = demo
+            .ctx
+            .store
+            .request(request)
+            .await?
+            .ok_or(DemoError::World)?;
         if done(&row.stage) {
             return Ok(row.stage);
         }
@@ -265,26 +323,46 @@ async fn answered(
     screen: &mut dyn Write,
     (name, case_number, seed): (&str, &str, Option<u64>),
 ) -> Result<(), DemoError> {
-    writeln!(screen, "A form of CA0194200 Sample City Police, case {case_number}:")?;
-    let receipt =
-        submit(demo, ("CA0194200", REQUESTER_EMAIL), (case_number, seed.unwrap_or(23))).await?;
+    writeln!(
+        screen,
+        "A form of CA0194200 Sample City Police, case {case_number}:"
+    )?;
+    let receipt = submit(
+        demo,
+        ("CA0194200", REQUESTER_EMAIL),
+        (case_number, seed.unwrap_or(23)),
+    )
+    .await?;
     let request = receipt.request.ok_or(DemoError::World)?;
     step(screen, "accept", &format!("stored and sealed as {request}"))?;
-    step(screen, "check", &format!("{:?}, {} findings", receipt.state, receipt.findings.len()).to_lowercase())?;
-    let stage =
-        until(demo, request, "a reviewer", |stage| matches!(stage.code(), StageCode::Offered | StageCode::Queued)).await?;
-    let first = match stage {
-        Stage::Offered { reviewer } => {
-            demo.world.registry.account(reviewer).cloned().ok_or(DemoError::World)?
-        }
-        _ => person(demo, Role::Reviewer, &[])?,
+    step(
+        screen,
+        "check",
+        &format!("{:?}, {} findings", receipt.state, receipt.findings.len()).to_lowercase(),
+    )?;
+    let stage = until(demo, request, "a reviewer", |stage| {
+        matches!(stage.code(), StageCode::Offered | StageCode::Queued)
+    })
+    .await?;
+    let first = if let Stage::Offered { reviewer } = stage {
+        let account = demo.world.registry.account(reviewer);
+        account.cloned().ok_or(DemoError::World)?
+    } else {
+        person(demo, Role::Reviewer, &[])?
     };
-    step(screen, "dispatch", &format!("offered to {}, who is on duty and trained", first.name))?;
+    step(
+        screen,
+        "dispatch",
+        &format!("offered to {}, who is on duty and trained", first.name),
+    )?;
     examine_it(demo, screen, request, (&first, "examine", seed)).await?;
     let second = person(demo, Role::Reviewer, &[&first])?;
     examine_it(demo, screen, request, (&second, "second", seed)).await?;
     release_it(demo, screen, request, name).await?;
-    until(demo, request, "the delivery", |stage| stage.code() == StageCode::Delivered).await?;
+    until(demo, request, "the delivery", |stage| {
+        stage.code() == StageCode::Delivered
+    })
+    .await?;
     keep(demo, screen, request, name).await
 }
 
@@ -300,13 +378,18 @@ async fn examine_it(
         .transpose()
         .map_err(|error| DemoError::Stage(error.to_string()))?;
     let record = examination(demo.ctx.now(), candidate.as_deref());
-    let exam = serde_json::from_value(record).map_err(|error| DemoError::Stage(error.to_string()))?;
+    let exam =
+        serde_json::from_value(record).map_err(|error| DemoError::Stage(error.to_string()))?;
     let after = examine::conclude(&demo.ctx, reviewer, request, lease.token, exam).await?;
     let what = match stage {
         "second" => "reviewed it without seeing the first answer",
         _ => "examined it",
     };
-    step(screen, stage, &format!("{} {what}; now {}", reviewer.name, after.code()))?;
+    step(
+        screen,
+        stage,
+        &format!("{} {what}; now {}", reviewer.name, after.code()),
+    )?;
     Ok(())
 }
 
@@ -321,7 +404,14 @@ async fn release_it(
     std::fs::write(demo.out.join(format!("{name}.pdf")), &preview.pdf)?;
     release::release(&demo.ctx, &officer, request, &preview.sha256).await?;
     let digest: String = preview.sha256.chars().take(16).collect();
-    step(screen, "release", &format!("{} read {name}.pdf and released exactly it (SHA-256 {digest}…)", officer.name))?;
+    step(
+        screen,
+        "release",
+        &format!(
+            "{} read {name}.pdf and released exactly it (SHA-256 {digest}…)",
+            officer.name
+        ),
+    )?;
     Ok(())
 }
 
@@ -340,13 +430,22 @@ async fn keep(
     let bytes = sealed::image(ctx, &key, &mailing.object_key).await?;
     std::fs::write(demo.out.join(format!("{name}.eml")), &bytes)?;
     let records = ctx.store.records(request).await?;
-    let record = records.iter().rfind(|record| record.kind == RecordKind::Release).ok_or(DemoError::World)?;
+    let record = records
+        .iter()
+        .rfind(|record| record.kind == RecordKind::Release)
+        .ok_or(DemoError::World)?;
     let released: ReleaseRecord = sealed::open_record(ctx, &key, record)?;
     let on_disk = std::fs::read(demo.out.join(format!("{name}.pdf")))?;
     if hex::encode(openssl::sha::sha256(&on_disk)) != released.document_sha256 {
-        return Err(DemoError::Stage("the PDF on disk is not the released one".to_owned()));
+        return Err(DemoError::Stage(
+            "the PDF on disk is not the released one".to_owned(),
+        ));
     }
-    step(screen, "respond", &format!("signed, encrypted to the requester's certificate, delivered: {name}.eml"))?;
+    step(
+        screen,
+        "respond",
+        &format!("signed, encrypted to the requester's certificate, delivered: {name}.eml"),
+    )?;
     Ok(())
 }
 
@@ -360,7 +459,11 @@ async fn export(demo: &Demo, screen: &mut dyn Write) -> Result<(), DemoError> {
     let text = std::fs::read_to_string(&path)?;
     let verified = crate::audit::verify(text.lines(), None, &[])
         .map_err(|broken| DemoError::Stage(broken.to_string()))?;
-    writeln!(screen, "The audit log has {entries} entries under {} signed checkpoints; its export verifies.", verified.checkpoints)?;
+    writeln!(
+        screen,
+        "The audit log has {entries} entries under {} signed checkpoints; its export verifies.",
+        verified.checkpoints
+    )?;
     Ok(())
 }
 
@@ -369,7 +472,10 @@ fn commands(demo: &Demo, screen: &mut dyn Write) -> Result<(), DemoError> {
     let key = demo.keys.recipient_key.display();
     let certificate = demo.keys.recipient_certificate.display();
     let ca = demo.keys.ca.display();
-    writeln!(screen, "\nEverything is in {out}. Open the answer as its recipient would:\n")?;
+    writeln!(
+        screen,
+        "\nEverything is in {out}. Open the answer as its recipient would:\n"
+    )?;
     writeln!(
         screen,
         "  openssl cms -decrypt -in {out}/lead.eml -inkey {key} -recip {certificate} | openssl cms -verify -CAfile {ca} -out {out}/lead.mime"

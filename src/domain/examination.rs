@@ -9,7 +9,16 @@ use super::{Outcome, Personal};
 
 /// How a reviewer can conclude. A lead is all that it can say.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::VariantArray, strum::IntoStaticStr,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::VariantArray,
+    strum::IntoStaticStr,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -86,7 +95,16 @@ pub struct Search {
 
 /// How two features compare.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::VariantArray, strum::IntoStaticStr,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::VariantArray,
+    strum::IntoStaticStr,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -192,7 +210,11 @@ impl Examination {
 
     /// Number of letters of the reasons.
     pub fn narrative_letters(&self) -> usize {
-        self.narrative.expose().chars().filter(|c| c.is_alphabetic()).count()
+        self.narrative
+            .expose()
+            .chars()
+            .filter(|c| c.is_alphabetic())
+            .count()
     }
 }
 
@@ -201,7 +223,13 @@ pub fn examination_faults(exam: &Examination, probes: usize) -> Vec<super::Shape
     use super::ShapeError;
     let mut faults = Vec::new();
     for ordinal in 0..probes {
-        if exam.suitability.iter().filter(|entry| entry.probe == ordinal).count() != 1 {
+        if exam
+            .suitability
+            .iter()
+            .filter(|entry| entry.probe == ordinal)
+            .count()
+            != 1
+        {
             faults.push(ShapeError::new(
                 "suitability_missing",
                 "/suitability",
@@ -224,7 +252,12 @@ pub fn examination_faults(exam: &Examination, probes: usize) -> Vec<super::Shape
             "a lead has exactly one candidate; every other conclusion has none (LACRIS-RPT-5)",
         ));
     }
-    if lead && exam.candidate.as_ref().is_some_and(|c| c.sid.expose().trim().is_empty()) {
+    if lead
+        && exam
+            .candidate
+            .as_ref()
+            .is_some_and(|c| c.sid.expose().trim().is_empty())
+    {
         faults.push(ShapeError::new(
             "candidate_sid",
             "/candidate/sid",
@@ -238,7 +271,8 @@ pub fn examination_faults(exam: &Examination, probes: usize) -> Vec<super::Shape
             "a declined search cites the clause it would break; no other conclusion does",
         ));
     }
-    if exam.conclusion == Conclusion::UnsuitableProbe && exam.suitability.iter().any(|e| e.suitable) {
+    if exam.conclusion == Conclusion::UnsuitableProbe && exam.suitability.iter().any(|e| e.suitable)
+    {
         faults.push(ShapeError::new(
             "suitability",
             "/conclusion",
@@ -247,7 +281,11 @@ pub fn examination_faults(exam: &Examination, probes: usize) -> Vec<super::Shape
     }
     let long = |text: &Personal<String>| text.expose().chars().count() > 4000;
     if long(&exam.narrative) || exam.candidate.as_ref().is_some_and(|c| long(&c.comments)) {
-        faults.push(ShapeError::new("length", "/narrative", "at most 4,000 characters"));
+        faults.push(ShapeError::new(
+            "length",
+            "/narrative",
+            "at most 4,000 characters",
+        ));
     }
     faults
 }
@@ -282,8 +320,10 @@ mod tests {
         assert_eq!(examination_faults(&lead(" "), 2).len(), 2);
         let mut declined = lead("A1");
         declined.conclusion = Conclusion::Declined;
-        let codes: Vec<String> =
-            examination_faults(&declined, 1).into_iter().map(|fault| fault.code).collect();
+        let codes: Vec<String> = examination_faults(&declined, 1)
+            .into_iter()
+            .map(|fault| fault.code)
+            .collect();
         assert_eq!(codes, ["candidate", "declined_under"]);
     }
 }

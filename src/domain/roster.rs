@@ -43,8 +43,12 @@ mod tests {
         let unit: UnitId = "lacris".parse().unwrap();
         let account = AccountId::new(Uuid::from_u128(1));
         let start = DateTime::<Utc>::UNIX_EPOCH;
-        let shift =
-            Shift { unit: unit.clone(), account, starts_at: start, ends_at: start + TimeDelta::hours(8) };
+        let shift = Shift {
+            unit: unit.clone(),
+            account,
+            starts_at: start,
+            ends_at: start + TimeDelta::hours(8),
+        };
         let shifts = [shift.clone(), shift];
         assert_eq!(on_duty(&shifts, &unit, start), [account]);
         assert_eq!(on_duty(&shifts, &unit, start + TimeDelta::hours(8)), []);

@@ -11,6 +11,8 @@ pub use event::{Event, Resume};
 pub use schedule::{Owner, Terms, deadline, owner};
 pub use stage::{Lease, Stage, StageCode};
 
+use crate::domain::{AccountId, Outcome};
+
 /// An event that the request's stage does not allow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a request that is `{stage}` cannot take `{event}`; read its status and decide again")]
@@ -26,52 +28,51 @@ pub struct IllegalTransition {
 /// Total: every pair of stage and event has an answer; the table is snapshotted in the tests.
 pub fn next(stage: &Stage, event: Event) -> Result<Stage, IllegalTransition> {
     let name = event.name();
-    step(stage, event).ok_or(IllegalTransition { stage: stage.code(), event: name })
+    step(stage, event).ok_or(IllegalTransition {
+        stage: stage.code(),
+        event: name,
+    })
 }
 
 fn step(stage: &Stage, event: Event) -> Option<Stage> {
     match event {
         Event::CheckAccepted => matches!(stage, Stage::Received).then_some(Stage::Accepted),
         Event::CheckRejected => matches!(stage, Stage::Received).then_some(Stage::Rejected),
-        Event::Held { role, resume } => may_hold(stage, resume).then_some(Stage::Held { role, resume }),
+        Event::Held { role, resume } => {
+            may_hold(stage, resume).then_some(Stage::Held { role, resume })
+        }
         Event::HoldAllowed => allowed(stage),
         Event::HoldRefused => {
-            let early = matches!(stage, Stage::Held { resume: Resume::Check | Resume::Dispatch, .. });
+            let early = matches!(
+                stage,
+                Stage::Held {
+                    resume: Resume::Check | Resume::Dispatch,
+                    ..
+                }
+            );
             early.then_some(Stage::Rejected)
         }
         Event::Queued => {
-            let from = matches!(stage, Stage::Accepted | Stage::Offered { .. } | Stage::Queued);
+            let from = matches!(
+                stage,
+                Stage::Accepted | Stage::Offered { .. } | Stage::Queued
+            );
             from.then_some(Stage::Queued)
         }
         Event::Offered { reviewer } => {
-            let from = matches!(stage, Stage::Accepted | Stage::Queued | Stage::Offered { .. });
+            let from = matches!(
+                stage,
+                Stage::Accepted | Stage::Queued | Stage::Offered { .. }
+            );
             from.then_some(Stage::Offered { reviewer })
         }
         Event::Claimed(lease) => claimed(stage, lease),
         Event::LeaseEnded => lease_ended(stage),
         Event::Concluded => concluded(stage),
-        Event::SecondAgreed { outcome } => match stage {
-            Stage::SecondReview { first, lease } => {
-                Some(Stage::AwaitingRelease { outcome, reviewers: vec![*first, lease.reviewer] })
-            }
-            _ => None,
-        },
-        Event::SecondDiffered => match stage {
-            Stage::SecondReview { first, lease } => {
-                Some(Stage::AdjudicationDue { first: *first, second: lease.reviewer })
-            }
-            _ => None,
-        },
-        Event::Adjudicated { outcome } => match stage {
-            Stage::Adjudication { first, second, lease } => {
-                Some(Stage::AwaitingRelease { outcome, reviewers: vec![*first, *second, lease.reviewer] })
-            }
-            _ => None,
-        },
-        Event::ReleaseGranted { officer } => match stage {
-            Stage::AwaitingRelease { outcome, .. } => Some(Stage::Released { outcome: *outcome, officer }),
-            _ => None,
-        },
+        Event::SecondAgreed { outcome } => agreed(stage, outcome),
+        Event::SecondDiffered => differed(stage),
+        Event::Adjudicated { outcome } => adjudicated(stage, outcome),
+        Event::ReleaseGranted { officer } => released(stage, officer),
         Event::AnswerSealed => matches!(stage, Stage::Released { .. }).then_some(Stage::Delivering),
         Event::MailAccepted => matches!(stage, Stage::Delivering).then_some(Stage::Delivered),
         Event::PickupOpened => matches!(stage, Stage::Delivering).then_some(Stage::AwaitingPickup),
@@ -96,53 +97,120 @@ fn may_hold(stage: &Stage, resume: Resume) -> bool {
     match resume {
         Resume::Check => matches!(stage, Stage::Received),
         Resume::Dispatch => {
-            matches!(stage, Stage::Accepted | Stage::Queued | Stage::Offered { .. })
+            matches!(
+                stage,
+                Stage::Accepted | Stage::Queued | Stage::Offered { .. }
+            )
         }
         Resume::Respond { .. } => matches!(stage, Stage::Released { .. }),
         Resume::Deliver => matches!(stage, Stage::Delivering),
     }
 }
 
+fn agreed(stage: &Stage, outcome: Outcome) -> Option<Stage> {
+    let Stage::SecondReview { first, lease } = stage else {
+        return None;
+    };
+    Some(Stage::AwaitingRelease {
+        outcome,
+        reviewers: vec![*first, lease.reviewer],
+    })
+}
+
+fn differed(stage: &Stage) -> Option<Stage> {
+    let Stage::SecondReview { first, lease } = stage else {
+        return None;
+    };
+    Some(Stage::AdjudicationDue {
+        first: *first,
+        second: lease.reviewer,
+    })
+}
+
+fn adjudicated(stage: &Stage, outcome: Outcome) -> Option<Stage> {
+    let Stage::Adjudication {
+        first,
+        second,
+        lease,
+    } = stage
+    else {
+        return None;
+    };
+    Some(Stage::AwaitingRelease {
+        outcome,
+        reviewers: vec![*first, *second, lease.reviewer],
+    })
+}
+
+fn released(stage: &Stage, officer: AccountId) -> Option<Stage> {
+    let Stage::AwaitingRelease { outcome, .. } = stage else {
+        return None;
+    };
+    Some(Stage::Released {
+        outcome: *outcome,
+        officer,
+    })
+}
+
 fn allowed(stage: &Stage) -> Option<Stage> {
-    match stage {
-        Stage::Held { resume: Resume::Check | Resume::Dispatch, .. } => Some(Stage::Accepted),
-        Stage::Held { resume: Resume::Respond { outcome, officer }, .. } => {
-            Some(Stage::Released { outcome: *outcome, officer: *officer })
-        }
-        Stage::Held { resume: Resume::Deliver, .. } => Some(Stage::Delivering),
-        _ => None,
-    }
+    let Stage::Held { resume, .. } = stage else {
+        return None;
+    };
+    Some(match resume {
+        Resume::Check | Resume::Dispatch => Stage::Accepted,
+        Resume::Respond { outcome, officer } => Stage::Released {
+            outcome: *outcome,
+            officer: *officer,
+        },
+        Resume::Deliver => Stage::Delivering,
+    })
 }
 
 fn claimed(stage: &Stage, lease: Lease) -> Option<Stage> {
-    match stage {
-        Stage::Queued | Stage::Offered { .. } => Some(Stage::Leased { lease }),
-        Stage::Examined { first } if *first != lease.reviewer => {
-            Some(Stage::SecondReview { first: *first, lease })
-        }
-        Stage::AdjudicationDue { first, second } if ![*first, *second].contains(&lease.reviewer) => {
-            Some(Stage::Adjudication { first: *first, second: *second, lease })
-        }
-        _ => None,
+    if matches!(stage, Stage::Queued | Stage::Offered { .. }) {
+        return Some(Stage::Leased { lease });
     }
+    if let Stage::Examined { first } = stage {
+        let another = *first != lease.reviewer;
+        return another.then_some(Stage::SecondReview {
+            first: *first,
+            lease,
+        });
+    }
+    let Stage::AdjudicationDue { first, second } = stage else {
+        return None;
+    };
+    let another = ![*first, *second].contains(&lease.reviewer);
+    another.then_some(Stage::Adjudication {
+        first: *first,
+        second: *second,
+        lease,
+    })
 }
 
 fn lease_ended(stage: &Stage) -> Option<Stage> {
-    match stage {
-        Stage::Leased { .. } => Some(Stage::Queued),
-        Stage::SecondReview { first, .. } => Some(Stage::Examined { first: *first }),
-        Stage::Adjudication { first, second, .. } => {
-            Some(Stage::AdjudicationDue { first: *first, second: *second })
-        }
-        _ => None,
+    if matches!(stage, Stage::Leased { .. }) {
+        return Some(Stage::Queued);
     }
+    if let Stage::SecondReview { first, .. } = stage {
+        return Some(Stage::Examined { first: *first });
+    }
+    let Stage::Adjudication { first, second, .. } = stage else {
+        return None;
+    };
+    Some(Stage::AdjudicationDue {
+        first: *first,
+        second: *second,
+    })
 }
 
 fn concluded(stage: &Stage) -> Option<Stage> {
-    match stage {
-        Stage::Leased { lease } => Some(Stage::Examined { first: lease.reviewer }),
-        _ => None,
-    }
+    let Stage::Leased { lease } = stage else {
+        return None;
+    };
+    Some(Stage::Examined {
+        first: lease.reviewer,
+    })
 }
 
 /// Before an answer is released a request can be withdrawn or run out of time; afterwards it cannot be unsaid.
@@ -152,7 +220,10 @@ fn before_release(stage: &Stage) -> bool {
             stage,
             Stage::Released { .. }
                 | Stage::Delivering
-                | Stage::Held { resume: Resume::Respond { .. } | Resume::Deliver, .. }
+                | Stage::Held {
+                    resume: Resume::Respond { .. } | Resume::Deliver,
+                    ..
+                }
         )
         && !stage.is_answered()
 }

@@ -49,7 +49,9 @@ impl Default for Terms {
 /// Who owes the next step of a request in `stage`.
 pub fn owner(stage: &Stage) -> Owner {
     match stage {
-        Stage::Received | Stage::Accepted | Stage::Released { .. } | Stage::Delivering => Owner::System,
+        Stage::Received | Stage::Accepted | Stage::Released { .. } | Stage::Delivering => {
+            Owner::System
+        }
         Stage::Held { role, .. } => Owner::Role(*role),
         Stage::Queued | Stage::Examined { .. } => Owner::Role(Role::Reviewer),
         Stage::Offered { reviewer } => Owner::Person(*reviewer),
@@ -72,14 +74,19 @@ pub fn owner(stage: &Stage) -> Owner {
 /// Until when the owner has time, for a request that came into `stage` at `now`. `None` when it has ended.
 pub fn deadline(stage: &Stage, now: DateTime<Utc>, terms: &Terms) -> Option<DateTime<Utc>> {
     let term = match stage {
-        Stage::Received | Stage::Accepted | Stage::Released { .. } | Stage::Delivering => terms.system,
+        Stage::Received | Stage::Accepted | Stage::Released { .. } | Stage::Delivering => {
+            terms.system
+        }
         Stage::Held { .. } | Stage::AwaitingRelease { .. } => terms.decision,
         Stage::Offered { .. } => terms.offer,
-        Stage::Queued | Stage::Examined { .. } | Stage::AdjudicationDue { .. } => terms.expiry,
+        Stage::Queued
+        | Stage::Examined { .. }
+        | Stage::AdjudicationDue { .. }
+        | Stage::AwaitingPickup
+        | Stage::FeedbackDue => terms.expiry,
         Stage::Leased { lease }
         | Stage::SecondReview { lease, .. }
         | Stage::Adjudication { lease, .. } => return Some(lease.until),
-        Stage::AwaitingPickup | Stage::FeedbackDue => terms.expiry,
         Stage::Rejected
         | Stage::Delivered
         | Stage::Acknowledged

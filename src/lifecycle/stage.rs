@@ -22,7 +22,16 @@ pub struct Lease {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, strum::EnumDiscriminants)]
 #[strum_discriminants(
     name(StageCode),
-    derive(strum::VariantArray, strum::IntoStaticStr, strum::EnumString, Hash, Serialize, Deserialize, PartialOrd, Ord),
+    derive(
+        strum::VariantArray,
+        strum::IntoStaticStr,
+        strum::EnumString,
+        Hash,
+        Serialize,
+        Deserialize,
+        PartialOrd,
+        Ord
+    ),
     strum(serialize_all = "snake_case"),
     serde(rename_all = "snake_case"),
     doc = "The stage without its data: what a column, an event or a person sees."
@@ -131,18 +140,23 @@ impl Stage {
     pub fn is_answered(&self) -> bool {
         matches!(
             self,
-            Self::Delivered | Self::AwaitingPickup | Self::Acknowledged | Self::FeedbackDue | Self::Closed
+            Self::Delivered
+                | Self::AwaitingPickup
+                | Self::Acknowledged
+                | Self::FeedbackDue
+                | Self::Closed
         )
     }
 
     /// The claim in force, if any.
     pub fn lease(&self) -> Option<&Lease> {
-        match self {
-            Self::Leased { lease }
-            | Self::SecondReview { lease, .. }
-            | Self::Adjudication { lease, .. } => Some(lease),
-            _ => None,
+        if let Self::Leased { lease }
+        | Self::SecondReview { lease, .. }
+        | Self::Adjudication { lease, .. } = self
+        {
+            return Some(lease);
         }
+        None
     }
 }
 

@@ -8,8 +8,19 @@ use crate::domain::{Lane, MessageId, Ori, RequestId, UnitId};
 
 /// A step that leadbroker does by itself, driven by a queue of its own.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, strum::VariantArray,
-    strum::IntoStaticStr, strum::EnumString,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::VariantArray,
+    strum::IntoStaticStr,
+    strum::EnumString,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -102,6 +113,18 @@ pub enum Body {
 }
 
 impl Body {
+    /// The wire type, with its version.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::CheckSearchRequest { .. } => "search_request.check.v1",
+            Self::DispatchSearchRequest { .. } => "search_request.dispatch.v1",
+            Self::RespondSearchRequest { .. } => "search_request.respond.v1",
+            Self::DeliverAnswer { .. } => "answer.deliver.v1",
+            Self::JobWaiting { .. } => "review.job_waiting.v1",
+            Self::AgencyEvent(_) => "search_request.event.v1",
+        }
+    }
+
     /// The request it is about.
     pub fn request(&self) -> RequestId {
         match self {
@@ -133,7 +156,13 @@ pub struct Message {
 impl Message {
     /// A message that is due at once.
     pub fn new(id: MessageId, at: DateTime<Utc>, route: Route, body: Body) -> Self {
-        Self { id, route, body, at, not_before: at }
+        Self {
+            id,
+            route,
+            body,
+            at,
+            not_before: at,
+        }
     }
 
     /// A command for `step`.
@@ -142,7 +171,10 @@ impl Message {
             Step::Check => Body::CheckSearchRequest { request },
             Step::Dispatch => Body::DispatchSearchRequest { request },
             Step::Respond => Body::RespondSearchRequest { request },
-            Step::Deliver => Body::DeliverAnswer { request, mailing: id.uuid() },
+            Step::Deliver => Body::DeliverAnswer {
+                request,
+                mailing: id.uuid(),
+            },
         };
         Self::new(id, at, Route::Step { step }, body)
     }
@@ -161,6 +193,7 @@ mod tests {
             let body: Body = serde_json::from_str(line).unwrap();
             let value: serde_json::Value = serde_json::from_str(line).unwrap();
             assert_eq!(serde_json::to_value(&body).unwrap(), value);
+            assert_eq!(value["type"], body.kind());
             kinds.insert(value["type"].as_str().unwrap().to_owned());
         }
         assert_eq!(kinds.len(), 6);

@@ -35,7 +35,9 @@ pub async fn export(
     let closing = Checkpoint { origin, size, root }
         .sign(ctx.release_key.key())
         .map_err(|_| PipelineError::Inconsistent("the audit log's key"))?;
-    ctx.store.add_checkpoint(size, closing.as_str().to_owned(), ctx.now()).await?;
+    ctx.store
+        .add_checkpoint(size, closing.as_str().to_owned(), ctx.now())
+        .await?;
     let mut notes = VecDeque::new();
     for stored in ctx.store.checkpoints().await? {
         let covered = u64::try_from(stored.size).map_err(unreadable)?;
@@ -44,11 +46,19 @@ pub async fn export(
         }
     }
     notes.push_back((size, closing));
-    let export = Export { ctx, header: Some(header), next: 0, notes };
-    Ok(futures_util::stream::try_unfold(export, |mut export| async move {
-        let text = export.step().await?;
-        Ok(text.map(|text| (Bytes::from(text), export)))
-    }))
+    let export = Export {
+        ctx,
+        header: Some(header),
+        next: 0,
+        notes,
+    };
+    Ok(futures_util::stream::try_unfold(
+        export,
+        |mut export| async move {
+            let text = export.step().await?;
+            Ok(text.map(|text| (Bytes::from(text), export)))
+        },
+    ))
 }
 
 fn unreadable<E>(_: E) -> PipelineError {
@@ -61,12 +71,16 @@ impl Export {
         if let Some(header) = self.header.take() {
             return Ok(Some(header + "\n"));
         }
-        let Some((covered, _)) = self.notes.front() else { return Ok(None) };
+        let Some((covered, _)) = self.notes.front() else {
+            return Ok(None);
+        };
         let wanted = covered.saturating_sub(self.next).min(BATCH);
         if wanted > 0 {
             return self.entries(wanted).await.map(Some);
         }
-        let Some((_, note)) = self.notes.pop_front() else { return Ok(None) };
+        let Some((_, note)) = self.notes.pop_front() else {
+            return Ok(None);
+        };
         Ok(Some(note_line(&note).map_err(unreadable)? + "\n"))
     }
 
@@ -74,7 +88,9 @@ impl Export {
         let limit = i64::try_from(wanted).map_err(unreadable)?;
         let bodies = self.ctx.store.audit_entries(self.next, limit).await?;
         if bodies.len() as u64 != wanted {
-            return Err(PipelineError::Inconsistent("the audit log: entries are missing"));
+            return Err(PipelineError::Inconsistent(
+                "the audit log: entries are missing",
+            ));
         }
         let mut text = String::new();
         for body in &bodies {

@@ -92,7 +92,13 @@ impl Context {
 
     /// An audit event of one of the stages.
     pub fn event(&self, stage: &'static str, action: &str, at: DateTime<Utc>) -> AuditEvent {
-        AuditEvent::new(at, Actor::System { stage: stage.to_owned() }, action)
+        AuditEvent::new(
+            at,
+            Actor::System {
+                stage: stage.to_owned(),
+            },
+            action,
+        )
     }
 }
 
@@ -121,7 +127,10 @@ impl RegistrySource {
         if let (Some(held), Some(newest)) = (held, newest)
             && held.version == newest
         {
-            *self.lock() = Some(Held { read: Instant::now(), ..held.clone() });
+            *self.lock() = Some(Held {
+                read: Instant::now(),
+                ..held.clone()
+            });
             return Ok(held.registry);
         }
         let Some((version, sealed)) = store.registry().await? else {
@@ -129,7 +138,11 @@ impl RegistrySource {
         };
         let registry: Registry = vault.open_registry(&sealed)?;
         let registry = Arc::new(registry);
-        *self.lock() = Some(Held { version, read: Instant::now(), registry: Arc::clone(&registry) });
+        *self.lock() = Some(Held {
+            version,
+            read: Instant::now(),
+            registry: Arc::clone(&registry),
+        });
         Ok(registry)
     }
 
@@ -139,7 +152,9 @@ impl RegistrySource {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Held>> {
-        self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.held
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -170,6 +185,8 @@ impl Progress {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RequestId, Arc<Notify>>> {
-        self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.waiting
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -52,9 +52,9 @@ pub async fn available(
     let jobs = ctx.store.jobs(&filter).await?;
     let busy = |who: AccountId| {
         jobs.iter()
-            .filter(|job| match &job.stage {
-                Stage::Offered { reviewer } => *reviewer == who,
-                stage => stage.lease().is_some_and(|lease| lease.reviewer == who),
+            .filter(|job| {
+                job.stage == (Stage::Offered { reviewer: who })
+                    || job.stage.lease().is_some_and(|lease| lease.reviewer == who)
             })
             .count()
     };
@@ -63,8 +63,16 @@ pub async fn available(
         .into_iter()
         .filter_map(|id| registry.account(id))
         .filter(|account| account.active && account.role == Role::Reviewer)
-        .filter(|account| account.credentials.iter().any(|c| c.in_force(now) && c.cjis_minimum))
-        .map(|account| Available { reviewer: account.id, open_jobs: busy(account.id) })
+        .filter(|account| {
+            account
+                .credentials
+                .iter()
+                .any(|c| c.in_force(now) && c.cjis_minimum)
+        })
+        .map(|account| Available {
+            reviewer: account.id,
+            open_jobs: busy(account.id),
+        })
         .collect())
 }
 
@@ -75,14 +83,20 @@ pub async fn handle(
     request: RequestId,
 ) -> Result<Disposition, PipelineError> {
     let Some(row) = ctx.store.request(request).await? else {
-        return Ok(Disposition::DeadLetter { reason: "request_unknown".to_owned() });
+        return Ok(Disposition::DeadLetter {
+            reason: "request_unknown".to_owned(),
+        });
     };
-    if !matches!(row.stage, Stage::Accepted | Stage::Queued | Stage::Offered { .. }) {
+    if !matches!(
+        row.stage,
+        Stage::Accepted | Stage::Queued | Stage::Offered { .. }
+    ) {
         return super::step::acknowledge(ctx, cause, Step::Dispatch).await;
     }
-    let asked = match row.stage {
-        Stage::Offered { reviewer } => vec![reviewer],
-        _ => Vec::new(),
+    let asked = if let Stage::Offered { reviewer } = &row.stage {
+        vec![*reviewer]
+    } else {
+        Vec::new()
     };
     offer(ctx, &row, Some(cause), &asked).await
 }
@@ -99,7 +113,9 @@ pub async fn offer(
     let intake = sealed::intake_of(ctx, row)?;
     let standing = standing::standing(ctx, &registry, row, intake.signature_verified);
     let facts = facts::dispatch(&intake.form, &standing, now);
-    let decision = ctx.policies.decide(&standing::packs(&registry, row), &facts);
+    let decision = ctx
+        .policies
+        .decide(&standing::packs(&registry, row), &facts);
     if decision.verdict() != Verdict::Accept {
         let change = hold::change(ctx, row, &decision, Resume::Dispatch)?;
         return super::step::apply_for(ctx, change, cause.map(|id| (id, Step::Dispatch))).await;
@@ -122,8 +138,10 @@ pub async fn offer(
         audit = audit.detail("reviewer", &reviewer.to_string());
     }
     let first = row.stage.code() == StageCode::Accepted;
-    let mut change =
-        Change::update(RequestUpdate::stage(row.id, row.version, stage.clone(), now, until), vec![audit]);
+    let mut change = Change::update(
+        RequestUpdate::stage(row.id, row.version, stage.clone(), now, until),
+        vec![audit],
+    );
     change.outgoing.push(announce(ctx, row, now));
     if first {
         change.outgoing.push(told(ctx, row, &stage, now));
@@ -132,7 +150,11 @@ pub async fn offer(
 }
 
 fn event_name(chosen: Option<AccountId>) -> &'static str {
-    if chosen.is_some() { "search_request.offered" } else { "search_request.queued" }
+    if chosen.is_some() {
+        "search_request.offered"
+    } else {
+        "search_request.queued"
+    }
 }
 
 /// The announcement to the unit's own tools.
@@ -141,19 +163,41 @@ pub fn announce(ctx: &Context, row: &RequestRow, now: DateTime<Utc>) -> Message 
     Message::new(
         ctx.message_id(),
         now,
-        Route::Reviewers { unit: row.unit.clone(), lane },
-        Body::JobWaiting { request: row.id, unit: row.unit.clone(), lane },
+        Route::Reviewers {
+            unit: row.unit.clone(),
+            lane,
+        },
+        Body::JobWaiting {
+            request: row.id,
+            unit: row.unit.clone(),
+            lane,
+        },
     )
 }
 
 /// The event to the requesting agency about a new stage.
 pub fn told(ctx: &Context, row: &RequestRow, stage: &Stage, now: DateTime<Utc>) -> Message {
-    told_with(ctx, row, stage, now, EventData {
-        request: row.id,
-        state: stage.code(),
-        findings: Vec::new(),
-        outcome: None,
-    })
+    told_with(
+        ctx,
+        row,
+        stage,
+        now,
+        EventData {
+            request: row.id,
+            state: stage.code(),
+            findings: Vec::new(),
+            outcome: None,
+        },
+    )
+}
+
+/// What an agency sees of a stage: who was asked is the unit's own business.
+pub fn for_agencies(code: StageCode) -> StageCode {
+    if code == StageCode::Offered {
+        StageCode::Queued
+    } else {
+        code
+    }
 }
 
 /// The same, with findings or an outcome.
@@ -164,21 +208,25 @@ pub fn told_with(
     now: DateTime<Utc>,
     data: EventData,
 ) -> Message {
-    let event = match stage.code() {
-        // The agency need not know who was asked.
-        StageCode::Offered => StageCode::Queued,
-        code => code,
+    let event = for_agencies(stage.code()).as_str().to_owned();
+    let data = EventData {
+        state: for_agencies(data.state),
+        ..data
     };
-    let event = event.as_str().to_owned();
-    let data = EventData { state: if data.state == StageCode::Offered { StageCode::Queued } else { data.state }, ..data };
     Message::new(
         ctx.message_id(),
         now,
-        Route::Agency { ori: row.ori.clone(), event: event.clone() },
-        Body::AgencyEvent(AgencyEvent { ori: row.ori.clone(), event, data }),
+        Route::Agency {
+            ori: row.ori.clone(),
+            event: event.clone(),
+        },
+        Body::AgencyEvent(AgencyEvent {
+            ori: row.ori.clone(),
+            event,
+            data,
+        }),
     )
 }
-
 
 #[cfg(test)]
 mod tests {

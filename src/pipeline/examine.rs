@@ -1,9 +1,9 @@
 //! A reviewer takes a job, examines it, and concludes; a second one does so without seeing the first answer; where
 //! they differ an adjudicator decides.
 
-use chrono::{DateTime, Utc};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
 
 use super::{Context, PipelineError, Refusal, dispatch, sealed, standing, step};
 use crate::audit::{Actor, AuditEvent};
@@ -44,17 +44,25 @@ pub async fn worklist(
     if stages.is_empty() {
         return Ok(Vec::new());
     }
-    let filter = WorkFilter { unit: person.unit.clone(), stages, lane, limit: 10_000 };
+    let filter = WorkFilter {
+        unit: person.unit.clone(),
+        stages,
+        lane,
+        limit: 10_000,
+    };
     let rows = ctx.store.jobs(&filter).await?;
-    Ok(rows.into_iter().filter(|row| concerns(&row.stage, person)).collect())
+    Ok(rows
+        .into_iter()
+        .filter(|row| concerns(&row.stage, person))
+        .collect())
 }
 
 /// Pure: whether a job is this person's business. A job that another holds, or that the person examined before, is not.
 fn concerns(stage: &Stage, person: &Account) -> bool {
     match stage {
-        Stage::Leased { lease } | Stage::SecondReview { lease, .. } | Stage::Adjudication { lease, .. } => {
-            lease.reviewer == person.id
-        }
+        Stage::Leased { lease }
+        | Stage::SecondReview { lease, .. }
+        | Stage::Adjudication { lease, .. } => lease.reviewer == person.id,
         Stage::Examined { first } => *first != person.id,
         Stage::AdjudicationDue { first, second } => ![*first, *second].contains(&person.id),
         Stage::AwaitingRelease { reviewers, .. } => !reviewers.contains(&person.id),
@@ -101,12 +109,19 @@ pub async fn claim(
     let form = sealed::form_of(ctx, &row)?;
     let registry = ctx.registry().await?;
     let reviewer = standing::reviewer(&registry, &row, &form, person, now);
-    let decision =
-        ctx.policies.decide(&standing::packs(&registry, &row), &facts::lease(&reviewer, now));
+    let decision = ctx.policies.decide(
+        &standing::packs(&registry, &row),
+        &facts::lease(&reviewer, now),
+    );
     refuse_unless_accepted(ctx, person, &row, &decision).await?;
-    let lease = Lease { reviewer: person.id, token: row.fence + 1, until: now + ctx.rules.lease };
+    let lease = Lease {
+        reviewer: person.id,
+        token: row.fence + 1,
+        until: now + ctx.rules.lease,
+    };
     let stage = next(&row.stage, Event::Claimed(lease))?;
-    let mut update = RequestUpdate::stage(row.id, row.version, stage.clone(), now, Some(lease.until));
+    let mut update =
+        RequestUpdate::stage(row.id, row.version, stage.clone(), now, Some(lease.until));
     update.fence = Some(lease.token);
     let event = by_person(person, "job.claimed", now, &row)
         .decision(&decision)
@@ -122,17 +137,13 @@ pub async fn claim(
 
 /// Pure: the role that the stage wants, and nobody twice.
 fn may_claim(stage: &Stage, person: &Account) -> Result<(), PipelineError> {
-    let wanted = match stage {
-        Stage::AdjudicationDue { first, second } => {
-            not_twice(person, &[*first, *second])?;
-            Role::Adjudicator
-        }
-        Stage::Examined { first } => {
-            not_twice(person, &[*first])?;
-            Role::Reviewer
-        }
-        _ => Role::Reviewer,
-    };
+    let mut wanted = Role::Reviewer;
+    if let Stage::AdjudicationDue { first, second } = stage {
+        not_twice(person, &[*first, *second])?;
+        wanted = Role::Adjudicator;
+    } else if let Stage::Examined { first } = stage {
+        not_twice(person, &[*first])?;
+    }
     if let Some(lease) = stage.lease() {
         return Err(PipelineError::conflict(
             "leased",
@@ -148,7 +159,10 @@ fn may_claim(stage: &Stage, person: &Account) -> Result<(), PipelineError> {
     }
     Err(PipelineError::forbidden(
         "role",
-        format!("this step is for the role `{}`", <&'static str>::from(wanted)),
+        format!(
+            "this step is for the role `{}`",
+            <&'static str>::from(wanted)
+        ),
     ))
 }
 
@@ -183,7 +197,10 @@ pub async fn give_back(
 
 /// Pure: whether the person still holds the job under this token.
 fn holds(row: &RequestRow, person: &Account, token: i64) -> Result<(), PipelineError> {
-    let held = row.stage.lease().is_some_and(|l| l.reviewer == person.id && l.token == token);
+    let held = row
+        .stage
+        .lease()
+        .is_some_and(|l| l.reviewer == person.id && l.token == token);
     if held {
         return Ok(());
     }
@@ -225,7 +242,10 @@ pub async fn conclude(
     // INVARIANT (blind): the audit entry and the events of the first examination do not say how it ended.
     let update = RequestUpdate::stage(row.id, row.version, stage.clone(), now, until);
     let mut change = Change::update(update, vec![audit]);
-    let record = ExaminationRecord { examination: exam, candidate_image: candidate_key };
+    let record = ExaminationRecord {
+        examination: exam,
+        candidate_image: candidate_key,
+    };
     change.records.push(NewRecord {
         id: record_id,
         request: row.id,
@@ -266,19 +286,19 @@ async fn ending(
     exam: &Examination,
 ) -> Result<(RecordKind, Event), PipelineError> {
     let outcome = Outcome::from(exam.conclusion);
-    match &row.stage {
-        Stage::SecondReview { .. } => {
-            let first = examination(ctx, row, key, RecordKind::Examination).await?;
-            let event = if first.examination.agrees_with(exam) {
-                Event::SecondAgreed { outcome }
-            } else {
-                Event::SecondDiffered
-            };
-            Ok((RecordKind::SecondReview, event))
-        }
-        Stage::Adjudication { .. } => Ok((RecordKind::Adjudication, Event::Adjudicated { outcome })),
-        _ => Ok((RecordKind::Examination, Event::Concluded)),
+    if matches!(row.stage, Stage::Adjudication { .. }) {
+        return Ok((RecordKind::Adjudication, Event::Adjudicated { outcome }));
     }
+    if !matches!(row.stage, Stage::SecondReview { .. }) {
+        return Ok((RecordKind::Examination, Event::Concluded));
+    }
+    let first = examination(ctx, row, key, RecordKind::Examination).await?;
+    let event = if first.examination.agrees_with(exam) {
+        Event::SecondAgreed { outcome }
+    } else {
+        Event::SecondDiffered
+    };
+    Ok((RecordKind::SecondReview, event))
 }
 
 /// The newest record of a kind.
@@ -301,24 +321,44 @@ fn take_candidate_image(
     ctx: &Context,
     exam: &mut Examination,
 ) -> Result<Option<Vec<u8>>, PipelineError> {
-    let Some(candidate) = &mut exam.candidate else { return Ok(None) };
+    let Some(candidate) = &mut exam.candidate else {
+        return Ok(None);
+    };
     let shape = |code: &str, message: &str| {
-        PipelineError::Refused(Refusal::Shape(vec![ShapeError::new(code, "/candidate/image", message)]))
+        PipelineError::Refused(Refusal::Shape(vec![ShapeError::new(
+            code,
+            "/candidate/image",
+            message,
+        )]))
     };
     let Some(image) = candidate.image.take() else {
-        return Err(shape("candidate_image", "a lead needs the candidate's image (LACRIS-RPT-5), base64"));
+        return Err(shape(
+            "candidate_image",
+            "a lead needs the candidate's image (LACRIS-RPT-5), base64",
+        ));
     };
-    let bytes = STANDARD
-        .decode(image)
-        .map_err(|_| shape("image_base64", "expected base64 (RFC 4648 section 4, with padding)"))?;
-    let declared =
-        if bytes.starts_with(&[0x89, b'P']) { MediaType::Png } else { MediaType::Jpeg };
+    let bytes = STANDARD.decode(image).map_err(|_| {
+        shape(
+            "image_base64",
+            "expected base64 (RFC 4648 section 4, with padding)",
+        )
+    })?;
+    let declared = if bytes.starts_with(&[0x89, b'P']) {
+        MediaType::Png
+    } else {
+        MediaType::Jpeg
+    };
     let facts = inspect(&bytes, declared, &ctx.rules.image).map_err(|faults| {
-        let faults = faults.into_iter().map(|fault| fault.into_shape_error("/candidate/image"));
+        let faults = faults
+            .into_iter()
+            .map(|fault| fault.into_shape_error("/candidate/image"));
         PipelineError::Refused(Refusal::Shape(faults.collect()))
     })?;
     if !facts.matches_declared_hash(&candidate.image_sha256) {
-        return Err(shape("image_hash", "`image_sha256` is not the SHA-256 of the image that arrived"));
+        return Err(shape(
+            "image_hash",
+            "`image_sha256` is not the SHA-256 of the image that arrived",
+        ));
     }
     Ok(Some(bytes))
 }
@@ -337,33 +377,47 @@ async fn examined_under(
     let reviewer = standing::reviewer(&registry, row, &form, person, now);
     let done = standing::examination(exam, probes);
     let service = standing::service(ctx, &registry, row);
-    let concluded = ctx.policies.decide(&packs, &facts::conclude(&reviewer, &done, &service, now));
-    let decision = match &row.stage {
-        Stage::SecondReview { first, .. } if concluded.verdict() == Verdict::Accept => {
-            let review = SecondReview {
-                same_as_first: *first == person.id,
-                // No endpoint shows the first record to the holder of this lease (`case_file` in the API).
-                saw_first_answer: false,
-                comparison_done: done.comparison_done,
-            };
-            ctx.policies.decide(&packs, &facts::second_review(&reviewer, review, now))
-        }
-        _ => concluded,
-    };
+    let mut decision = ctx
+        .policies
+        .decide(&packs, &facts::conclude(&reviewer, &done, &service, now));
+    if let Stage::SecondReview { first, .. } = &row.stage
+        && decision.verdict() == Verdict::Accept
+    {
+        let review = SecondReview {
+            same_as_first: *first == person.id,
+            // No endpoint shows the first record to the holder of this lease.
+            saw_first_answer: false,
+            comparison_done: done.comparison_done,
+        };
+        decision = ctx
+            .policies
+            .decide(&packs, &facts::second_review(&reviewer, review, now));
+    }
     let cited = exam.declined_under.as_deref();
-    if exam.conclusion == Conclusion::Declined && cited.and_then(|c| ctx.policies.clause(c)).is_none() {
-        return Err(PipelineError::Refused(Refusal::Shape(vec![ShapeError::new(
-            "clause_unknown",
-            "/declined_under",
-            "cite a clause of a pack in force; `leadbroker policy clauses` lists them",
-        )])));
+    if exam.conclusion == Conclusion::Declined
+        && cited.and_then(|c| ctx.policies.clause(c)).is_none()
+    {
+        return Err(PipelineError::Refused(Refusal::Shape(vec![
+            ShapeError::new(
+                "clause_unknown",
+                "/declined_under",
+                "cite a clause of a pack in force; `leadbroker policy clauses` lists them",
+            ),
+        ])));
     }
     Ok(decision)
 }
 
 /// An audit event by a person about a request.
-pub fn by_person(person: &Account, action: &str, at: DateTime<Utc>, row: &RequestRow) -> AuditEvent {
-    AuditEvent::new(at, Actor::Person { account: person.id }, action).request(row.id).unit(&row.unit)
+pub fn by_person(
+    person: &Account,
+    action: &str,
+    at: DateTime<Utc>,
+    row: &RequestRow,
+) -> AuditEvent {
+    AuditEvent::new(at, Actor::Person { account: person.id }, action)
+        .request(row.id)
+        .unit(&row.unit)
 }
 
 /// A person's step that a policy does not allow is refused with its findings, and the refusal is recorded.
@@ -378,5 +432,7 @@ pub async fn refuse_unless_accepted(
     }
     let event = by_person(person, "step.refused", ctx.now(), row).decision(decision);
     let _ = ctx.store.apply(Change::audited(vec![event])).await?;
-    Err(PipelineError::Refused(Refusal::Findings(decision.findings().to_vec())))
+    Err(PipelineError::Refused(Refusal::Findings(
+        decision.findings().to_vec(),
+    )))
 }

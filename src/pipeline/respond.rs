@@ -33,26 +33,25 @@ pub async fn handle(
     request: RequestId,
 ) -> Result<Disposition, PipelineError> {
     let Some(row) = ctx.store.request(request).await? else {
-        return Ok(Disposition::DeadLetter { reason: "request_unknown".to_owned() });
+        return Ok(Disposition::DeadLetter {
+            reason: "request_unknown".to_owned(),
+        });
     };
     let now = ctx.now();
-    let (outcome, officer) = match row.stage {
-        Stage::Released { outcome, officer } => (outcome, officer),
-        // A hold of the delivery was lifted: the answer is sealed anew, for the address and key of today.
-        Stage::Delivering => match release_of(ctx, &row).await? {
-            (record, officer) if ctx.store.mailings_of(row.id).await?.iter().all(given_up) => {
-                (record.outcome, officer)
-            }
-            _ => return step::acknowledge(ctx, cause, Step::Respond).await,
-        },
-        _ => return step::acknowledge(ctx, cause, Step::Respond).await,
-    };
+    if !owes_an_answer(ctx, &row).await? {
+        return step::acknowledge(ctx, cause, Step::Respond).await;
+    }
+    let (release, officer) = release_of(ctx, &row).await?;
+    let outcome = release.outcome;
     let registry = ctx.registry().await?;
     let form = sealed::form_of(ctx, &row)?;
     let usable = recipient_usable(ctx, &registry, &row, &form, now);
     let agency = standing::agency(&registry, &row);
     let delivery = facts::Delivery {
-        channel: facts::Channel::Mail { has_key: usable.is_ok(), encrypted: true },
+        channel: facts::Channel::Mail {
+            has_key: usable.is_ok(),
+            encrypted: true,
+        },
         released: true,
         law_enforcement: true,
         owns_email: agency.owns_address(form.requester.email.expose()),
@@ -65,10 +64,18 @@ pub async fn handle(
         let change = held(ctx, &row, (&decision, usable.err()), (outcome, officer))?;
         return step::apply_for(ctx, change, Some((cause, Step::Respond))).await;
     }
-    let (release, _) = release_of(ctx, &row).await?;
     let mail = seal(ctx, &registry, &row, &form, (&release, now)).await?;
     let change = answered(ctx, &row, mail, &decision, now).await?;
     step::apply_for(ctx, change, Some((cause, Step::Respond))).await
+}
+
+/// Released, or delivering with every mailing given up: then a hold of the delivery was lifted, and the answer is
+/// sealed anew, for the address and the key of today.
+async fn owes_an_answer(ctx: &Context, row: &RequestRow) -> Result<bool, PipelineError> {
+    if row.stage == Stage::Delivering {
+        return Ok(ctx.store.mailings_of(row.id).await?.iter().all(given_up));
+    }
+    Ok(matches!(row.stage, Stage::Released { .. }))
 }
 
 /// Whether a mailing will not be tried again.
@@ -98,11 +105,20 @@ fn recipient_usable(
     now: DateTime<Utc>,
 ) -> Result<(), String> {
     let email = form.requester.email.expose();
-    let recipient = registry.recipient(&row.ori, email).ok_or("certificate_missing")?;
+    let recipient = registry
+        .recipient(&row.ori, email)
+        .ok_or("certificate_missing")?;
     let address: MailAddress = email.parse().map_err(|_| "address_unusable".to_owned())?;
-    ctx.sealer.check(recipient.certificate.as_bytes(), &address, now).map(|_| ()).map_err(|refused| {
-        refused.0.first().map_or("certificate_unreadable", |problem| problem.code()).to_owned()
-    })
+    ctx.sealer
+        .check(recipient.certificate.as_bytes(), &address, now)
+        .map(|_| ())
+        .map_err(|refused| {
+            refused
+                .0
+                .first()
+                .map_or("certificate_unreadable", |problem| problem.code())
+                .to_owned()
+        })
 }
 
 fn held(
@@ -111,15 +127,22 @@ fn held(
     (decision, reason): (&crate::policy::PolicyDecision, Option<String>),
     (outcome, officer): (Outcome, AccountId),
 ) -> Result<Change, PipelineError> {
-    let resume = match row.stage {
-        Stage::Delivering => Resume::Deliver,
-        _ => Resume::Respond { outcome, officer },
+    let resume = if row.stage == Stage::Delivering {
+        Resume::Deliver
+    } else {
+        Resume::Respond { outcome, officer }
     };
     let event = ctx
         .event("respond", "answer.held", ctx.now())
         .decision(decision)
         .detail("reason", reason.as_deref().unwrap_or("policy"));
-    hold::begin(ctx, row, Role::LocalAdministrator, resume, (decision.findings().to_vec(), event))
+    hold::begin(
+        ctx,
+        row,
+        Role::LocalAdministrator,
+        resume,
+        (decision.findings().to_vec(), event),
+    )
 }
 
 async fn seal(
@@ -129,9 +152,13 @@ async fn seal(
     form: &Form,
     (release, now): (&ReleaseRecord, DateTime<Utc>),
 ) -> Result<Deliverable, PipelineError> {
-    let unit = registry.unit(&row.unit).ok_or(PipelineError::Inconsistent("the unit's entry"))?;
+    let unit = registry
+        .unit(&row.unit)
+        .ok_or(PipelineError::Inconsistent("the unit's entry"))?;
     let statement = |name: &str| {
-        standing::statement(&ctx.policies, &unit.packs, name).map(|words| words.text).unwrap_or_default()
+        standing::statement(&ctx.policies, &unit.packs, name)
+            .map(|words| words.text)
+            .unwrap_or_default()
     };
     let words = AnswerMail {
         unit_name: unit.name.clone(),
@@ -145,8 +172,9 @@ async fn seal(
         .recipient(&row.ori, email)
         .ok_or(PipelineError::Inconsistent("the recipient's entry"))?
         .clone();
-    let to: MailAddress =
-        email.parse().map_err(|_| PipelineError::Inconsistent("the recipient's address"))?;
+    let to: MailAddress = email
+        .parse()
+        .map_err(|_| PipelineError::Inconsistent("the recipient's address"))?;
     let document = sealed::image(ctx, &sealed::key_of(ctx, row)?, &release.object_key).await?;
     let sealer = std::sync::Arc::clone(&ctx.sealer);
     let release_id = format!("{}-{}", row.id, release.document_sha256);
@@ -163,10 +191,10 @@ async fn seal(
             now,
         )
     };
-    let sealed: Result<Deliverable, SealerError> = tokio::task::spawn_blocking(sealing)
+    let mail: Result<Deliverable, SealerError> = tokio::task::spawn_blocking(sealing)
         .await
         .map_err(|_| PipelineError::Mail("the sealing stopped".to_owned()))?;
-    sealed.map_err(|error| PipelineError::Mail(error.to_string()))
+    mail.map_err(|error| PipelineError::Mail(error.to_string()))
 }
 
 /// The finished bytes and the Message-ID are stored before the first attempt, so that every retry is the same mail.
@@ -179,12 +207,15 @@ async fn answered(
 ) -> Result<Change, PipelineError> {
     let key = sealed::key_of(ctx, row)?;
     let mailing = ctx.ids.id();
-    let envelope = Envelope { to: crate::domain::Personal::new(mail.to().expose().to_owned()) };
+    let envelope = Envelope {
+        to: crate::domain::Personal::new(mail.to().expose().to_owned()),
+    };
     let object_key = sealed::put_image(ctx, row.id, &key, mail.bytes().to_vec()).await?;
     crate::crash_point!("respond.after_mail_stored");
-    let stage = match row.stage {
-        Stage::Delivering => Stage::Delivering,
-        _ => next(&row.stage, Event::AnswerSealed)?,
+    let stage = if row.stage == Stage::Delivering {
+        Stage::Delivering
+    } else {
+        next(&row.stage, Event::AnswerSealed)?
     };
     let until = deadline(&stage, now, &ctx.rules.terms);
     let event = ctx
@@ -204,11 +235,16 @@ async fn answered(
         envelope: sealed::seal_record(ctx, mailing, &key, &envelope)?,
         at: now,
     });
-    let body = Body::DeliverAnswer { request: row.id, mailing };
+    let body = Body::DeliverAnswer {
+        request: row.id,
+        mailing,
+    };
     change.outgoing.push(Message::new(
         ctx.message_id(),
         now,
-        Route::Step { step: Step::Deliver },
+        Route::Step {
+            step: Step::Deliver,
+        },
         body,
     ));
     Ok(change)

@@ -33,11 +33,17 @@ pub async fn withdraw(
         .ok_or_else(PipelineError::not_found)?;
     let now = ctx.now();
     let stage = next(&row.stage, Event::Withdrawn)?;
-    let event = AuditEvent::new(now, Actor::Agency { ori: agency.ori.clone() }, "search_request.withdrawn")
-        .request(row.id)
-        .unit(&row.unit)
-        .agency(&row.ori)
-        .detail("from", row.stage.code().as_str());
+    let event = AuditEvent::new(
+        now,
+        Actor::Agency {
+            ori: agency.ori.clone(),
+        },
+        "search_request.withdrawn",
+    )
+    .request(row.id)
+    .unit(&row.unit)
+    .agency(&row.ori)
+    .detail("from", row.stage.code().as_str());
     let mut change = ended(ctx, &row, &stage, (Outcome::Withdrawn, event), now);
     let id = ctx.ids.id();
     let key = sealed::key_of(ctx, &row)?;
@@ -55,7 +61,11 @@ pub async fn withdraw(
 }
 
 /// The change with which a request runs out of time.
-pub fn expire(ctx: &Context, row: &RequestRow, now: DateTime<Utc>) -> Result<Change, PipelineError> {
+pub fn expire(
+    ctx: &Context,
+    row: &RequestRow,
+    now: DateTime<Utc>,
+) -> Result<Change, PipelineError> {
     let stage = next(&row.stage, Event::Expired)?;
     let event = ctx
         .event("retain", "search_request.expired", now)
@@ -82,6 +92,8 @@ fn ended(
         findings: Vec::new(),
         outcome: Some(outcome),
     };
-    change.outgoing.push(dispatch::told_with(ctx, row, stage, now, data));
+    change
+        .outgoing
+        .push(dispatch::told_with(ctx, row, stage, now, data));
     change
 }

@@ -80,7 +80,10 @@ impl Registry {
 
     /// An agency.
     pub fn agency(&self, ori: &Ori) -> Option<&Agency> {
-        self.agencies.iter().map(|entry| &entry.agency).find(|agency| agency.ori == *ori)
+        self.agencies
+            .iter()
+            .map(|entry| &entry.agency)
+            .find(|agency| agency.ori == *ori)
     }
 
     /// The agency that a token belongs to (SHA-256 of the token). Compared in constant time.
@@ -101,7 +104,10 @@ impl Registry {
 
     /// An account.
     pub fn account(&self, id: AccountId) -> Option<&Account> {
-        self.accounts.iter().map(|entry| &entry.account).find(|account| account.id == id)
+        self.accounts
+            .iter()
+            .map(|entry| &entry.account)
+            .find(|account| account.id == id)
     }
 
     /// The active account that a token belongs to. Compared in constant time.
@@ -109,7 +115,10 @@ impl Registry {
         self.accounts
             .iter()
             .find(|entry| {
-                entry.token_sha256.as_deref().is_some_and(|hash| same_hash(hash, token_sha256))
+                entry
+                    .token_sha256
+                    .as_deref()
+                    .is_some_and(|hash| same_hash(hash, token_sha256))
             })
             .map(|entry| &entry.account)
             .filter(|account| account.active)
@@ -117,14 +126,16 @@ impl Registry {
 
     /// The entry of a login name.
     pub fn entry_by_login(&self, login: &str) -> Option<&AccountEntry> {
-        self.accounts.iter().find(|entry| entry.account.login == login)
+        self.accounts
+            .iter()
+            .find(|entry| entry.account.login == login)
     }
 
     /// The recipient of an address at an agency.
     pub fn recipient(&self, ori: &Ori, email: &str) -> Option<&Recipient> {
-        self.recipients
-            .iter()
-            .find(|recipient| recipient.agency == *ori && recipient.email.eq_ignore_ascii_case(email))
+        self.recipients.iter().find(|recipient| {
+            recipient.agency == *ori && recipient.email.eq_ignore_ascii_case(email)
+        })
     }
 
     /// Who of a unit is on duty.
@@ -134,5 +145,6 @@ impl Registry {
 }
 
 fn same_hash(hexadecimal: &str, hash: &[u8; 32]) -> bool {
-    hex::decode(hexadecimal).is_ok_and(|bytes| bytes.len() == 32 && openssl::memcmp::eq(&bytes, hash))
+    hex::decode(hexadecimal)
+        .is_ok_and(|bytes| bytes.len() == 32 && openssl::memcmp::eq(&bytes, hash))
 }

@@ -5,7 +5,9 @@ use sqlx::{AnyConnection, Row};
 
 use super::audit_log::append;
 use super::batch::{Value, execute_in, insert_rows};
-use super::change::{Applied, Change, Guard, MailingStatus, MailingUpdate, NewRequest, RequestUpdate};
+use super::change::{
+    Applied, Change, Guard, MailingStatus, MailingUpdate, NewRequest, RequestUpdate,
+};
 use super::dialect::Dialect;
 use super::{StoreError, rows};
 use crate::audit::AuditEvent;
@@ -70,7 +72,11 @@ async fn guard(connection: &mut AnyConnection, change: &Change) -> Result<Applie
                     .bind(step.as_str())
                     .execute(&mut *connection)
                     .await?;
-                Ok(if done.rows_affected() == 1 { Applied::Now } else { Applied::AlreadyApplied })
+                Ok(if done.rows_affected() == 1 {
+                    Applied::Now
+                } else {
+                    Applied::AlreadyApplied
+                })
             }
             None => Ok(Applied::Now),
         },
@@ -81,7 +87,9 @@ async fn take_idempotency_key(
     connection: &mut AnyConnection,
     request: &NewRequest,
 ) -> Result<Applied, StoreError> {
-    let Some(key) = &request.idempotency else { return Ok(Applied::Now) };
+    let Some(key) = &request.idempotency else {
+        return Ok(Applied::Now);
+    };
     let taken = sqlx::query(
         "INSERT INTO idempotency_keys (ori, idempotency_key, body_digest, request, created_at)
          VALUES ($1, $2, $3, $4, $5) ON CONFLICT (ori, idempotency_key) DO NOTHING",
@@ -93,7 +101,11 @@ async fn take_idempotency_key(
     .bind(micros(request.received_at))
     .execute(&mut *connection)
     .await?;
-    Ok(if taken.rows_affected() == 1 { Applied::Now } else { Applied::AlreadyApplied })
+    Ok(if taken.rows_affected() == 1 {
+        Applied::Now
+    } else {
+        Applied::AlreadyApplied
+    })
 }
 
 async fn update_request(
@@ -174,21 +186,41 @@ async fn give_number(
 
 /// The messages that caused the changes are done with; commands are of no further interest.
 async fn finish(connection: &mut AnyConnection, kept: &[&Change]) -> Result<(), StoreError> {
-    let all: Vec<String> =
-        kept.iter().filter_map(|change| change.done).map(|(message, _)| message.to_string()).collect();
+    let all: Vec<String> = kept
+        .iter()
+        .filter_map(|change| change.done)
+        .map(|(message, _)| message.to_string())
+        .collect();
     if all.is_empty() {
         return Ok(());
     }
-    execute_in(connection, "DELETE FROM deliveries WHERE message IN", Vec::new(), &all).await?;
-    execute_in(connection, "DELETE FROM messages WHERE id IN", Vec::new(), &all).await?;
+    execute_in(
+        connection,
+        "DELETE FROM deliveries WHERE message IN",
+        Vec::new(),
+        &all,
+    )
+    .await?;
+    execute_in(
+        connection,
+        "DELETE FROM messages WHERE id IN",
+        Vec::new(),
+        &all,
+    )
+    .await?;
     Ok(())
 }
 
-async fn insert_requests(connection: &mut AnyConnection, kept: &[&Change]) -> Result<(), StoreError> {
+async fn insert_requests(
+    connection: &mut AnyConnection,
+    kept: &[&Change],
+) -> Result<(), StoreError> {
     let mut requests = Vec::new();
     let mut probes = Vec::new();
     for change in kept {
-        let Guard::Insert(new) = &change.guard else { continue };
+        let Guard::Insert(new) = &change.guard else {
+            continue;
+        };
         requests.push(vec![
             new.id.to_string().into(),
             new.unit.as_str().into(),
@@ -234,7 +266,10 @@ async fn insert_requests(connection: &mut AnyConnection, kept: &[&Change]) -> Re
     .await
 }
 
-async fn insert_records(connection: &mut AnyConnection, kept: &[&Change]) -> Result<(), StoreError> {
+async fn insert_records(
+    connection: &mut AnyConnection,
+    kept: &[&Change],
+) -> Result<(), StoreError> {
     let mut records = Vec::new();
     let mut mailings = Vec::new();
     for change in kept {

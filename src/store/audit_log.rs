@@ -33,11 +33,15 @@ pub(super) async fn append(
     let mut rows = Vec::new();
     for event in events {
         let entry = AuditEntry::new(size, (*event).clone());
-        let body = entry.canonical().map_err(|error| StoreError::Audit(error.to_string()))?;
+        let body = entry
+            .canonical()
+            .map_err(|error| StoreError::Audit(error.to_string()))?;
         let leaf = leaf_hash(&body);
         frontier.append(leaf);
-        let body = String::from_utf8(body)
-            .map_err(|_| StoreError::Inconsistent { table: "audit_entries", column: "body" })?;
+        let body = String::from_utf8(body).map_err(|_| StoreError::Inconsistent {
+            table: "audit_entries",
+            column: "body",
+        })?;
         rows.push(vec![
             signed(size)?.into(),
             leaf.into(),
@@ -46,7 +50,12 @@ pub(super) async fn append(
         ]);
         size += 1;
     }
-    insert_rows(connection, "INSERT INTO audit_entries (seq, leaf, body, request)", rows).await?;
+    insert_rows(
+        connection,
+        "INSERT INTO audit_entries (seq, leaf, body, request)",
+        rows,
+    )
+    .await?;
     sqlx::query("UPDATE audit_log SET size = $1, frontier = $2 WHERE id = 1")
         .bind(signed(size)?)
         .bind(frontier.to_bytes())
@@ -59,17 +68,27 @@ async fn head(
     connection: &mut AnyConnection,
     dialect: Dialect,
 ) -> Result<(u64, Frontier), StoreError> {
-    let row = sqlx::query(dialect.read_audit_head()).fetch_one(&mut *connection).await?;
-    let column = Column { row: &row, table: "audit_log" };
-    let size = u64::try_from(column.int("size")?)
-        .map_err(|_| StoreError::Inconsistent { table: "audit_log", column: "size" })?;
+    let row = sqlx::query(dialect.read_audit_head())
+        .fetch_one(&mut *connection)
+        .await?;
+    let column = Column {
+        row: &row,
+        table: "audit_log",
+    };
+    let size = u64::try_from(column.int("size")?).map_err(|_| StoreError::Inconsistent {
+        table: "audit_log",
+        column: "size",
+    })?;
     let frontier = Frontier::from_bytes(size, &column.bytes("frontier")?)
         .map_err(|error| StoreError::Audit(error.to_string()))?;
     Ok((size, frontier))
 }
 
 fn signed(size: u64) -> Result<i64, StoreError> {
-    i64::try_from(size).map_err(|_| StoreError::Inconsistent { table: "audit_log", column: "size" })
+    i64::try_from(size).map_err(|_| StoreError::Inconsistent {
+        table: "audit_log",
+        column: "size",
+    })
 }
 
 impl Store {
@@ -111,19 +130,23 @@ impl Store {
             .fetch_all(&self.readers)
             .await?;
         rows.iter()
-            .map(|row| Ok(StoredCheckpoint { size: row.try_get("size")?, note: row.try_get("note")? }))
+            .map(|row| {
+                Ok(StoredCheckpoint {
+                    size: row.try_get("size")?,
+                    note: row.try_get("note")?,
+                })
+            })
             .collect()
     }
 
     /// Canonical bodies of up to `limit` entries from `from` on.
     pub async fn audit_entries(&self, from: u64, limit: i64) -> Result<Vec<String>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT body FROM audit_entries WHERE seq >= $1 ORDER BY seq LIMIT $2",
-        )
-        .bind(signed(from)?)
-        .bind(limit)
-        .fetch_all(&self.readers)
-        .await?;
+        let rows =
+            sqlx::query("SELECT body FROM audit_entries WHERE seq >= $1 ORDER BY seq LIMIT $2")
+                .bind(signed(from)?)
+                .bind(limit)
+                .fetch_all(&self.readers)
+                .await?;
         rows.iter().map(|row| Ok(row.try_get("body")?)).collect()
     }
 

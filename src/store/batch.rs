@@ -55,7 +55,10 @@ impl From<[u8; 32]> for Value {
     }
 }
 
-fn bind(query: Query<'static, Any, AnyArguments>, value: Value) -> Query<'static, Any, AnyArguments> {
+fn bind(
+    query: Query<'static, Any, AnyArguments>,
+    value: Value,
+) -> Query<'static, Any, AnyArguments> {
     match value {
         Value::Text(value) => query.bind(value),
         Value::MaybeText(value) => query.bind(value),
@@ -105,7 +108,11 @@ pub(super) async fn execute_in(
         push_places(&mut sql, before.len(), chunk.len());
         sql.push(')');
         let mut query = sqlx::query(AssertSqlSafe(sql));
-        for value in before.iter().cloned().chain(chunk.iter().map(|text| Value::Text(text.clone()))) {
+        for value in before
+            .iter()
+            .cloned()
+            .chain(chunk.iter().map(|text| Value::Text(text.clone())))
+        {
             query = bind(query, value);
         }
         affected += query.execute(&mut *connection).await?.rows_affected();

@@ -66,7 +66,10 @@ impl Change {
 
     /// A change of a request.
     pub fn update(update: RequestUpdate, audit: Vec<AuditEvent>) -> Self {
-        Self { guard: Guard::Update(Box::new(update)), ..Self::audited(audit) }
+        Self {
+            guard: Guard::Update(Box::new(update)),
+            ..Self::audited(audit)
+        }
     }
 }
 
@@ -181,7 +184,16 @@ impl RequestUpdate {
 
 /// What a sealed record is.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr, strum::EnumString,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::IntoStaticStr,
+    strum::EnumString,
     strum::VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
@@ -219,8 +231,16 @@ pub struct NewRecord {
 
 /// Where a mail stands with its one recipient.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray,
-    serde::Serialize, serde::Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+    serde::Serialize,
+    serde::Deserialize,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]

@@ -66,7 +66,8 @@ impl Store {
     /// Claims what is due.
     pub async fn claim_due(&self, due: Due) -> Result<Vec<Claimed>, StoreError> {
         let skip_locked = self.dialect.skip_locked();
-        self.exclusively(move |connection| Box::pin(claim(connection, due, skip_locked))).await
+        self.exclusively(move |connection| Box::pin(claim(connection, due, skip_locked)))
+            .await
     }
 
     /// Puts a failed delivery back until `at`.
@@ -138,7 +139,11 @@ impl Store {
     }
 
     /// Removes a dead letter for good, with its audit entry. `false` if there is none.
-    pub async fn drop_dead(&self, message: MessageId, event: AuditEvent) -> Result<bool, StoreError> {
+    pub async fn drop_dead(
+        &self,
+        message: MessageId,
+        event: AuditEvent,
+    ) -> Result<bool, StoreError> {
         let dialect = self.dialect;
         self.exclusively(move |connection| {
             Box::pin(async move {
@@ -173,7 +178,10 @@ impl Store {
         .await?;
         rows.iter()
             .map(|row| {
-                let column = Column { row, table: "deliveries" };
+                let column = Column {
+                    row,
+                    table: "deliveries",
+                };
                 Ok(DeadLetter {
                     message: column.parsed("message")?,
                     queue: column.text("queue")?,
@@ -276,8 +284,15 @@ impl Store {
         .await?;
         rows.iter()
             .map(|row| {
-                let column = Column { row, table: "deliveries" };
-                Ok((column.text("queue")?, column.text("state")?, column.int("depth")?))
+                let column = Column {
+                    row,
+                    table: "deliveries",
+                };
+                Ok((
+                    column.text("queue")?,
+                    column.text("state")?,
+                    column.int("depth")?,
+                ))
             })
             .collect()
     }
@@ -316,7 +331,10 @@ async fn claim(
     }
     let mut claims = std::collections::BTreeMap::new();
     for row in &rows {
-        let column = Column { row, table: "deliveries" };
+        let column = Column {
+            row,
+            table: "deliveries",
+        };
         let id: MessageId = column.parsed("message")?;
         claims.insert(id, (column.int("attempts")?, column.int("fence")?));
     }
@@ -329,10 +347,18 @@ async fn claim(
     }
     let mut claimed = Vec::with_capacity(claims.len());
     for row in &query.fetch_all(&mut *connection).await? {
-        let column = Column { row, table: "messages" };
+        let column = Column {
+            row,
+            table: "messages",
+        };
         let id: MessageId = column.parsed("id")?;
         if let Some((attempts, fence)) = claims.get(&id) {
-            claimed.push(Claimed { id, body: column.json("body")?, attempts: *attempts, fence: *fence });
+            claimed.push(Claimed {
+                id,
+                body: column.json("body")?,
+                attempts: *attempts,
+                fence: *fence,
+            });
         }
     }
     Ok(claimed)
@@ -379,7 +405,10 @@ async fn publish_again(
 
 impl StoredEvent {
     pub(super) fn read(row: &sqlx::any::AnyRow) -> Result<Self, StoreError> {
-        let column = Column { row, table: "messages" };
+        let column = Column {
+            row,
+            table: "messages",
+        };
         Ok(Self {
             id: column.parsed("id")?,
             at: column.time("created_at")?,

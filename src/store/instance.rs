@@ -14,7 +14,11 @@ impl Store {
         let row = sqlx::query("SELECT max(version) AS version FROM registry_versions")
             .fetch_one(&self.readers)
             .await?;
-        Column { row: &row, table: "registry_versions" }.maybe_int("version")
+        Column {
+            row: &row,
+            table: "registry_versions",
+        }
+        .maybe_int("version")
     }
 
     /// The newest registry: version and sealed content.
@@ -25,7 +29,10 @@ impl Store {
         .fetch_optional(&self.readers)
         .await?;
         let Some(row) = row else { return Ok(None) };
-        let column = Column { row: &row, table: "registry_versions" };
+        let column = Column {
+            row: &row,
+            table: "registry_versions",
+        };
         Ok(Some((column.int("version")?, column.bytes("sealed")?)))
     }
 
@@ -44,7 +51,11 @@ impl Store {
                 )
                 .fetch_one(&mut *connection)
                 .await?;
-                let version = Column { row: &row, table: "registry_versions" }.int("version")?;
+                let version = Column {
+                    row: &row,
+                    table: "registry_versions",
+                }
+                .int("version")?;
                 sqlx::query(
                     "INSERT INTO registry_versions (version, imported_at, digest, sealed)
                      VALUES ($1, $2, $3, $4)",
@@ -86,7 +97,11 @@ impl Store {
                 })
             })
             .await?;
-        if holder == owner { Ok(()) } else { Err(StoreError::InUse(holder)) }
+        if holder == owner {
+            Ok(())
+        } else {
+            Err(StoreError::InUse(holder))
+        }
     }
 
     /// Gives the place back.
@@ -111,7 +126,13 @@ impl Store {
             .fetch_all(&self.readers)
             .await?;
         rows.iter()
-            .map(|row| Column { row, table: "discarded_objects" }.text("object_key"))
+            .map(|row| {
+                Column {
+                    row,
+                    table: "discarded_objects",
+                }
+                .text("object_key")
+            })
             .collect()
     }
 
@@ -171,7 +192,14 @@ impl Store {
                 .bind(micros(now - TimeDelta::hours(12)))
                 .fetch_optional(&mut *connection)
                 .await?;
-                row.map(|row| Column { row: &row, table: "sessions" }.parsed("account")).transpose()
+                row.map(|row| {
+                    Column {
+                        row: &row,
+                        table: "sessions",
+                    }
+                    .parsed("account")
+                })
+                .transpose()
             })
         })
         .await

@@ -34,7 +34,9 @@ pub enum StoreError {
     #[error("reach the database")]
     Database(#[from] sqlx::Error),
     /// A row holds what no version of leadbroker writes.
-    #[error("read column `{column}` of `{table}`: it holds what leadbroker never writes; run `leadbroker doctor`")]
+    #[error(
+        "read column `{column}` of `{table}`: it holds what leadbroker never writes; run `leadbroker doctor`"
+    )]
     Inconsistent {
         /// Table.
         table: &'static str,

@@ -41,7 +41,9 @@ impl Store {
     pub async fn open(settings: &StoreSettings) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let dialect = Dialect::of(&settings.url).ok_or_else(|| {
-            StoreError::Unsafe("its URL begins neither with `sqlite:` nor with `postgres:`".to_owned())
+            StoreError::Unsafe(
+                "its URL begins neither with `sqlite:` nor with `postgres:`".to_owned(),
+            )
         })?;
         let options: AnyConnectOptions = match dialect {
             Dialect::Sqlite => with_create(&settings.url).parse()?,
@@ -62,7 +64,13 @@ impl Store {
         let readers = pool(dialect, settings.readers.max(1), options).await?;
         let wake = Arc::new(Notify::new());
         let writer = Writer::start(dialect, writers, settings.relay, Arc::clone(&wake));
-        Ok(Self { dialect, readers, relay: settings.relay, writer, wake })
+        Ok(Self {
+            dialect,
+            readers,
+            relay: settings.relay,
+            writer,
+            wake,
+        })
     }
 
     /// Applies a change. After `Applied::Now` the state, the records, the audit entries and the messages of the
@@ -109,7 +117,11 @@ impl Store {
 }
 
 fn with_create(url: &str) -> String {
-    if url.contains('?') { url.to_owned() } else { format!("{url}?mode=rwc") }
+    if url.contains('?') {
+        url.to_owned()
+    } else {
+        format!("{url}?mode=rwc")
+    }
 }
 
 async fn pool(

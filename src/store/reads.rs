@@ -73,8 +73,14 @@ impl Store {
         .fetch_optional(&self.readers)
         .await?;
         let Some(row) = row else { return Ok(None) };
-        let column = Column { row: &row, table: "idempotency_keys" };
-        Ok(Some((column.parsed("request")?, column.bytes("body_digest")?)))
+        let column = Column {
+            row: &row,
+            table: "idempotency_keys",
+        };
+        Ok(Some((
+            column.parsed("request")?,
+            column.bytes("body_digest")?,
+        )))
     }
 
     /// The newest request with the same agency, case and images since `since` that was not refused.
@@ -93,7 +99,14 @@ impl Store {
         .bind(micros(since))
         .fetch_optional(&self.readers)
         .await?;
-        row.map(|row| Column { row: &row, table: "search_requests" }.parsed("id")).transpose()
+        row.map(|row| {
+            Column {
+                row: &row,
+                table: "search_requests",
+            }
+            .parsed("id")
+        })
+        .transpose()
     }
 
     /// An agency's requests, newest first.
@@ -115,17 +128,25 @@ impl Store {
             .bind(limit + 1)
             .fetch_all(&self.readers)
             .await?;
-        let mut rows: Vec<RequestRow> = rows.iter().map(RequestRow::read).collect::<Result<_, _>>()?;
+        let mut rows: Vec<RequestRow> = rows
+            .iter()
+            .map(RequestRow::read)
+            .collect::<Result<_, _>>()?;
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = rows.len() > wanted;
         rows.truncate(wanted);
-        let next = if more { rows.last().map(|row| row.id) } else { None };
+        let next = if more {
+            rows.last().map(|row| row.id)
+        } else {
+            None
+        };
         Ok(Page { rows, next })
     }
 
     /// A unit's jobs: lane by lane, oldest first.
     pub async fn jobs(&self, filter: &WorkFilter) -> Result<Vec<RequestRow>, StoreError> {
-        let mut sql = format!("SELECT {REQUEST_COLUMNS} FROM search_requests WHERE unit = $1 AND stage IN (");
+        let mut sql =
+            format!("SELECT {REQUEST_COLUMNS} FROM search_requests WHERE unit = $1 AND stage IN (");
         push_places(&mut sql, 3, filter.stages.len());
         sql.push_str(
             ") AND ($2 = '' OR lane = $2)
@@ -139,11 +160,20 @@ impl Store {
         for stage in &filter.stages {
             query = query.bind(stage.as_str());
         }
-        query.fetch_all(&self.readers).await?.iter().map(RequestRow::read).collect()
+        query
+            .fetch_all(&self.readers)
+            .await?
+            .iter()
+            .map(RequestRow::read)
+            .collect()
     }
 
     /// Open requests whose deadline has passed.
-    pub async fn overdue(&self, now: DateTime<Utc>, limit: i64) -> Result<Vec<RequestRow>, StoreError> {
+    pub async fn overdue(
+        &self,
+        now: DateTime<Utc>,
+        limit: i64,
+    ) -> Result<Vec<RequestRow>, StoreError> {
         let sql = format!(
             "SELECT {REQUEST_COLUMNS} FROM search_requests WHERE deadline_at <= $1
              ORDER BY deadline_at LIMIT $2"
@@ -169,7 +199,10 @@ impl Store {
         .await?;
         rows.iter()
             .map(|row| {
-                let column = Column { row, table: "probes" };
+                let column = Column {
+                    row,
+                    table: "probes",
+                };
                 Ok(ProbeRow {
                     ordinal: column.int("ordinal")?,
                     object_key: column.text("object_key")?,
@@ -191,7 +224,10 @@ impl Store {
         .await?;
         rows.iter()
             .map(|row| {
-                let column = Column { row, table: "case_records" };
+                let column = Column {
+                    row,
+                    table: "case_records",
+                };
                 Ok(RecordRow {
                     id: column.parsed("id")?,
                     kind: column.parsed("kind")?,
@@ -239,14 +275,21 @@ impl Store {
         )
         .fetch_one(&self.readers)
         .await?;
-        Column { row: &row, table: "deliveries" }.maybe_time("available_at")
+        Column {
+            row: &row,
+            table: "deliveries",
+        }
+        .maybe_time("available_at")
     }
 
     /// Requests by stage, for metrics.
     pub async fn counts(&self) -> Result<Vec<(String, i64)>, StoreError> {
-        let rows = sqlx::query("SELECT stage, count(*) AS number FROM search_requests GROUP BY stage")
-            .fetch_all(&self.readers)
-            .await?;
-        rows.iter().map(|row| Ok((row.try_get("stage")?, row.try_get("number")?))).collect()
+        let rows =
+            sqlx::query("SELECT stage, count(*) AS number FROM search_requests GROUP BY stage")
+                .fetch_all(&self.readers)
+                .await?;
+        rows.iter()
+            .map(|row| Ok((row.try_get("stage")?, row.try_get("number")?)))
+            .collect()
     }
 }

@@ -104,8 +104,10 @@ pub struct StoredEvent {
 
 /// Text of a value for a column.
 pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value)
-        .map_err(|_| StoreError::Inconsistent { table: "memory", column: "json" })
+    serde_json::to_string(value).map_err(|_| StoreError::Inconsistent {
+        table: "memory",
+        column: "json",
+    })
 }
 
 /// One column, parsed.
@@ -116,7 +118,10 @@ pub(super) struct Column<'r> {
 
 impl Column<'_> {
     fn bad(&self, column: &'static str) -> StoreError {
-        StoreError::Inconsistent { table: self.table, column }
+        StoreError::Inconsistent {
+            table: self.table,
+            column,
+        }
     }
 
     pub(super) fn text(&self, column: &'static str) -> Result<String, StoreError> {
@@ -143,7 +148,10 @@ impl Column<'_> {
         Ok(self.row.try_get(column)?)
     }
 
-    pub(super) fn parsed<T: std::str::FromStr>(&self, column: &'static str) -> Result<T, StoreError> {
+    pub(super) fn parsed<T: std::str::FromStr>(
+        &self,
+        column: &'static str,
+    ) -> Result<T, StoreError> {
         self.text(column)?.parse().map_err(|_| self.bad(column))
     }
 
@@ -160,19 +168,30 @@ impl Column<'_> {
         DateTime::from_timestamp_micros(self.int(column)?).ok_or_else(|| self.bad(column))
     }
 
-    pub(super) fn maybe_time(&self, column: &'static str) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let Some(value) = self.maybe_int(column)? else { return Ok(None) };
-        DateTime::from_timestamp_micros(value).map(Some).ok_or_else(|| self.bad(column))
+    pub(super) fn maybe_time(
+        &self,
+        column: &'static str,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let Some(value) = self.maybe_int(column)? else {
+            return Ok(None);
+        };
+        DateTime::from_timestamp_micros(value)
+            .map(Some)
+            .ok_or_else(|| self.bad(column))
     }
 }
 
 /// Columns of [`RequestRow`], for every query that reads one.
-pub(super) const REQUEST_COLUMNS: &str = "id, unit, ori, stage_data, version, lane, fence, received_at, updated_at,
+pub(super) const REQUEST_COLUMNS: &str =
+    "id, unit, ori, stage_data, version, lane, fence, received_at, updated_at,
      deadline_at, repeat_hash, case_number_of_unit, outcome, findings, supersedes, data_key, form";
 
 impl RequestRow {
     pub(super) fn read(row: &AnyRow) -> Result<Self, StoreError> {
-        let column = Column { row, table: "search_requests" };
+        let column = Column {
+            row,
+            table: "search_requests",
+        };
         let outcome = column
             .maybe_text("outcome")?
             .map(|word| serde_json::from_value(word.into()))
@@ -207,7 +226,10 @@ impl RequestRow {
 
 impl MailingRow {
     pub(super) fn read(row: &AnyRow) -> Result<Self, StoreError> {
-        let column = Column { row, table: "mailings" };
+        let column = Column {
+            row,
+            table: "mailings",
+        };
         Ok(Self {
             id: column.parsed("id")?,
             request: column.parsed("request")?,

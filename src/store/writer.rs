@@ -42,11 +42,25 @@ impl std::fmt::Debug for Task {
 
 impl Writer {
     /// Starts the task.
-    #[expect(clippy::disallowed_methods, reason = "the writer outlives every tracked task, `stop` waits for it")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the writer outlives every tracked task, `stop` waits for it"
+    )]
     pub(super) fn start(dialect: Dialect, pool: AnyPool, relay: bool, wake: Arc<Notify>) -> Self {
         let (tasks, queue) = mpsc::channel(4 * GROUP);
-        tokio::spawn(run(Loop { dialect, pool, relay, wake }, queue));
-        Self { tasks, stopped: Arc::new(Mutex::new(false)) }
+        tokio::spawn(run(
+            Loop {
+                dialect,
+                pool,
+                relay,
+                wake,
+            },
+            queue,
+        ));
+        Self {
+            tasks,
+            stopped: Arc::new(Mutex::new(false)),
+        }
     }
 
     pub(super) async fn submit(&self, change: Change) -> Result<Applied, StoreError> {
@@ -61,7 +75,9 @@ impl Writer {
     pub(super) async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>>
+            + Send
+            + 'static,
     {
         let (answer, answered) = oneshot::channel();
         let (signal, durable) = oneshot::channel();
@@ -71,7 +87,10 @@ impl Writer {
                 Ok(())
             })
         });
-        self.tasks.send(Task::Run(work, signal)).await.map_err(|_| StoreError::Stopped)?;
+        self.tasks
+            .send(Task::Run(work, signal))
+            .await
+            .map_err(|_| StoreError::Stopped)?;
         durable.await.map_err(|_| StoreError::Stopped)??;
         answered.await.map_err(|_| StoreError::Stopped)
     }
@@ -156,7 +175,11 @@ impl Loop {
                         self.wake.notify_waiters();
                     }
                     let applied = result.map(|outcomes| {
-                        outcomes.applied.first().copied().unwrap_or(Applied::AlreadyApplied)
+                        outcomes
+                            .applied
+                            .first()
+                            .copied()
+                            .unwrap_or(Applied::AlreadyApplied)
                     });
                     let _ = answer.send(applied);
                 }

@@ -25,7 +25,9 @@ pub enum VaultError {
     #[error("seal a record")]
     Crypto,
     /// The bytes are not what was sealed for this record: changed, cut, or another record's.
-    #[error("open `{0}`: it was changed since it was sealed, or it belongs to another record or key")]
+    #[error(
+        "open `{0}`: it was changed since it was sealed, or it belongs to another record or key"
+    )]
     Integrity(String),
     /// A key file or URL is not usable.
     #[error("use the vault's settings: {0}")]
@@ -58,13 +60,24 @@ impl Vault {
     }
 
     /// A new data key for a request.
-    pub fn new_request_key(&self, ids: &dyn IdSource, _request: RequestId) -> Result<DataKey, VaultError> {
+    pub fn new_request_key(
+        &self,
+        ids: &dyn IdSource,
+        _request: RequestId,
+    ) -> Result<DataKey, VaultError> {
         DataKey::generate(ids)
     }
 
     /// Wraps a data key for its row.
-    pub fn wrap(&self, ids: &dyn IdSource, key: &DataKey, request: RequestId) -> Result<Vec<u8>, VaultError> {
-        self.master.wrapping().seal(ids, &aad(&request.to_string(), "data-key"), key.bytes())
+    pub fn wrap(
+        &self,
+        ids: &dyn IdSource,
+        key: &DataKey,
+        request: RequestId,
+    ) -> Result<Vec<u8>, VaultError> {
+        self.master
+            .wrapping()
+            .seal(ids, &aad(&request.to_string(), "data-key"), key.bytes())
     }
 
     /// Unwraps a request's data key.
@@ -96,7 +109,8 @@ impl Vault {
         (name, purpose): (&str, &str),
         sealed: &[u8],
     ) -> Result<Vec<u8>, VaultError> {
-        key.open(&aad(name, purpose), sealed).ok_or_else(|| VaultError::Integrity(name.to_owned()))
+        key.open(&aad(name, purpose), sealed)
+            .ok_or_else(|| VaultError::Integrity(name.to_owned()))
     }
 
     /// Seals a value as JSON.
@@ -123,8 +137,17 @@ impl Vault {
     }
 
     /// Seals a registry under a key of its own.
-    pub fn seal_registry<T: Serialize>(&self, ids: &dyn IdSource, registry: &T) -> Result<Vec<u8>, VaultError> {
-        self.seal_json(ids, self.master.registry(), ("registry", "registry"), registry)
+    pub fn seal_registry<T: Serialize>(
+        &self,
+        ids: &dyn IdSource,
+        registry: &T,
+    ) -> Result<Vec<u8>, VaultError> {
+        self.seal_json(
+            ids,
+            self.master.registry(),
+            ("registry", "registry"),
+            registry,
+        )
     }
 
     /// Opens a registry.

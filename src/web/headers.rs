@@ -24,15 +24,31 @@ const FIXED: [(HeaderName, &str); 9] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::CACHE_CONTROL, "no-store"),
-    (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
+    (
+        header::STRICT_TRANSPORT_SECURITY,
+        "max-age=63072000; includeSubDomains",
+    ),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=()",
+    ),
     (header::X_FRAME_OPTIONS, "DENY"),
 ];
 
 /// The outermost layer. A client's own request id is not taken: it would end up in the log.
-pub(super) async fn dress(State(ids): State<Arc<dyn IdSource>>, request: Request, next: Next) -> Response {
+pub(super) async fn dress(
+    State(ids): State<Arc<dyn IdSource>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let id = ids.id().simple().to_string();
     let method = request.method().clone();
     let path = request
@@ -61,9 +77,10 @@ fn fix(headers: &mut HeaderMap, id: &str) {
 /// A refusal that the router or an extractor wrote in its own words becomes a problem; `Allow` stays.
 fn uniform(response: Response) -> Response {
     let status = response.status();
-    let ours = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
-        kind == MEDIA_TYPE || kind == "application/json"
-    });
+    let ours = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind == MEDIA_TYPE || kind == "application/json");
     if ours || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
@@ -99,7 +116,10 @@ mod tests {
     }
 
     async fn answer(method: &str, path: &str) -> Response {
-        let request = axum::http::Request::builder().method(method).uri(path).body(Body::empty());
+        let request = axum::http::Request::builder()
+            .method(method)
+            .uri(path)
+            .body(Body::empty());
         app().oneshot(request.unwrap()).await.unwrap()
     }
 

@@ -27,16 +27,16 @@ async fn batch(consumer: &Consumer, room: &Arc<Semaphore>, messages: Vec<Incomin
     let mut known = Vec::with_capacity(messages.len());
     let mut ids: Vec<MessageId> = Vec::with_capacity(messages.len());
     for message in messages {
-        match message.message_id.as_deref().and_then(|id| id.parse().ok()) {
-            Some(id) => {
-                ids.push(id);
-                known.push(message);
-            }
+        if let Some(id) = message.message_id.as_deref().and_then(|id| id.parse().ok()) {
+            ids.push(id);
+            known.push(message);
+        } else {
             // Only leadbroker may write to this queue; what has no id of ours goes to the dead letters.
-            None => {
-                tracing::error!(step = consumer.step.as_str(), "a message without an id of leadbroker's arrived");
-                message.reject().await;
-            }
+            tracing::error!(
+                step = consumer.step.as_str(),
+                "a message without an id of leadbroker's arrived"
+            );
+            message.reject().await;
         }
     }
     if ids.is_empty() {

@@ -58,7 +58,11 @@ impl Consumer {
     }
 
     /// Claims and handles the announced messages.
-    pub async fn announced(&self, ids: Vec<MessageId>, room: &Arc<Semaphore>) -> Result<usize, PipelineError> {
+    pub async fn announced(
+        &self,
+        ids: Vec<MessageId>,
+        room: &Arc<Semaphore>,
+    ) -> Result<usize, PipelineError> {
         self.claim(ids, room).await
     }
 
@@ -82,14 +86,24 @@ impl Consumer {
         only: Vec<MessageId>,
         room: &Arc<Semaphore>,
     ) -> Result<usize, PipelineError> {
-        let Ok(first) = Arc::clone(room).acquire_owned().await else { return Ok(0) };
+        let Ok(first) = Arc::clone(room).acquire_owned().await else {
+            return Ok(0);
+        };
         drop(first);
         let now = self.ctx.now();
-        let due = Due { step: self.step, limit: BATCH, now, until: now + LEASE, only };
+        let due = Due {
+            step: self.step,
+            limit: BATCH,
+            now,
+            until: now + LEASE,
+            only,
+        };
         let claimed = self.ctx.store.claim_due(due).await?;
         let count = claimed.len();
         for delivery in claimed {
-            let Ok(place) = Arc::clone(room).acquire_owned().await else { break };
+            let Ok(place) = Arc::clone(room).acquire_owned().await else {
+                break;
+            };
             let this = self.clone();
             self.tracker.spawn(async move {
                 this.handle(delivery).await;
@@ -106,13 +120,20 @@ impl Consumer {
         let result = loop {
             let this = self.clone();
             let (id, body) = (delivery.id, delivery.body.clone());
-            let joined = self.tracker.spawn(async move { this.dispatch(id, &body).await }).await;
+            let joined = self
+                .tracker
+                .spawn(async move { this.dispatch(id, &body).await })
+                .await;
             let result = joined.unwrap_or_else(|_| {
-                Ok(Disposition::Retry { after: None, reason: "panic".to_owned() })
+                Ok(Disposition::Retry {
+                    after: None,
+                    reason: "panic".to_owned(),
+                })
             });
             attempts += 1;
             // The request moved while it was decided about: decide again at once, but not for ever.
-            let stale = matches!(&result, Ok(Disposition::Retry { after: Some(d), .. }) if d.is_zero());
+            let stale =
+                matches!(&result, Ok(Disposition::Retry { after: Some(d), .. }) if d.is_zero());
             if !stale || attempts >= 5 {
                 break result;
             }
@@ -132,18 +153,26 @@ impl Consumer {
     async fn dispatch(&self, id: MessageId, body: &Body) -> Result<Disposition, PipelineError> {
         match body {
             Body::CheckSearchRequest { request } => check::handle(&self.ctx, id, *request).await,
-            Body::DispatchSearchRequest { request } => dispatch::handle(&self.ctx, id, *request).await,
-            Body::RespondSearchRequest { request } => respond::handle(&self.ctx, id, *request).await,
+            Body::DispatchSearchRequest { request } => {
+                dispatch::handle(&self.ctx, id, *request).await
+            }
+            Body::RespondSearchRequest { request } => {
+                respond::handle(&self.ctx, id, *request).await
+            }
             Body::DeliverAnswer { request, mailing } => {
                 respond::deliver::handle(&self.ctx, id, *request, *mailing).await
             }
-            Body::JobWaiting { .. } | Body::AgencyEvent(_) => {
-                Ok(Disposition::DeadLetter { reason: "no_step_takes_this".to_owned() })
-            }
+            Body::JobWaiting { .. } | Body::AgencyEvent(_) => Ok(Disposition::DeadLetter {
+                reason: "no_step_takes_this".to_owned(),
+            }),
         }
     }
 
-    async fn settle(&self, delivery: &Claimed, disposition: Disposition) -> Result<(), PipelineError> {
+    async fn settle(
+        &self,
+        delivery: &Claimed,
+        disposition: Disposition,
+    ) -> Result<(), PipelineError> {
         let now = self.ctx.now();
         match disposition {
             Disposition::Done => Ok(()),
@@ -152,9 +181,15 @@ impl Consumer {
                     Some(delay) => Some(delay.max(Duration::from_millis(100))),
                     None => retry_after(delivery.attempts),
                 };
-                let Some(delay) = delay else { return self.bury(delivery, reason).await };
+                let Some(delay) = delay else {
+                    return self.bury(delivery, reason).await;
+                };
                 let at = now + TimeDelta::from_std(delay).unwrap_or(TimeDelta::hours(1));
-                Ok(self.ctx.store.retry(delivery.id, self.step, at, reason).await?)
+                Ok(self
+                    .ctx
+                    .store
+                    .retry(delivery.id, self.step, at, reason)
+                    .await?)
             }
             Disposition::DeadLetter { reason } => self.bury(delivery, reason).await,
         }
@@ -169,7 +204,11 @@ impl Consumer {
             .detail("reason", &reason)
             .detail("attempts", &delivery.attempts.to_string());
         tracing::error!(step = self.step.as_str(), message = %delivery.id, reason, "a message was given up; see `leadbroker dead-letters list`");
-        Ok(self.ctx.store.bury(delivery.id, self.step, reason, event).await?)
+        Ok(self
+            .ctx
+            .store
+            .bury(delivery.id, self.step, reason, event)
+            .await?)
     }
 }
 
@@ -191,4 +230,3 @@ fn code_of(error: &PipelineError) -> &'static str {
 pub fn room() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(PARALLEL))
 }
-

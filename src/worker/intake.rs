@@ -15,7 +15,12 @@ const PAUSE: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Takes forms until the connection's supervisor ends. Each is acknowledged after its receipt is published; a form
 /// that comes twice has the same `message_id` and gets the same receipt.
-pub async fn run(ctx: Context, mut amqp: AmqpConsumer, publisher: AmqpPublisher, tracker: TaskTracker) {
+pub async fn run(
+    ctx: Context,
+    mut amqp: AmqpConsumer,
+    publisher: AmqpPublisher,
+    tracker: TaskTracker,
+) {
     while let Some(message) = amqp.messages.recv().await {
         let (ctx, publisher) = (ctx.clone(), publisher.clone());
         tracker.spawn(async move { one(&ctx, &publisher, message).await });
@@ -46,10 +51,20 @@ async fn answer(
     let registry = ctx.registry().await?;
     let user = message.user_id.as_deref().unwrap_or_default();
     let Some(agency) = registry.agency_by_amqp_user(user).cloned() else {
-        return Ok((None, refusal("user_unknown", "set `user_id` to your agency's user at the broker")));
+        return Ok((
+            None,
+            refusal(
+                "user_unknown",
+                "set `user_id` to your agency's user at the broker",
+            ),
+        ));
     };
     let visible = |key: &str| key.len() <= 64 && key.bytes().all(|byte| byte.is_ascii_graphic());
-    let Some(key) = message.message_id.clone().filter(|key| !key.is_empty() && visible(key)) else {
+    let Some(key) = message
+        .message_id
+        .clone()
+        .filter(|key| !key.is_empty() && visible(key))
+    else {
         let receipt = refusal(
             "message_id",
             "set `message_id` to a key of your own, at most 64 visible ASCII characters; it makes a repeat harmless",
@@ -69,9 +84,9 @@ async fn answer(
             | Submitted::Malformed(receipt)
             | Submitted::Misshapen(receipt),
         ) => json!(receipt),
-        Err(PipelineError::Refused(Refusal::Forbidden { code, message } | Refusal::Conflict { code, message })) => {
-            refusal(code, &message)
-        }
+        Err(PipelineError::Refused(
+            Refusal::Forbidden { code, message } | Refusal::Conflict { code, message },
+        )) => refusal(code, &message),
         Err(PipelineError::Refused(Refusal::Shape(errors))) => json!(rejected(errors)),
         Err(error) => return Err(error),
     };
@@ -100,7 +115,9 @@ async fn reply(
     agency: Option<&Agency>,
     receipt: &Value,
 ) -> bool {
-    let (Some(reply_to), Some(agency)) = (message.reply_to.as_deref(), agency) else { return true };
+    let (Some(reply_to), Some(agency)) = (message.reply_to.as_deref(), agency) else {
+        return true;
+    };
     if !reply_allowed(&agency.ori, reply_to) {
         tracing::warn!(agency = %agency.ori, "a form names a reply queue that is not its agency's");
         return true;

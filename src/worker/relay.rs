@@ -26,17 +26,15 @@ pub async fn run(ctx: Context, publisher: AmqpPublisher, stop: CancellationToken
     let woken = ctx.store.woken();
     while !stop.is_cancelled() {
         let wake = woken.notified();
-        match once(&ctx, &publisher).await {
-            Ok(published) if published > 0 => {}
-            outcome => {
-                if let Err(error) = outcome {
-                    tracing::warn!(error = %error, "relay messages");
-                }
-                tokio::select! {
-                    () = wake => {}
-                    () = tokio::time::sleep(SAFETY_POLL) => {}
-                    () = stop.cancelled() => {}
-                }
+        let taken = once(&ctx, &publisher).await.unwrap_or_else(|error| {
+            tracing::warn!(error = %error, "relay messages");
+            0
+        });
+        if taken == 0 {
+            tokio::select! {
+                () = wake => {}
+                () = tokio::time::sleep(SAFETY_POLL) => {}
+                () = stop.cancelled() => {}
             }
         }
     }
@@ -61,7 +59,9 @@ pub async fn once(ctx: &Context, publisher: &AmqpPublisher) -> Result<usize, Pip
             // Nobody listens to this announcement; the row tells it to whoever asks.
             Err(PublishError::Unroutable) if !must_arrive(&message.route) => taken.push(message.id),
             // It is due again when its claim runs out.
-            Err(error) => tracing::warn!(message = %message.id, error = %error, "publish a message"),
+            Err(error) => {
+                tracing::warn!(message = %message.id, error = %error, "publish a message");
+            }
         }
     }
     crate::crash_point!("relay.before_published");
@@ -74,29 +74,22 @@ pub async fn once(ctx: &Context, publisher: &AmqpPublisher) -> Result<usize, Pip
 
 fn outgoing(message: &StoredEvent) -> Outgoing {
     let (exchange, routing_key) = address(&message.route);
-    let (kind, content_type, body) = match &message.body {
-        Body::AgencyEvent(event) => (
-            "search_request.event.v1",
+    let (content_type, body) = if let Body::AgencyEvent(event) = &message.body {
+        (
             "application/cloudevents+json",
             cloud_event(message.id, message.at, event).to_string(),
-        ),
-        body => (
-            match body {
-                Body::CheckSearchRequest { .. } => "search_request.check.v1",
-                Body::DispatchSearchRequest { .. } => "search_request.dispatch.v1",
-                Body::RespondSearchRequest { .. } => "search_request.respond.v1",
-                Body::DeliverAnswer { .. } => "answer.deliver.v1",
-                Body::JobWaiting { .. } | Body::AgencyEvent(_) => "review.job_waiting.v1",
-            },
+        )
+    } else {
+        (
             "application/json",
-            serde_json::to_string(body).unwrap_or_default(),
-        ),
+            serde_json::to_string(&message.body).unwrap_or_default(),
+        )
     };
     Outgoing {
         exchange: exchange.to_owned(),
         routing_key,
         message_id: message.id.to_string(),
-        kind: kind.to_owned(),
+        kind: message.body.kind().to_owned(),
         correlation_id: Some(message.body.request().to_string()),
         content_type,
         body: body.into_bytes(),

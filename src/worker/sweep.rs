@@ -92,10 +92,17 @@ async fn overdue_request(
     Ok(())
 }
 
-fn lease_ended(ctx: &Context, row: &RequestRow, now: DateTime<Utc>) -> Result<Change, PipelineError> {
+fn lease_ended(
+    ctx: &Context,
+    row: &RequestRow,
+    now: DateTime<Utc>,
+) -> Result<Change, PipelineError> {
     let stage = next(&row.stage, Event::LeaseEnded)?;
     let until = deadline(&stage, now, &ctx.rules.terms);
-    let mut event = ctx.event("sweep", "lease.expired", now).request(row.id).unit(&row.unit);
+    let mut event = ctx
+        .event("sweep", "lease.expired", now)
+        .request(row.id)
+        .unit(&row.unit);
     if let Some(lease) = row.stage.lease() {
         event = event.detail("reviewer", &lease.reviewer.to_string());
     }
@@ -108,7 +115,9 @@ fn lease_ended(ctx: &Context, row: &RequestRow, now: DateTime<Utc>) -> Result<Ch
 /// A step of leadbroker's own made no progress: its command is given once more. A second one is harmless.
 fn again(ctx: &Context, row: &RequestRow, step: Step, now: DateTime<Utc>) -> Change {
     let mut change = extended(ctx, row, "step.overdue", now);
-    change.outgoing.push(Message::command(ctx.message_id(), now, step, row.id));
+    change
+        .outgoing
+        .push(Message::command(ctx.message_id(), now, step, row.id));
     change
 }
 
@@ -121,5 +130,8 @@ fn extended(ctx: &Context, row: &RequestRow, action: &str, now: DateTime<Utc>) -
         .unit(&row.unit)
         .detail("stage", row.stage.code().as_str());
     tracing::warn!(request = %row.id, stage = row.stage.code().as_str(), "overdue");
-    Change::update(RequestUpdate::stage(row.id, row.version, row.stage.clone(), now, until), vec![event])
+    Change::update(
+        RequestUpdate::stage(row.id, row.version, row.stage.clone(), now, until),
+        vec![event],
+    )
 }

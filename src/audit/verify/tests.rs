@@ -18,16 +18,25 @@ fn export(count: u64, every: u64) -> Vec<String> {
     let mut lines = vec![header_line(&header).unwrap()];
     let mut frontier = Frontier::default();
     for seq in 0..count {
-        let actor = Actor::System { stage: "check".to_owned() };
-        let event = AuditEvent::new(DateTime::from_timestamp(1_700_000_000, 0).unwrap(), actor, "search_request.accepted")
-            .clause("LACRIS-PUR-4")
-            .detail("n", &seq.to_string());
+        let actor = Actor::System {
+            stage: "check".to_owned(),
+        };
+        let event = AuditEvent::new(
+            DateTime::from_timestamp(1_700_000_000, 0).unwrap(),
+            actor,
+            "search_request.accepted",
+        )
+        .clause("LACRIS-PUR-4")
+        .detail("n", &seq.to_string());
         let body = AuditEntry::new(seq, event).canonical().unwrap();
         frontier.append(leaf_hash(&body));
         lines.push(entry_line(std::str::from_utf8(&body).unwrap()).unwrap());
         if (seq + 1) % every == 0 || seq + 1 == count {
-            let checkpoint =
-                Checkpoint { origin: "log.example.gov".to_owned(), size: seq + 1, root: frontier.root() };
+            let checkpoint = Checkpoint {
+                origin: "log.example.gov".to_owned(),
+                size: seq + 1,
+                root: frontier.root(),
+            };
             lines.push(note_line(&checkpoint.sign(&key).unwrap()).unwrap());
         }
     }
@@ -40,16 +49,25 @@ fn check(lines: &[String]) -> Result<Verified, Broken> {
 
 /// The number of the entry in a line, if it is one.
 fn number(line: &str) -> Option<u64> {
-    serde_json::from_str::<EntryLine>(line).ok().map(|line| line.entry.seq)
+    serde_json::from_str::<EntryLine>(line)
+        .ok()
+        .map(|line| line.entry.seq)
 }
 
 #[test]
 fn a_sound_export_verifies() {
     let lines = export(10, 4);
     let verified = check(&lines).unwrap();
-    assert_eq!((verified.size, verified.checkpoints, verified.key_pinned), (10, 3, false));
+    assert_eq!(
+        (verified.size, verified.checkpoints, verified.key_pinned),
+        (10, 3, false)
+    );
     let raw = key().raw_public_key().unwrap();
-    assert!(verify(lines.iter().map(String::as_str), Some(&raw), &[]).unwrap().key_pinned);
+    assert!(
+        verify(lines.iter().map(String::as_str), Some(&raw), &[])
+            .unwrap()
+            .key_pinned
+    );
     assert!(verify(lines.iter().map(String::as_str), Some(&[0; 32]), &[]).is_err());
 }
 
@@ -68,12 +86,20 @@ fn an_entry_rewritten_with_its_hash_is_found_by_the_next_checkpoint() {
 #[test]
 fn a_truncated_log_is_found_by_a_checkpoint_that_an_agency_holds() {
     let whole = export(10, 4);
-    let raw = PKey::public_key_from_raw_bytes(&key().raw_public_key().unwrap(), Id::ED25519).unwrap();
+    let raw =
+        PKey::public_key_from_raw_bytes(&key().raw_public_key().unwrap(), Id::ED25519).unwrap();
     let last: NoteLine = serde_json::from_str(whole.last().unwrap()).unwrap();
     let held = Note::new(last.checkpoint).open(&raw).unwrap();
     let short = export(8, 4);
     assert!(check(&short).is_ok());
-    assert!(verify(short.iter().map(String::as_str), None, std::slice::from_ref(&held)).is_err());
+    assert!(
+        verify(
+            short.iter().map(String::as_str),
+            None,
+            std::slice::from_ref(&held)
+        )
+        .is_err()
+    );
     assert!(verify(whole.iter().map(String::as_str), None, &[held]).is_ok());
 }
 

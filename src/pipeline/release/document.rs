@@ -58,8 +58,13 @@ async fn document(case: &mut Case<'_>, outcome: Outcome) -> Result<Document, Pip
             Document::NoMatchNotice(Box::new(notice(case, "no-match", finding)?))
         }
         Outcome::UnsuitableProbe => {
-            let reasons =
-                case.exam.examination.suitability.iter().map(|entry| entry.note.clone()).collect();
+            let reasons = case
+                .exam
+                .examination
+                .suitability
+                .iter()
+                .map(|entry| entry.note.clone())
+                .collect();
             let finding = paper::UnsuitableProbe { reasons };
             Document::UnsuitableProbeNotice(Box::new(notice(case, "unsuitable", finding)?))
         }
@@ -77,7 +82,9 @@ async fn document(case: &mut Case<'_>, outcome: Outcome) -> Result<Document, Pip
                 clause: exam.declined_under.clone().unwrap_or_default(),
                 reason: exam.narrative.clone(),
             };
-            let finding = paper::Declined { grounds: vec![ground] };
+            let finding = paper::Declined {
+                grounds: vec![ground],
+            };
             Document::DeclinedNotice(Box::new(notice(case, "declined", finding)?))
         }
         Outcome::Withdrawn | Outcome::Expired | Outcome::SubjectRefused => {
@@ -92,12 +99,20 @@ async fn load<'c>(ctx: &'c Context, row: &'c RequestRow) -> Result<Case<'c>, Pip
     let registry = ctx.registry().await?;
     let records = ctx.store.records(row.id).await?;
     let newest = |kind| records.iter().rfind(|record| record.kind == kind);
-    let first = newest(RecordKind::Examination).ok_or(PipelineError::Inconsistent("an examination"))?;
-    let second = newest(RecordKind::SecondReview).ok_or(PipelineError::Inconsistent("a second review"))?;
+    let first =
+        newest(RecordKind::Examination).ok_or(PipelineError::Inconsistent("an examination"))?;
+    let second =
+        newest(RecordKind::SecondReview).ok_or(PipelineError::Inconsistent("a second review"))?;
     let (based_on, second) = match newest(RecordKind::Adjudication) {
         None => {
             let reviewer = name_of(&registry, second);
-            (first, paper::SecondReview::Concurred { reviewer, at: second.written_at })
+            (
+                first,
+                paper::SecondReview::Concurred {
+                    reviewer,
+                    at: second.written_at,
+                },
+            )
         }
         Some(adjudication) => {
             let review = paper::SecondReview::Adjudicated {
@@ -109,9 +124,12 @@ async fn load<'c>(ctx: &'c Context, row: &'c RequestRow) -> Result<Case<'c>, Pip
         }
     };
     let exam = examination(ctx, row, &key, based_on.kind).await?;
-    let unit = registry.unit(&row.unit).ok_or(PipelineError::Inconsistent("the unit's entry"))?;
-    let agency_name =
-        registry.agency(&row.ori).map_or_else(|| row.ori.to_string(), |agency| agency.name.clone());
+    let unit = registry
+        .unit(&row.unit)
+        .ok_or(PipelineError::Inconsistent("the unit's entry"))?;
+    let agency_name = registry
+        .agency(&row.ori)
+        .map_or_else(|| row.ori.to_string(), |agency| agency.name.clone());
     Ok(Case {
         ctx,
         row,
@@ -129,16 +147,21 @@ async fn load<'c>(ctx: &'c Context, row: &'c RequestRow) -> Result<Case<'c>, Pip
 
 fn name_of(registry: &Registry, record: &RecordRow) -> Personal<String> {
     Personal::new(
-        registry.account(record.author).map_or_else(|| record.author.to_string(), |a| a.name.clone()),
+        registry
+            .account(record.author)
+            .map_or_else(|| record.author.to_string(), |a| a.name.clone()),
     )
 }
 
 impl Case<'_> {
     /// A mandated statement, as the unit's packs have it.
     fn statement(&mut self, name: &str) -> Result<String, PipelineError> {
-        let words = standing::statement(&self.ctx.policies, &self.packs, name).ok_or_else(|| {
-            PipelineError::Document(format!("the unit's policy packs have no statement `{name}`"))
-        })?;
+        let words =
+            standing::statement(&self.ctx.policies, &self.packs, name).ok_or_else(|| {
+                PipelineError::Document(format!(
+                    "the unit's policy packs have no statement `{name}`"
+                ))
+            })?;
         self.printed.push(words.printed);
         Ok(words.text)
     }
@@ -147,19 +170,29 @@ impl Case<'_> {
     fn prints(&mut self, name: &str, words: &str) {
         if let Some(mandated) = standing::statement(&self.ctx.policies, &self.packs, name) {
             let text_sha256 = hex::encode(openssl::sha::sha256(words.as_bytes()));
-            self.printed.push(FormAffirmation { text_sha256, ..mandated.printed });
+            self.printed.push(FormAffirmation {
+                text_sha256,
+                ..mandated.printed
+            });
         }
     }
 
     fn letterhead(&self) -> paper::Letterhead {
-        paper::Letterhead { unit: self.unit_name.clone(), logo: None }
+        paper::Letterhead {
+            unit: self.unit_name.clone(),
+            logo: None,
+        }
     }
 
     fn block(&self) -> paper::CaseBlock {
         paper::CaseBlock {
             fr_case_number: fr_case_number(&self.row.unit, self.row),
             submitted_by: self.form.requester.name.clone(),
-            date_searched: self.exam.examination.searched_at().map(|at| at.with_timezone(&Utc)),
+            date_searched: self
+                .exam
+                .examination
+                .searched_at()
+                .map(|at| at.with_timezone(&Utc)),
             investigating_agency: self.agency_name.clone(),
             face_reviewer: Personal::new(self.reviewer.clone()),
             agency_case_number: self.form.case_number.clone(),
@@ -170,7 +203,6 @@ impl Case<'_> {
     fn audit_reference(&self) -> String {
         self.row.id.to_string()
     }
-
 }
 
 /// `LACRIS-2026-000017`: unit, year of arrival, number (LACRIS-RPT-4a).
@@ -183,7 +215,10 @@ fn fr_case_number(unit: &UnitId, row: &RequestRow) -> String {
 async fn report(case: &mut Case<'_>) -> Result<paper::ManualSearchReport, PipelineError> {
     let exam = case.exam.examination.clone();
     let exam = &exam;
-    let candidate = exam.candidate.as_ref().ok_or(PipelineError::Inconsistent("a candidate"))?;
+    let candidate = exam
+        .candidate
+        .as_ref()
+        .ok_or(PipelineError::Inconsistent("a candidate"))?;
     Ok(paper::ManualSearchReport {
         letterhead: case.letterhead(),
         statements: paper::LeadStatements {
@@ -201,7 +236,10 @@ async fn report(case: &mut Case<'_>) -> Result<paper::ManualSearchReport, Pipeli
             searches: exam
                 .searches
                 .iter()
-                .map(|search| paper::LeadSearch { search: one_search(search), candidates: search.candidates })
+                .map(|search| paper::LeadSearch {
+                    search: one_search(search),
+                    candidates: search.candidates,
+                })
                 .collect(),
             suitability: suitability(exam),
             derivatives: derivatives(exam),
@@ -245,10 +283,17 @@ fn notice<F>(
 
 /// The first suitable probe, decoded in a child process with limits.
 async fn probe_picture(case: &Case<'_>) -> Result<paper::Picture, PipelineError> {
-    let suitable =
-        case.exam.examination.suitability.iter().find(|entry| entry.suitable).map_or(0, |e| e.probe);
+    let suitable = case
+        .exam
+        .examination
+        .suitability
+        .iter()
+        .find(|entry| entry.suitable)
+        .map_or(0, |e| e.probe);
     let probes = case.ctx.store.probes(case.row.id).await?;
-    let probe = probes.get(suitable).ok_or(PipelineError::Inconsistent("a probe"))?;
+    let probe = probes
+        .get(suitable)
+        .ok_or(PipelineError::Inconsistent("a probe"))?;
     let bytes = sealed::image(case.ctx, &case.key, &probe.object_key).await?;
     picture(case, bytes, format!("Probe {}", suitable + 1)).await
 }
@@ -257,8 +302,11 @@ async fn lead_picture(
     case: &Case<'_>,
     candidate: &Candidate,
 ) -> Result<paper::Picture, PipelineError> {
-    let object_key =
-        case.exam.candidate_image.as_deref().ok_or(PipelineError::Inconsistent("a candidate image"))?;
+    let object_key = case
+        .exam
+        .candidate_image
+        .as_deref()
+        .ok_or(PipelineError::Inconsistent("a candidate image"))?;
     let bytes = sealed::image(case.ctx, &case.key, object_key).await?;
     picture(case, bytes, format!("Repository {}", candidate.repository)).await
 }
@@ -272,7 +320,11 @@ async fn picture(
     let jpeg = normalise_in_child(&case.ctx.picture_worker, bytes)
         .await
         .map_err(|error| PipelineError::Document(error.to_string()))?;
-    Ok(paper::Picture { jpeg: Personal::new(jpeg), sha256, caption: Personal::new(caption) })
+    Ok(paper::Picture {
+        jpeg: Personal::new(jpeg),
+        sha256,
+        caption: Personal::new(caption),
+    })
 }
 
 fn filled(text: &Personal<String>) -> Option<Personal<String>> {
@@ -310,7 +362,11 @@ fn suitability(exam: &Examination) -> Personal<String> {
         .suitability
         .iter()
         .map(|entry| {
-            let word = if entry.suitable { "suitable" } else { "not suitable" };
+            let word = if entry.suitable {
+                "suitable"
+            } else {
+                "not suitable"
+            };
             format!("Probe {}: {word}. {}", entry.probe + 1, entry.note.expose())
         })
         .collect();

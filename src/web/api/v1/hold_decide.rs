@@ -34,7 +34,10 @@ pub(in crate::web) async fn list(State(web): State<Arc<Web>>, headers: HeaderMap
     let rows = hold::list(web.ctx(), &person).await?;
     let items: Vec<Hold> = rows
         .into_iter()
-        .map(|row| Hold { job: Job::of(&row), findings: row.findings })
+        .map(|row| Hold {
+            job: Job::of(&row),
+            findings: row.findings,
+        })
         .collect();
     Ok(Json(json!({ "items": items })).into_response())
 }

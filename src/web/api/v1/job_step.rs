@@ -64,7 +64,8 @@ pub(in crate::web) async fn give_back(
     let id: RequestId = id(&path)?;
     let given: GiveBack = body::step(request).await?;
     let ctx = web.ctx().clone();
-    web.to_the_end(async move { examine::give_back(&ctx, &person, id, given.token).await }).await?;
+    web.to_the_end(async move { examine::give_back(&ctx, &person, id, given.token).await })
+        .await?;
     Ok(Json(json!({ "request": id })).into_response())
 }
 
@@ -121,7 +122,9 @@ async fn submit(
     fits(&row.stage, wanted)?;
     match examine::conclude(ctx, person, request, given.token, given.examination).await {
         Ok(stage) => Ok(stage),
-        Err(error) => Err(auth::refused(ctx, person, Some(request), error).await.into()),
+        Err(error) => Err(auth::refused(ctx, person, Some(request), error)
+            .await
+            .into()),
     }
 }
 
@@ -137,7 +140,10 @@ fn fits(stage: &Stage, wanted: StageCode) -> Result<(), PipelineError> {
     } else {
         "conclude"
     };
-    Err(PipelineError::conflict("state", format!("this job is claimed for another step; send it to `{path}`")))
+    Err(PipelineError::conflict(
+        "state",
+        format!("this job is claimed for another step; send it to `{path}`"),
+    ))
 }
 
 #[cfg(test)]
@@ -152,16 +158,32 @@ mod tests {
     #[test]
     fn a_step_goes_to_the_path_of_its_stage() {
         let reviewer = AccountId::new(Uuid::from_u128(1));
-        let lease = Lease { reviewer, token: 1, until: DateTime::UNIX_EPOCH };
+        let lease = Lease {
+            reviewer,
+            token: 1,
+            until: DateTime::UNIX_EPOCH,
+        };
         let (first, second) = (reviewer, reviewer);
         let stages = [
             Stage::Leased { lease },
             Stage::SecondReview { first, lease },
-            Stage::Adjudication { first, second, lease },
+            Stage::Adjudication {
+                first,
+                second,
+                lease,
+            },
         ];
         for stage in &stages {
-            for wanted in [StageCode::Leased, StageCode::SecondReview, StageCode::Adjudication] {
-                assert_eq!(fits(stage, wanted).is_ok(), stage.code() == wanted, "{stage:?} {wanted}");
+            for wanted in [
+                StageCode::Leased,
+                StageCode::SecondReview,
+                StageCode::Adjudication,
+            ] {
+                assert_eq!(
+                    fits(stage, wanted).is_ok(),
+                    stage.code() == wanted,
+                    "{stage:?} {wanted}"
+                );
             }
         }
         assert!(fits(&Stage::Queued, StageCode::Leased).is_ok());
