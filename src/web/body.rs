@@ -18,7 +18,7 @@ const STEP_BYTES: usize = 25 * 1024 * 1024;
 const MULTIPART_OVERHEAD: usize = 64 * 1024;
 
 /// How long a body may take.
-const BODY_TIME: Duration = Duration::from_secs(120);
+const BODY_TIME: Duration = Duration::from_mins(2);
 
 /// What a body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
