@@ -6,7 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use tokio::sync::watch;
 
+use crate::broker::amqp::{
+    AmqpConsumer, AmqpError, AmqpHealth, AmqpLink, AmqpPublisher, AmqpUrl, Subscription,
+};
+use crate::broker::topology::{MAX_BODY_BYTES, Topology, intake_queue, step_queue};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, MailTls, MailTransport, Transport};
 use crate::domain::form::FormLimits;
@@ -25,7 +30,7 @@ use crate::shutdown::Shutdown;
 use crate::store::{Store, StoreSettings};
 use crate::vault::{ImageStore, MasterKey, S3Settings, SigningKey, Vault};
 use crate::worker::consume::Consumer;
-use crate::worker::{checkpoint, sweep};
+use crate::worker::{announced, checkpoint, intake, relay, sweep};
 
 /// Why leadbroker cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -284,3 +289,72 @@ pub const STEPS: &[(RoleOfProcess, crate::messages::Step)] = &[
     (RoleOfProcess::Respond, crate::messages::Step::Respond),
     (RoleOfProcess::Deliver, crate::messages::Step::Deliver),
 ];
+
+/// Starts the workers of a distributed installation. Returns the health of the publishing connection.
+pub async fn start_amqp(
+    ctx: &Context,
+    config: &Config,
+    roles: &[RoleOfProcess],
+    shutdown: &Shutdown,
+) -> Result<watch::Receiver<AmqpHealth>, AppError> {
+    let registry = ctx.registry().await.map_err(|error| AppError::Setting {
+        key: "database.url",
+        message: error.to_string(),
+    })?;
+    let url: AmqpUrl = config.messaging.url.expose().parse().map_err(|error: AmqpError| {
+        AppError::Setting { key: "messaging.url", message: error.to_string() }
+    })?;
+    let link = AmqpLink {
+        url,
+        authorities: None,
+        topology: Arc::new(Topology::new(registry.units.iter().map(|unit| unit.id.clone()).collect())),
+        tracker: shutdown.tracker().clone(),
+        cancel: shutdown.token(),
+    };
+    let prefetch = config.messaging.prefetch;
+    let subscribe = |queue: String, max_body: usize| {
+        AmqpConsumer::start(&link, Subscription { queue, prefetch, max_body })
+    };
+    for (role, step) in STEPS {
+        if roles.contains(role) {
+            let consumer = Consumer {
+                ctx: ctx.clone(),
+                step: *step,
+                tracker: shutdown.tracker().clone(),
+                stop: shutdown.token(),
+            };
+            let amqp = subscribe(step_queue(*step), MAX_BODY_BYTES);
+            shutdown.tracker().spawn(announced::run(consumer, amqp));
+        }
+    }
+    let publisher = AmqpPublisher::start(&link);
+    if roles.contains(&RoleOfProcess::Relay) {
+        shutdown.tracker().spawn(relay::run(ctx.clone(), publisher.clone(), shutdown.token()));
+    }
+    if roles.contains(&RoleOfProcess::Intake) {
+        let whole = usize::try_from(ctx.rules.form.form_bytes).unwrap_or(usize::MAX);
+        let amqp = subscribe(intake_queue(), whole);
+        let tracker = shutdown.tracker().clone();
+        // Receipts travel on a connection of their own: a full relay must not delay them.
+        let receipts = AmqpPublisher::start(&link);
+        shutdown.tracker().spawn(intake::run(ctx.clone(), amqp, receipts, tracker));
+    }
+    start_keepers(ctx, config, roles, shutdown);
+    Ok(publisher.health())
+}
+
+/// Starts whatever the configuration wants; the health of the broker, if there is one.
+pub async fn start(
+    ctx: &Context,
+    config: &Config,
+    roles: &[RoleOfProcess],
+    shutdown: &Shutdown,
+) -> Result<Option<watch::Receiver<AmqpHealth>>, AppError> {
+    match config.messaging.transport {
+        Transport::Embedded => {
+            start_embedded(ctx, config, roles, shutdown);
+            Ok(None)
+        }
+        Transport::Amqp => start_amqp(ctx, config, roles, shutdown).await.map(Some),
+    }
+}

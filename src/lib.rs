@@ -26,10 +26,13 @@
 
 pub mod app;
 pub mod audit;
+pub mod audit_export;
 pub mod broker;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod crash;
+pub mod demo;
 pub mod domain;
 pub mod http;
 pub mod id_source;

@@ -10,9 +10,9 @@ use strum::VariantArray;
 
 use super::error::PackProblem;
 use super::gate::Gate;
-use super::load::{CORE, Errors, Reader, labelled_line, line_with};
+use super::load::{CORE, Errors, Parts, Reader, labelled_line, line_with};
 use super::manifest::ClauseTable;
-use super::pack::{Answer, Clause, GateRules, Rule, Statement};
+use super::pack::{Answer, Clause, GateRules, Rule};
 use crate::domain::{Role, Verdict};
 
 /// Parts of the program that may still owe an answer.
@@ -109,7 +109,9 @@ fn rule(
     let id = policy.annotation("id").filter(|id| !id.is_empty());
     let shown = id.map_or_else(|| policy.id().to_string(), str::to_owned);
     let mut read = |name: &'static str, may_be_empty: bool| {
-        let value = policy.annotation(name).filter(|v| may_be_empty || !v.is_empty());
+        let value = policy
+            .annotation(name)
+            .filter(|v| may_be_empty || !v.is_empty());
         if value.is_none() {
             errors.rule(path, text, &shown, PackProblem::AnnotationMissing(name));
         }
@@ -120,7 +122,11 @@ fn rule(
     let (message, remedy) = (read("message", false), read("remedy", false));
     let mut bad = |name, given: &str, allowed| {
         let given = given.to_owned();
-        let problem = PackProblem::AnnotationValue { name, given, allowed };
+        let problem = PackProblem::AnnotationValue {
+            name,
+            given,
+            allowed,
+        };
         errors.rule(path, text, &shown, problem);
     };
     let verdict = match verdict.as_deref() {
@@ -132,10 +138,13 @@ fn rule(
         }
         None => None,
     };
-    if let Some(field) = field.as_deref().filter(|f| !f.is_empty() && !f.starts_with('/')) {
+    if let Some(field) = field
+        .as_deref()
+        .filter(|f| !f.is_empty() && !f.starts_with('/'))
+    {
         bad("field", field, "a JSON pointer, or nothing for the whole");
     }
-    let role = match policy.annotation("role") {
+    let decider = match policy.annotation("role") {
         None => Some(Role::LocalAdministrator),
         Some(name) => {
             let role = Role::VARIANTS.iter().find(|r| <&str>::from(**r) == name);
@@ -148,7 +157,7 @@ fn rule(
     let rule = Rule {
         clause: clause?,
         verdict: verdict?,
-        role: role?,
+        role: decider?,
         field: field?,
         message: message?,
         remedy: remedy?,
@@ -195,8 +204,9 @@ fn by_gate(
         let unscoped = policy.principal_constraint() == PrincipalConstraint::Any
             && policy.resource_constraint() == ResourceConstraint::Any;
         let Some(asked) = gates_of(&policy).filter(|_| unscoped) else {
-            let problem =
-                PackProblem::Scope("name gates in the action, and leave principal and resource open");
+            let problem = PackProblem::Scope(
+                "name gates in the action, and leave principal and resource open",
+            );
             errors.rule(path, text, &id, problem);
             continue;
         };
@@ -220,21 +230,15 @@ fn gates_of(policy: &Policy) -> Option<BTreeSet<Gate>> {
     match policy.action_constraint() {
         ActionConstraint::Any => Some(Gate::VARIANTS.iter().copied().collect()),
         ActionConstraint::Eq(action) => gate(action.id().unescaped()).map(|g| BTreeSet::from([g])),
-        ActionConstraint::In(actions) => {
-            actions.iter().map(|a| gate(a.id().unescaped())).collect()
-        }
+        ActionConstraint::In(actions) => actions.iter().map(|a| gate(a.id().unescaped())).collect(),
     }
 }
 
 /// Every rule cites a clause of its pack, and that clause names the rule.
-pub(super) fn citations(
-    path: &str,
-    text: &str,
-    (clauses, gates): (&BTreeMap<String, Clause>, &BTreeMap<Gate, GateRules>),
-    errors: &mut Errors,
-) {
-    for (id, rule) in gates.values().flat_map(|g| &g.rules) {
-        match clauses.get(&rule.clause) {
+pub(super) fn citations(path: &str, parts: &Parts<'_>, errors: &mut Errors) {
+    let text = parts.rules_text;
+    for (id, rule) in parts.gates.values().flat_map(|g| &g.rules) {
+        match parts.clauses.get(&rule.clause) {
             None => {
                 let problem = PackProblem::UnknownClause(rule.clause.clone());
                 errors.rule(path, text, id, problem);
@@ -248,24 +252,15 @@ pub(super) fn citations(
     }
 }
 
-/// What an answer may lead to.
-type Answers<'a> = (
-    &'a BTreeMap<String, Clause>,
-    &'a BTreeMap<Gate, GateRules>,
-    &'a BTreeMap<String, Statement>,
-);
-
 /// Every clause has an answer that leads somewhere.
-pub(super) fn answers(
-    (path, text): (&str, &str),
-    (clauses, gates, statements): Answers<'_>,
-    errors: &mut Errors,
-) {
-    let rules: BTreeSet<&String> = gates.values().flat_map(|g| g.rules.keys()).collect();
-    for clause in clauses.values() {
+pub(super) fn answers((path, text): (&str, &str), parts: &Parts<'_>, errors: &mut Errors) {
+    let rules: BTreeSet<&String> = parts.gates.values().flat_map(|g| g.rules.keys()).collect();
+    for clause in parts.clauses.values() {
         let why = match clause.answer {
             Answer::Rule => by_each(clause, "rule", |by| rules.contains(by)),
-            Answer::Statement => by_each(clause, "statement", |by| statements.contains_key(by)),
+            Answer::Statement => {
+                by_each(clause, "statement", |by| parts.statements.contains_key(by))
+            }
             Answer::Planned => planned(clause),
             Answer::Field
             | Answer::Duty
@@ -290,7 +285,9 @@ fn by_each(clause: &Clause, what: &str, known: impl Fn(&String) -> bool) -> Opti
         return Some(format!("`by` names no {what}"));
     }
     let unknown = clause.by.iter().find(|by| !known(by))?;
-    Some(format!("`by` names `{unknown}`, and there is no such {what}"))
+    Some(format!(
+        "`by` names `{unknown}`, and there is no such {what}"
+    ))
 }
 
 fn planned(clause: &Clause) -> Option<String> {

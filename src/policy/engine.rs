@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use cedar_policy::{Authorizer, Context, Decision, Entities, EntityUid, Request, Schema};
+use cedar_policy::{
+    AuthorizationError, Authorizer, Context, Decision, Entities, EntityUid, Request, Schema,
+};
 use serde::Serialize;
 use strum::VariantArray;
 
@@ -49,17 +51,14 @@ pub struct StatementView {
 }
 
 impl PolicySet {
-    pub(super) fn new(
-        schema: Schema,
-        packs: BTreeMap<PackId, Pack>,
-    ) -> Result<Self, PackProblem> {
+    pub(super) fn new(schema: Schema, packs: BTreeMap<PackId, Pack>) -> Result<Self, PackProblem> {
         let uid = |text: String| {
             text.parse::<EntityUid>()
                 .map_err(|e| PackProblem::Unreadable(e.to_string()))
         };
-        let actions = Gate::VARIANTS.iter().map(|gate| {
-            Ok((*gate, uid(format!("Action::\"{}\"", gate.as_str()))?))
-        });
+        let actions = Gate::VARIANTS
+            .iter()
+            .map(|gate| Ok((*gate, uid(format!("Action::\"{}\"", gate.as_str()))?)));
         Ok(Self {
             broker: uid("Broker::\"broker\"".to_owned())?,
             request: uid("SearchRequest::\"request\"".to_owned())?,
@@ -114,7 +113,7 @@ impl PolicySet {
                         .clauses
                         .get(&rule.clause)
                         .map_or_else(String::new, |c| c.text.clone()),
-                    verdict: match (&answer.erred, broken) {
+                    verdict: match (answer.failed.contains(id), broken) {
                         (true, _) => Verdict::Reject,
                         (false, true) => rule.verdict,
                         (false, false) => Verdict::Accept,
@@ -199,9 +198,11 @@ impl PolicySet {
                 if rule.verdict == Verdict::Hold {
                     answers.deciders.insert(rule.role);
                 }
-                answers.findings.insert(rule.finding(&pack.in_force, &facts.prefix));
+                answers
+                    .findings
+                    .insert(rule.finding(&pack.in_force, &facts.prefix));
             }
-            if answer.erred {
+            if !answer.failed.is_empty() {
                 answers.reject(
                     EVALUATION,
                     format!(
@@ -217,7 +218,10 @@ impl PolicySet {
         if unasked {
             answers.reject(
                 EVALUATION,
-                format!("no policy in force has a rule for `{}`", facts.gate.as_str()),
+                format!(
+                    "no policy in force has a rule for `{}`",
+                    facts.gate.as_str()
+                ),
                 "ask the unit's administrator to put a policy in force that decides this",
             );
         }
@@ -238,7 +242,7 @@ impl PolicySet {
         let Some(question) = question else {
             return Answer {
                 broken: Vec::new(),
-                erred: true,
+                failed: rules.rules.keys().cloned().collect(),
             };
         };
         let response = self
@@ -256,15 +260,26 @@ impl PolicySet {
                 .collect(),
         };
         let unexplained = response.decision() == Decision::Deny && broken.is_empty();
-        let erred = unexplained || response.diagnostics().errors().next().is_some();
-        Answer { broken, erred }
+        let failed: Vec<String> = response
+            .diagnostics()
+            .errors()
+            .map(|AuthorizationError::PolicyEvaluationError(e)| e.policy_id().to_string())
+            .collect();
+        // Where it is not known which rule failed, all of them did.
+        let failed = if unexplained && failed.is_empty() {
+            rules.rules.keys().cloned().collect()
+        } else {
+            failed
+        };
+        Answer { broken, failed }
     }
 }
 
 /// What the rules of one pack say at one gate.
 struct Answer<'a> {
     broken: Vec<&'a str>,
-    erred: bool,
+    /// Rules that could not be evaluated.
+    failed: Vec<String>,
 }
 
 impl Answers {

@@ -12,8 +12,9 @@ use super::check;
 use super::decision::PackInForce;
 use super::engine::PolicySet;
 use super::error::{PackError, PackProblem};
+use super::gate::Gate;
 use super::manifest::{ClauseTable, Manifest};
-use super::pack::{GateRules, Pack, Statement};
+use super::pack::{Clause, GateRules, Pack, Statement};
 use crate::domain::PackId;
 
 /// The file of the schema.
@@ -38,7 +39,13 @@ impl PolicySet {
         let mut rule_ids = BTreeSet::new();
         if let Some(schema) = &schema {
             for name in pack_names(files, &mut errors) {
-                let reader = Reader { files, name: &name, schema, permit: permit.as_ref(), now };
+                let reader = Reader {
+                    files,
+                    name: &name,
+                    schema,
+                    permit: permit.as_ref(),
+                    now,
+                };
                 if let Some(pack) = reader.read(&mut rule_ids, &mut errors) {
                     packs.insert(pack.in_force.pack.clone(), pack);
                 }
@@ -46,7 +53,12 @@ impl PolicySet {
         }
         match schema {
             Some(schema) if errors.list.is_empty() => Self::new(schema, packs).map_err(|problem| {
-                vec![PackError { file: SCHEMA.to_owned(), line: None, rule: None, problem }]
+                vec![PackError {
+                    file: SCHEMA.to_owned(),
+                    line: None,
+                    rule: None,
+                    problem,
+                }]
             }),
             _ => {
                 errors.list.sort();
@@ -71,7 +83,12 @@ impl Errors {
 
     /// An error at a line, where it is known.
     pub(super) fn at(&mut self, file: &str, line: Option<usize>, problem: PackProblem) {
-        self.list.push(PackError { file: file.to_owned(), line, rule: None, problem });
+        self.list.push(PackError {
+            file: file.to_owned(),
+            line,
+            rule: None,
+            problem,
+        });
     }
 
     /// An error of a rule, at the line where `text` gives it its id.
@@ -142,6 +159,14 @@ fn pack_names(files: &Files, errors: &mut Errors) -> BTreeSet<String> {
     names
 }
 
+/// A pack's parts, before they are checked against each other.
+pub(super) struct Parts<'a> {
+    pub(super) rules_text: &'a str,
+    pub(super) clauses: &'a BTreeMap<String, Clause>,
+    pub(super) gates: &'a BTreeMap<Gate, GateRules>,
+    pub(super) statements: &'a BTreeMap<String, Statement>,
+}
+
 /// Reads one pack.
 pub(super) struct Reader<'a> {
     files: &'a Files,
@@ -181,9 +206,18 @@ impl Reader<'_> {
         let statements = self.statements(&manifest, errors);
         let clauses = check::clauses(&self.path("clauses.toml"), table, errors);
         let gates = check::rules(self, rules_text, rule_ids, errors);
-        self.cross_check(&manifest, &clauses, &gates, (rules_text, &statements), errors);
+        let parts = Parts {
+            rules_text,
+            clauses: &clauses,
+            gates: &gates,
+            statements: &statements,
+        };
+        self.cross_check(&manifest, &parts, errors);
         Some(Pack {
-            in_force: PackInForce { pack: id, sha256: self.content_digest() },
+            in_force: PackInForce {
+                pack: id,
+                sha256: self.content_digest(),
+            },
             title: manifest.title,
             issuer: manifest.issuer,
             number: manifest.number,
@@ -196,24 +230,19 @@ impl Reader<'_> {
         })
     }
 
-    fn cross_check(
-        &self,
-        manifest: &Manifest,
-        clauses: &BTreeMap<String, super::pack::Clause>,
-        gates: &BTreeMap<super::Gate, GateRules>,
-        (rules_text, statements): (&str, &BTreeMap<String, Statement>),
-        errors: &mut Errors,
-    ) {
-        let pack_path = self.path("pack.toml");
+    /// Statements and rules cite clauses that exist, and every clause is answered.
+    fn cross_check(&self, manifest: &Manifest, parts: &Parts<'_>, errors: &mut Errors) {
+        let clauses = parts.clauses;
         for clause in manifest.statements.values().flat_map(|s| &s.clauses) {
             if !clauses.contains_key(clause) {
-                errors.add(&pack_path, PackProblem::UnknownClause(clause.clone()));
+                let problem = PackProblem::UnknownClause(clause.clone());
+                errors.add(&self.path("pack.toml"), problem);
             }
         }
-        check::citations(&self.path("rules.cedar"), rules_text, (clauses, gates), errors);
-        let clauses_path = self.path("clauses.toml");
-        let text = text_of(self.files, &clauses_path, errors).unwrap_or_default();
-        check::answers((&clauses_path, text), (clauses, gates, statements), errors);
+        check::citations(&self.path("rules.cedar"), parts, errors);
+        let path = self.path("clauses.toml");
+        let text = text_of(self.files, &path, errors).unwrap_or_default();
+        check::answers((&path, text), parts, errors);
     }
 
     fn known_files(&self, errors: &mut Errors) {
@@ -231,7 +260,9 @@ impl Reader<'_> {
 
     fn own_files(&self) -> impl Iterator<Item = (&String, &Vec<u8>)> {
         let prefix = format!("{}/", self.name);
-        self.files.iter().filter(move |(path, _)| path.starts_with(&prefix))
+        self.files
+            .iter()
+            .filter(move |(path, _)| path.starts_with(&prefix))
     }
 
     /// SHA-256 over names, lengths and bytes of all files, in the order of their names.
@@ -254,12 +285,13 @@ impl Reader<'_> {
             let date = manifest.effective.to_string();
             errors.add(&path, PackProblem::NotYetEffective(date));
         }
-        let hashes = manifest.statements.values().flat_map(|s| {
-            std::iter::once(&s.sha256).chain(s.published_sha256.as_ref())
-        });
+        let hashes = manifest
+            .statements
+            .values()
+            .flat_map(|s| std::iter::once(&s.sha256).chain(s.published_sha256.as_ref()));
         for hash in manifest.source_sha256.iter().chain(hashes) {
-            let fits = hash.len() == 64
-                && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+            let fits =
+                hash.len() == 64 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
             if !fits {
                 errors.add(&path, PackProblem::BadHash(hash.clone()));
             }
@@ -273,11 +305,7 @@ impl Reader<'_> {
         }
     }
 
-    fn statements(
-        &self,
-        manifest: &Manifest,
-        errors: &mut Errors,
-    ) -> BTreeMap<String, Statement> {
+    fn statements(&self, manifest: &Manifest, errors: &mut Errors) -> BTreeMap<String, Statement> {
         let mut statements = BTreeMap::new();
         let mut named = BTreeSet::new();
         for (name, entry) in &manifest.statements {
@@ -303,7 +331,10 @@ impl Reader<'_> {
             statements.insert(name.clone(), statement);
         }
         let prefix = self.path("statements/");
-        for (path, _) in self.own_files().filter(|(path, _)| path.starts_with(&prefix)) {
+        for (path, _) in self
+            .own_files()
+            .filter(|(path, _)| path.starts_with(&prefix))
+        {
             if !named.contains(path) {
                 errors.add(path, PackProblem::FileUnknown);
             }

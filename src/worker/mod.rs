@@ -1,8 +1,11 @@
 //! The loops that drive the stages: they decide nothing.
 //!
-//! [`consume`] claims what is due and hands it to a stage, [`relay`] hands messages to the broker, [`intake`] takes
+//! [`consume`] claims what is due (with a broker: what is [`announced`]) and hands it to a stage, [`relay`] hands messages to the broker, [`intake`] takes
 //! forms from it, [`sweep`] enforces deadlines and finds what was lost, [`checkpoint`] signs the audit log's head.
 
+pub mod announced;
 pub mod checkpoint;
 pub mod consume;
+pub mod intake;
+pub mod relay;
 pub mod sweep;

@@ -21,7 +21,6 @@ struct Case<'c> {
     key: DataKey,
     packs: Vec<PackId>,
     unit_name: String,
-    contact: String,
     agency_name: String,
     /// The examination that the answer rests on.
     exam: ExaminationRecord,
@@ -39,6 +38,11 @@ pub(super) async fn compose(
 ) -> Result<(Document, Vec<FormAffirmation>), PipelineError> {
     let mut case = load(ctx, row).await?;
     let document = document(&mut case, outcome).await?;
+    // Marking and title stand in the template; what is compared with the pack are the words that it prints.
+    case.prints("banner", paper::MARKING);
+    if outcome == Outcome::Lead {
+        case.prints("report-title", document.title());
+    }
     Ok((document, case.printed))
 }
 
@@ -115,7 +119,6 @@ async fn load<'c>(ctx: &'c Context, row: &'c RequestRow) -> Result<Case<'c>, Pip
         key,
         packs: unit.packs.clone(),
         unit_name: unit.name.clone(),
-        contact: unit.contact.clone(),
         agency_name,
         exam,
         reviewer: name_of(&registry, first).expose().clone(),
@@ -140,6 +143,14 @@ impl Case<'_> {
         Ok(words.text)
     }
 
+    /// Notes that the document prints these words where a statement is mandated.
+    fn prints(&mut self, name: &str, words: &str) {
+        if let Some(mandated) = standing::statement(&self.ctx.policies, &self.packs, name) {
+            let text_sha256 = hex::encode(openssl::sha::sha256(words.as_bytes()));
+            self.printed.push(FormAffirmation { text_sha256, ..mandated.printed });
+        }
+    }
+
     fn letterhead(&self) -> paper::Letterhead {
         paper::Letterhead { unit: self.unit_name.clone(), logo: None }
     }
@@ -160,9 +171,6 @@ impl Case<'_> {
         self.row.id.to_string()
     }
 
-    fn footer(&mut self) -> Result<String, PipelineError> {
-        Ok(format!("{} {}", self.statement("footer")?, self.contact).trim().to_owned())
-    }
 }
 
 /// `LACRIS-2026-000017`: unit, year of arrival, number (LACRIS-RPT-4a).
@@ -182,7 +190,7 @@ async fn report(case: &mut Case<'_>) -> Result<paper::ManualSearchReport, Pipeli
             disclaimer: case.statement("report-disclaimer")?,
             lead_viable: case.statement("lead-viable")?,
             seal: case.statement("seal")?,
-            footer: case.footer()?,
+            footer: case.statement("footer")?,
         },
         case: case.block(),
         probe: probe_picture(case).await?,
@@ -224,7 +232,7 @@ fn notice<F>(
         statements: paper::NoticeStatements {
             body: case.statement(body)?,
             seal: case.statement("seal")?,
-            footer: case.footer()?,
+            footer: case.statement("footer")?,
         },
         case: case.block(),
         probes,

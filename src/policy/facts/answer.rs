@@ -127,10 +127,7 @@ pub fn release(release: &Release, agency: &Agency, unit: &UnitId, now: DateTime<
         .with("officer", officer)
         .with("agency", agency)
         .with("outcome", <&'static str>::from(release.outcome))
-        .with(
-            "second_review",
-            <&'static str>::from(release.second_review),
-        )
+        .with("second_review", <&'static str>::from(release.second_review))
         .with("lead_images", release.lead_images)
         .with("printed", Value::Statements(printed));
     Facts::new(Gate::Release, values)

@@ -6,6 +6,7 @@
 
 mod answer;
 mod form;
+mod image;
 mod people;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,0 +1,58 @@
+//! What a command prints: tables for people, JSON for programs.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+/// Where a command prints to.
+#[derive(Debug)]
+pub struct Output {
+    json: bool,
+}
+
+impl Output {
+    /// To the standard streams.
+    pub fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Whether a program reads.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// The standard output. A reader that goes away is no failure.
+    pub fn stdout(&self) -> std::io::Stdout {
+        std::io::stdout()
+    }
+
+    /// A line for people.
+    pub fn line(&mut self, text: &str) {
+        let _ = writeln!(std::io::stdout(), "{text}");
+    }
+
+    /// A value for programs.
+    pub fn value<T: Serialize>(&mut self, value: &T) {
+        if let Ok(text) = serde_json::to_string_pretty(value) {
+            self.line(&text);
+        }
+    }
+
+    /// A table for people.
+    pub fn table(&mut self, headers: &[&str], rows: &[Vec<String>]) {
+        let mut table = comfy_table::Table::new();
+        table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY).set_header(headers);
+        table.add_rows(rows);
+        self.line(&table.to_string());
+    }
+
+    /// An error, with its stable code.
+    pub fn error(&mut self, code: &str, message: &str) {
+        if self.json {
+            let value = serde_json::json!({ "error": { "code": code, "message": message } });
+            let _ = writeln!(std::io::stderr(), "{value}");
+        } else {
+            let _ = writeln!(std::io::stderr(), "leadbroker: {message}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! `leadbroker serve`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use strum::VariantArray as _;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::args::ServeArgs;
+use super::{Output, exit};
+use crate::app::{self, RoleOfProcess};
+use crate::broker::amqp::AmqpHealth;
+use crate::config::{Config, Transport};
+use crate::pipeline::Context;
+use crate::shutdown::Shutdown;
+use crate::web::{AppState, HttpLimits};
+
+/// Runs the command.
+pub(super) async fn run(args: ServeArgs, output: &mut Output) -> anyhow::Result<u8> {
+    let loaded = match crate::config::from_process(args.config.as_deref()) {
+        Ok(loaded) => loaded,
+        Err(errors) => {
+            for error in errors {
+                output.error("config", &error.to_string());
+            }
+            return Ok(exit::CONFIG);
+        }
+    };
+    let roles = match roles(&args.roles) {
+        Ok(roles) => roles,
+        Err(unknown) => {
+            output.error("role_unknown", &format!("there is no role `{unknown}`; see `leadbroker serve --help`"));
+            return Ok(exit::USAGE);
+        }
+    };
+    let config = loaded.config;
+    crate::telemetry::start_logs(&config.log)?;
+    let ctx = app::context(&config).await?;
+    let owner = format!("{}-{}", std::process::id(), ctx.ids.id().simple());
+    let shutdown = Shutdown::default();
+    if config.messaging.transport == Transport::Embedded {
+        ctx.store.take_instance(&owner, ctx.now()).await?;
+        let (beating, owner, stop) = (ctx.clone(), owner.clone(), shutdown.token());
+        shutdown.tracker().spawn(async move {
+            while !stop.is_cancelled() {
+                if let Err(error) = beating.store.take_instance(&owner, beating.now()).await {
+                    tracing::error!(error = %error, "keep the place of the one embedded instance");
+                    stop.cancel();
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(Duration::from_secs(5)) => {}
+                    () = stop.cancelled() => {}
+                }
+            }
+        });
+    }
+    let health = app::start(&ctx, &config, &roles, &shutdown).await?;
+    if roles.contains(&RoleOfProcess::Api) {
+        let listener = TcpListener::bind(&config.server.listen).await?;
+        tracing::info!(listen = config.server.listen, "serving");
+        serve(&ctx, &config, (listener, health), &shutdown).await;
+    } else {
+        shutdown.signalled().await;
+    }
+    let within = Duration::from_secs(config.server.shutdown_seconds.into());
+    let drained = shutdown.drain(within).await;
+    ctx.store.leave_instance(&owner).await?;
+    ctx.store.close().await;
+    if !drained {
+        tracing::warn!("some work was still under way; its claims run out and it is done after the next start");
+    }
+    Ok(exit::OK)
+}
+
+fn roles(named: &[String]) -> Result<Vec<RoleOfProcess>, String> {
+    if named.is_empty() || named.iter().any(|name| name == "all") {
+        return Ok(RoleOfProcess::VARIANTS.to_vec());
+    }
+    named.iter().map(|name| name.parse().map_err(|_| name.clone())).collect()
+}
+
+/// Serves the API until a signal.
+pub(super) async fn serve(
+    ctx: &Context,
+    config: &Config,
+    (listener, health): (TcpListener, Option<watch::Receiver<AmqpHealth>>),
+    shutdown: &Shutdown,
+) {
+    let handle = crate::telemetry::start_metrics().ok();
+    let form_bytes = usize::try_from(ctx.rules.form.form_bytes).unwrap_or(usize::MAX);
+    let state = AppState {
+        ctx: ctx.clone(),
+        tracker: shutdown.tracker().clone(),
+        metrics: Arc::new(move || handle.as_ref().map(|handle| handle.render()).unwrap_or_default()),
+        limits: HttpLimits {
+            form_bytes,
+            forms_per_second: config.limits.forms_per_second,
+            max_connections: usize::try_from(config.server.max_connections).unwrap_or(usize::MAX),
+        },
+        broker_health: health.map(|health| connected(health, shutdown)),
+        audit_origin: config.audit.origin.clone(),
+    };
+    let stop = shutdown.token();
+    let server = shutdown.tracker().spawn(crate::web::serve(listener, state, stop.clone()));
+    tokio::select! {
+        () = shutdown.signalled() => stop.cancel(),
+        _ = server => {}
+    }
+}
+
+/// Whether the broker is connected, followed for as long as the process lives.
+fn connected(mut health: watch::Receiver<AmqpHealth>, shutdown: &Shutdown) -> watch::Receiver<bool> {
+    let (sender, receiver) = watch::channel(health.borrow().connected);
+    let stop = shutdown.token();
+    shutdown.tracker().spawn(async move {
+        loop {
+            tokio::select! {
+                changed = health.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    let _ = sender.send(health.borrow_and_update().connected);
+                }
+                () = stop.cancelled() => return,
+            }
+        }
+    });
+    receiver
+}
