@@ -208,7 +208,6 @@ mod tests {
     use super::*;
 
     fn request(kind: &str, body: impl Into<Body>) -> Request {
-        #![expect(clippy::unwrap_used, reason = "a test may panic")]
         axum::http::Request::builder().header(header::CONTENT_TYPE, kind).body(body.into()).unwrap()
     }
 

@@ -125,7 +125,6 @@ mod tests {
     const SECRET: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
 
     fn entry() -> AccountEntry {
-        #![expect(clippy::unwrap_used, reason = "a test may panic")]
         let hash: argon2::PasswordHash =
             Argon2::default().hash_password_with_salt(b"correct horse", b"0123456789abcdef").unwrap();
         let account = serde_json::json!({
@@ -141,7 +140,6 @@ mod tests {
     }
 
     fn code(at: DateTime<Utc>) -> String {
-        #![expect(clippy::unwrap_used, reason = "a test may panic")]
         let totp =
             Builder::new().with_secret(Secret::try_from_base32(SECRET).unwrap()).build().unwrap();
         totp.generate(u64::try_from(at.timestamp()).unwrap()).to_string()

@@ -100,7 +100,7 @@ mod tests {
     fn packs_of_all_sides_count_once() {
         let pack = |name: &str| name.parse::<PackId>().unwrap();
         let (core, unit, own) = (pack(CORE), pack("lacris"), pack("oxnard"));
-        let sides = [std::slice::from_ref(&core), &[unit.clone()], &[own.clone(), unit.clone()]];
+        let sides = [std::slice::from_ref(&core), std::slice::from_ref(&unit), &[own.clone(), unit.clone()]];
         assert_eq!(together(&sides), [core, unit, own]);
     }
 }
