@@ -8,11 +8,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 use totp_rs::{Builder, Secret};
 use tower::ServiceExt as _;
 
-use super::{AppState, HttpLimits, router};
+use super::state::Web;
+use super::{AppState, HttpLimits, Problem, router};
 use crate::audit::{Actor, AuditEvent, verify};
 use crate::clock::{Clock as _, FixedClock};
 use crate::domain::form::FormLimits;
@@ -42,6 +44,7 @@ const SECRET: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
 struct World {
     app: Router,
     ctx: Context,
+    state: AppState,
     clock: Arc<FixedClock>,
     _folder: tempfile::TempDir,
 }
@@ -149,15 +152,15 @@ async fn world() -> World {
         progress: Progress::default(),
         vault: Arc::new(vault),
     };
-    let app = router(AppState {
+    let state = AppState {
         ctx: ctx.clone(),
         tracker: TaskTracker::new(),
         metrics: Arc::new(|| "leadbroker_up 1\n".to_owned()),
         limits: HttpLimits { form_bytes: 1 << 20, forms_per_second: 20, max_connections: 10 },
         broker_health: None,
         audit_origin: "log.example.gov".to_owned(),
-    });
-    World { app, ctx, clock, _folder: folder }
+    };
+    World { app: router(state.clone()), ctx, state, clock, _folder: folder }
 }
 
 struct Answered {
@@ -292,6 +295,30 @@ async fn an_agency_submits_follows_and_withdraws_its_own_requests() {
     let events = world.get(AGENCY, &format!("{place}/events")).await.json();
     assert_eq!(events[0]["type"], "gov.leadbroker.search_request.withdrawn.v1");
     assert_eq!(events.as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_does_not_cut_a_step_in_half() {
+    let world = world().await;
+    let web = Web::new(world.state.clone());
+    let (begun, has_begun) = oneshot::channel();
+    let (go_on, may_go_on) = oneshot::channel::<()>();
+    let (ended, has_ended) = oneshot::channel();
+    let step = async move {
+        begun.send(()).unwrap();
+        may_go_on.await.unwrap();
+        ended.send("ended").unwrap();
+        Ok::<(), Problem>(())
+    };
+    tokio::select! {
+        _ = web.to_the_end(step) => panic!("the step waits"),
+        begun = has_begun => begun.unwrap(),
+    }
+    // The client's future is gone; the step is not.
+    go_on.send(()).unwrap();
+    assert_eq!(has_ended.await.unwrap(), "ended");
+    world.state.tracker.close();
+    world.state.tracker.wait().await;
 }
 
 #[tokio::test]
