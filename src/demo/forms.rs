@@ -28,6 +28,7 @@ pub struct Sample<'a> {
 }
 
 /// The form as JSON.
+#[expect(clippy::too_many_lines, reason = "a form is read as one piece")]
 pub fn sample_form(sample: &Sample<'_>) -> Value {
     let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
     let affirmations: Vec<Value> = sample

@@ -146,20 +146,23 @@ fn configuration(options: &DemoOptions, out: &Path, keys: &Keys) -> Result<Confi
     config.vault.master_key = Secret::new(keys.master_key.clone());
     config.audit.signing_key = Secret::new(keys.signing_key.clone());
     config.mail.directory = text("mail");
-    config.mail.from = FROM.to_owned();
+    FROM.clone_into(&mut config.mail.from);
     config.mail.certificate_file = keys.unit_certificate.display().to_string();
     config.mail.key = Secret::new(keys.unit_key.clone());
     config.log.format = LogFormat::Text;
-    config.log.level = "warn".to_owned();
+    "warn".clone_into(&mut config.log.level);
     if let Some(url) = &options.smtp {
         let fault = || DemoError::Stage("`--smtp` must be `smtp://HOST:PORT?ca=FILE`".to_owned());
         let rest = url.strip_prefix("smtp://").ok_or_else(fault)?;
         let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (host, port) = address.rsplit_once(':').ok_or_else(fault)?;
         config.mail.transport = MailTransport::Smtp;
-        config.mail.host = host.to_owned();
+        host.clone_into(&mut config.mail.host);
         config.mail.port = port.parse().map_err(|_| fault())?;
-        config.mail.ca_file = query.strip_prefix("ca=").unwrap_or_default().to_owned();
+        query
+            .strip_prefix("ca=")
+            .unwrap_or_default()
+            .clone_into(&mut config.mail.ca_file);
     }
     Ok(config)
 }

@@ -244,6 +244,14 @@ pub fn examination_faults(exam: &Examination, probes: usize) -> Vec<super::Shape
             format!("the form has {probes} probes, counted from 0"),
         ));
     }
+    faults.extend(conclusion_faults(exam));
+    faults
+}
+
+/// What contradicts the conclusion.
+fn conclusion_faults(exam: &Examination) -> Vec<super::ShapeError> {
+    use super::ShapeError;
+    let mut faults = Vec::new();
     let lead = exam.conclusion == Conclusion::Lead;
     if lead != exam.candidate.is_some() {
         faults.push(ShapeError::new(

@@ -3,6 +3,8 @@
 //! A delivery is claimed by compare-and-set, with attempts counted before anything is done with it, and its row
 //! goes away in the transaction of its effect. A claim that runs out is simply due again.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
@@ -329,7 +331,7 @@ async fn claim(
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let mut claims = std::collections::BTreeMap::new();
+    let mut claims = BTreeMap::new();
     for row in &rows {
         let column = Column {
             row,
@@ -338,6 +340,14 @@ async fn claim(
         let id: MessageId = column.parsed("message")?;
         claims.insert(id, (column.int("attempts")?, column.int("fence")?));
     }
+    bodies_of(connection, &claims).await
+}
+
+/// Joins the claims with what their messages say.
+async fn bodies_of(
+    connection: &mut AnyConnection,
+    claims: &BTreeMap<MessageId, (i64, i64)>,
+) -> Result<Vec<Claimed>, StoreError> {
     let mut sql = String::from("SELECT id, body FROM messages WHERE id IN (");
     push_places(&mut sql, 0, claims.len());
     sql.push_str(") ORDER BY id");

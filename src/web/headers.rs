@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
+use tracing::Instrument as _;
 
 use super::problem::{MEDIA_TYPE, Problem};
 use crate::id_source::IdSource;
@@ -55,7 +56,9 @@ pub(super) async fn dress(
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
-    let response = AssertUnwindSafe(next.run(request))
+    // Whatever a step logs carries the id that the client can name.
+    let span = tracing::info_span!("request", request_id = %id);
+    let response = AssertUnwindSafe(next.run(request).instrument(span))
         .catch_unwind()
         .await
         .unwrap_or_else(|_| Problem::internal().into_response());

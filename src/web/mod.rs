@@ -30,3 +30,6 @@ pub use problem::Problem;
 pub use router::router;
 pub use server::serve;
 pub use state::{AppState, HttpLimits};
+
+#[cfg(test)]
+mod tests;

@@ -202,25 +202,26 @@ impl IntoResponse for Problem {
 
 impl From<PipelineError> for Problem {
     fn from(error: PipelineError) -> Self {
-        match error {
-            PipelineError::Refused(refusal) => refusal.into(),
+        let passes = match error {
+            PipelineError::Refused(refusal) => return refusal.into(),
             PipelineError::Store(StoreError::Database(_) | StoreError::Stopped)
-            | PipelineError::Vault(VaultError::Store(_) | VaultError::Late) => {
-                tracing::warn!(error = %error, "a step could not reach what it needs");
-                Self::unavailable()
-            }
+            | PipelineError::Vault(VaultError::Store(_) | VaultError::Late) => true,
             PipelineError::Store(_)
             | PipelineError::Vault(_)
             | PipelineError::Registry(_)
             | PipelineError::Document(_)
             | PipelineError::Mail(_)
             | PipelineError::Randomness(_)
-            | PipelineError::Inconsistent(_) => {
-                tracing::error!(error = %error, "a step failed");
-                Self::internal()
-            }
-        }
+            | PipelineError::Inconsistent(_) => false,
+        };
+        fault(&error, passes)
     }
+}
+
+/// Logs a fault of the service and answers for it.
+fn fault(error: &PipelineError, passes: bool) -> Problem {
+    tracing::error!(error = %error, passes, "a step failed");
+    if passes { Problem::unavailable() } else { Problem::internal() }
 }
 
 impl From<StoreError> for Problem {

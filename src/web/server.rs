@@ -112,7 +112,6 @@ mod tests {
     use super::*;
 
     async fn started(most: usize) -> (std::net::SocketAddr, CancellationToken, JoinHandle<()>) {
-        #![expect(clippy::unwrap_used, reason = "a test may panic")]
         #![expect(clippy::disallowed_methods, reason = "a test waits for it itself")]
         let slow = || async {
             tokio::time::sleep(Duration::from_millis(300)).await;
@@ -127,12 +126,10 @@ mod tests {
     }
 
     async fn ask(stream: &mut TcpStream, head: &str) {
-        #![expect(clippy::unwrap_used, reason = "a test may panic")]
         stream.write_all(head.as_bytes()).await.unwrap();
     }
 
     async fn all(mut stream: TcpStream) -> String {
-        #![expect(clippy::unwrap_used, reason = "a test may panic")]
         let mut text = String::new();
         stream.read_to_string(&mut text).await.unwrap();
         text

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use super::login::LoginGuard;
 use super::problem::Problem;
@@ -79,7 +80,7 @@ impl Web {
         T: Send + 'static,
         E: Into<Problem> + Send + 'static,
     {
-        match self.app.tracker.spawn(step).await {
+        match self.app.tracker.spawn(step.in_current_span()).await {
             Ok(result) => result.map_err(Into::into),
             Err(_) => Err(Problem::internal()),
         }

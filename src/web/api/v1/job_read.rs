@@ -290,7 +290,6 @@ mod tests {
     use crate::lifecycle::{Lease, Resume};
 
     fn person(number: u128, role: Role) -> Account {
-        #![expect(clippy::unwrap_used, reason = "a test may panic")]
         Account {
             id: AccountId::new(Uuid::from_u128(number)),
             login: "sample".to_owned(),

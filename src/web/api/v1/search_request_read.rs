@@ -186,7 +186,6 @@ mod tests {
     use crate::messages::{EventData, Step};
 
     fn agency(ori: &str) -> Agency {
-        #![expect(clippy::unwrap_used, reason = "a test may panic")]
         Agency {
             ori: ori.parse().unwrap(),
             name: "Sample Police".to_owned(),

@@ -165,7 +165,6 @@ mod tests {
     }
 
     async fn written(submitted: Submitted) -> (u16, HeaderMap, Value) {
-        #![expect(clippy::unwrap_used, reason = "a test may panic")]
         let (parts, body) = answer(submitted).into_parts();
         let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
         (
