@@ -340,13 +340,8 @@ pub const STEPS: &[(RoleOfProcess, crate::messages::Step)] = &[
     (RoleOfProcess::Deliver, crate::messages::Step::Deliver),
 ];
 
-/// Starts the workers of a distributed installation. Returns the health of the publishing connection.
-pub async fn start_amqp(
-    ctx: &Context,
-    config: &Config,
-    roles: &[RoleOfProcess],
-    shutdown: &Shutdown,
-) -> Result<watch::Receiver<AmqpHealth>, AppError> {
+/// How to reach the broker, and what must exist there.
+async fn link(ctx: &Context, config: &Config, shutdown: &Shutdown) -> Result<AmqpLink, AppError> {
     let registry = ctx.registry().await.map_err(|error| AppError::Setting {
         key: "database.url",
         message: error.to_string(),
@@ -360,7 +355,7 @@ pub async fn start_amqp(
             key: "messaging.url",
             message: error.to_string(),
         })?;
-    let link = AmqpLink {
+    Ok(AmqpLink {
         url,
         authorities: None,
         topology: Arc::new(Topology::new(
@@ -368,7 +363,17 @@ pub async fn start_amqp(
         )),
         tracker: shutdown.tracker().clone(),
         cancel: shutdown.token(),
-    };
+    })
+}
+
+/// Starts the workers of a distributed installation. Returns the health of the publishing connection.
+pub async fn start_amqp(
+    ctx: &Context,
+    config: &Config,
+    roles: &[RoleOfProcess],
+    shutdown: &Shutdown,
+) -> Result<watch::Receiver<AmqpHealth>, AppError> {
+    let link = link(ctx, config, shutdown).await?;
     let prefetch = config.messaging.prefetch;
     let subscribe = |queue: String, max_body: usize| {
         AmqpConsumer::start(

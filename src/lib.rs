@@ -26,7 +26,6 @@
 
 pub mod app;
 pub mod audit;
-pub mod audit_export;
 pub mod broker;
 pub mod cli;
 pub mod clock;

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures_util::TryStreamExt as _;
 use serde_json::json;
 
 use super::DemoOptions;
@@ -14,11 +15,11 @@ use super::keys::{FROM, Keys, write_secret};
 use super::world::{DemoWorld, world};
 use crate::app::{self, AppError};
 use crate::audit::{Actor, AuditEvent};
-use crate::audit_export;
 use crate::config::{Config, Environment, LogFormat, MailTransport, Secret, Transport};
 use crate::domain::{Account, Agency, RequestId, Role};
 use crate::lifecycle::{Stage, StageCode};
 use crate::pipeline::accept::{Receipt, Submission, Submitted, accept};
+use crate::pipeline::audit_export::export;
 use crate::pipeline::release::ReleaseRecord;
 use crate::pipeline::{Context, PipelineError, examine, release, sealed};
 use crate::report::samples;
@@ -195,7 +196,7 @@ pub async fn walk(demo: &Demo, screen: &mut dyn Write) -> Result<(), DemoError> 
     writeln!(screen)?;
     answered(demo, screen, ("no-match", "24-001901", None)).await?;
     writeln!(screen)?;
-    export(demo, screen).await?;
+    export_log(demo, screen).await?;
     commands(demo, screen)
 }
 
@@ -452,20 +453,18 @@ async fn keep(
     Ok(())
 }
 
-async fn export(demo: &Demo, screen: &mut dyn Write) -> Result<(), DemoError> {
+async fn export_log(demo: &Demo, screen: &mut dyn Write) -> Result<(), DemoError> {
     let path = demo.out.join("audit.jsonl");
-    let mut file = std::io::BufWriter::new(std::fs::File::create(&path)?);
-    let entries = audit_export::write(&demo.ctx, &demo.config.audit.origin, &mut file)
-        .await
-        .map_err(|error| DemoError::Stage(error.to_string()))?;
-    file.flush()?;
-    let text = std::fs::read_to_string(&path)?;
+    let lines = export(demo.ctx.clone(), demo.config.audit.origin.clone()).await?;
+    let whole: Vec<bytes::Bytes> = lines.try_collect().await?;
+    let text = String::from_utf8_lossy(&whole.concat()).into_owned();
+    std::fs::write(&path, &text)?;
     let verified = crate::audit::verify(text.lines(), None, &[])
         .map_err(|broken| DemoError::Stage(broken.to_string()))?;
     writeln!(
         screen,
-        "The audit log has {entries} entries under {} signed checkpoints; its export verifies.",
-        verified.checkpoints
+        "The audit log has {} entries under {} signed checkpoints; its export verifies.",
+        verified.size, verified.checkpoints
     )?;
     Ok(())
 }

@@ -25,7 +25,7 @@ use crate::images::{ImageFacts, inspect};
 use crate::lifecycle::{Stage, StageCode, deadline};
 use crate::messages::{Message, Step};
 use crate::store::{Applied, Change, Guard, NewIdempotencyKey, NewProbe, NewRequest, RequestRow};
-use crate::vault::Vault;
+use crate::vault::{DataKey, Vault};
 
 /// What arrived, from whichever way in.
 #[derive(Debug)]
@@ -326,17 +326,7 @@ async fn store(
     })?;
     let repeat_hash = repeat_hash(&ctx.vault, &prepared);
     let key = ctx.vault.new_request_key(ctx.ids.as_ref(), id)?;
-    let mut probes = Vec::with_capacity(prepared.images.len());
-    for (ordinal, (facts, bytes)) in prepared.images.into_iter().enumerate() {
-        let object_key = sealed::put_image(ctx, id, &key, bytes).await?;
-        probes.push(NewProbe {
-            ordinal: i64::try_from(ordinal).unwrap_or(i64::MAX),
-            object_key,
-            image_hash: ctx.vault.lookup_hash("image", &hex::encode(facts.sha256)),
-            media_type: facts.media_type.as_str().to_owned(),
-            byte_len: i64::try_from(facts.byte_len).unwrap_or(i64::MAX),
-        });
-    }
+    let probes = store_images(ctx, id, &key, prepared.images).await?;
     crate::crash_point!("accept.after_images");
     let digest = prepared.digest;
     let registry = ctx.registry().await?;
@@ -348,7 +338,7 @@ async fn store(
     let stage = Stage::Received;
     let request = NewRequest {
         id,
-        unit: unit.clone(),
+        unit,
         ori: submission.agency.ori.clone(),
         lane: lane(&intake.form),
         received_at: now,
@@ -371,8 +361,39 @@ async fn store(
             body_digest: digest,
         }),
     };
+    insert(ctx, &submission.agency, request, now).await
+}
+
+/// The files are sealed and on disk before the row that names them.
+async fn store_images(
+    ctx: &Context,
+    id: RequestId,
+    key: &DataKey,
+    images: Vec<(ImageFacts, Vec<u8>)>,
+) -> Result<Vec<NewProbe>, PipelineError> {
+    let mut probes = Vec::with_capacity(images.len());
+    for (ordinal, (facts, bytes)) in images.into_iter().enumerate() {
+        let object_key = sealed::put_image(ctx, id, key, bytes).await?;
+        probes.push(NewProbe {
+            ordinal: i64::try_from(ordinal).unwrap_or(i64::MAX),
+            object_key,
+            image_hash: ctx.vault.lookup_hash("image", &hex::encode(facts.sha256)),
+            media_type: facts.media_type.as_str().to_owned(),
+            byte_len: i64::try_from(facts.byte_len).unwrap_or(i64::MAX),
+        });
+    }
+    Ok(probes)
+}
+
+async fn insert(
+    ctx: &Context,
+    agency: &Agency,
+    request: NewRequest,
+    now: DateTime<Utc>,
+) -> Result<Submitted, PipelineError> {
+    let (id, unit) = (request.id, request.unit.clone());
     let mut change = Change::audited(vec![
-        by_agency(&submission.agency, "search_request.received", now)
+        by_agency(agency, "search_request.received", now)
             .request(id)
             .unit(&unit),
     ]);

@@ -45,11 +45,15 @@ fn unsupported(detail: &str) -> Problem {
 /// The kind of a body by its headers. Compressed bodies are refused: a kilobyte could become a gigabyte.
 pub(super) fn kind_of(headers: &HeaderMap) -> Result<BodyKind, Problem> {
     if headers.contains_key(header::CONTENT_ENCODING) {
-        return Err(unsupported("send the body uncompressed, without `Content-Encoding`"));
+        return Err(unsupported(
+            "send the body uncompressed, without `Content-Encoding`",
+        ));
     }
     let mut values = headers.get_all(header::CONTENT_TYPE).iter();
     let expected = "send one `Content-Type`: `application/json` in UTF-8, or `multipart/form-data` with its boundary";
-    let (Some(value), None) = (values.next(), values.next()) else { return Err(unsupported(expected)) };
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Err(unsupported(expected));
+    };
     let value = value.to_str().map_err(|_| unsupported(expected))?;
     kind_of_value(value).ok_or_else(|| unsupported(expected))
 }
@@ -59,12 +63,18 @@ fn kind_of_value(value: &str) -> Option<BodyKind> {
     let essence = pieces.next().unwrap_or_default().to_ascii_lowercase();
     let parameters: Vec<(String, &str)> = pieces
         .filter(|piece| !piece.is_empty())
-        .map(|piece| piece.split_once('=').map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim())))
+        .map(|piece| {
+            piece
+                .split_once('=')
+                .map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim()))
+        })
         .collect::<Option<_>>()?;
     match essence.as_str() {
         "application/json" => parameters
             .iter()
-            .all(|(name, value)| name == "charset" && value.trim_matches('"').eq_ignore_ascii_case("utf-8"))
+            .all(|(name, value)| {
+                name == "charset" && value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+            })
             .then_some(BodyKind::Json),
         "multipart/form-data" => parameters
             .iter()
@@ -102,19 +112,32 @@ fn unreadable(status: StatusCode, limit: usize) -> Problem {
         );
         return Problem::one_error(status, &error);
     }
-    Problem::new(StatusCode::BAD_REQUEST, "body_unreadable", "the body broke off or is not what its headers say; send it again")
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "body_unreadable",
+        "the body broke off or is not what its headers say; send it again",
+    )
 }
 
 /// Reads a form: JSON, or multipart with a part `form` and files.
-pub(super) async fn upload(request: Request, limit: usize, files: usize) -> Result<Upload, Problem> {
+pub(super) async fn upload(
+    request: Request,
+    limit: usize,
+    files: usize,
+) -> Result<Upload, Problem> {
     match kind_of(request.headers())? {
         BodyKind::Json => {
             let form = whole(request, limit).await?.to_vec();
-            Ok(Upload { form, parts: BTreeMap::new() })
+            Ok(Upload {
+                form,
+                parts: BTreeMap::new(),
+            })
         }
         BodyKind::Multipart => {
             let read = multipart(request, limit.saturating_add(MULTIPART_OVERHEAD), files);
-            tokio::time::timeout(BODY_TIME, read).await.unwrap_or_else(|_| Err(late()))
+            tokio::time::timeout(BODY_TIME, read)
+                .await
+                .unwrap_or_else(|_| Err(late()))
         }
     }
 }
@@ -126,28 +149,56 @@ async fn multipart(mut request: Request, limit: usize, files: usize) -> Result<U
         .map_err(|_| unsupported("send `multipart/form-data` with its boundary"))?;
     let mut form = None;
     let mut parts = BTreeMap::new();
-    while let Some(field) =
-        multipart.next_field().await.map_err(|error| unreadable(error.status(), limit))?
+    while let Some(field) = multipart
+        .next_field()
+        .await
+        .map_err(|error| unreadable(error.status(), limit))?
     {
         let name = field.name().unwrap_or_default().to_owned();
-        let json = field.content_type().is_none_or(|kind| kind_of_value(kind) == Some(BodyKind::Json));
+        let json = field
+            .content_type()
+            .is_none_or(|kind| kind_of_value(kind) == Some(BodyKind::Json));
         if name == "form" && !json {
-            return Err(unsupported("the part `form` is `application/json` in UTF-8"));
+            return Err(unsupported(
+                "the part `form` is `application/json` in UTF-8",
+            ));
         }
         if name != "form" && parts.len() >= files {
-            let error = ShapeError::new("too_many_files", "/images", format!("at most {files} files are allowed beside a form; send the best ones"));
+            let error = ShapeError::new(
+                "too_many_files",
+                "/images",
+                format!("at most {files} files are allowed beside a form; send the best ones"),
+            );
             return Err(Problem::one_error(StatusCode::PAYLOAD_TOO_LARGE, &error));
         }
-        let bytes =
-            field.bytes().await.map_err(|error| unreadable(error.status(), limit))?.to_vec();
-        let before = if name == "form" { form.replace(bytes) } else { parts.insert(name, bytes) };
+        let bytes = field
+            .bytes()
+            .await
+            .map_err(|error| unreadable(error.status(), limit))?
+            .to_vec();
+        let before = if name == "form" {
+            form.replace(bytes)
+        } else {
+            parts.insert(name, bytes)
+        };
         if before.is_some() {
-            return Err(bad_part("field_repeated", "every part needs a name of its own; the part `form` comes once"));
+            return Err(bad_part(
+                "field_repeated",
+                "every part needs a name of its own; the part `form` comes once",
+            ));
         }
     }
-    let form = form.ok_or_else(|| bad_part("form_missing", "send the form as JSON in a part that is named `form`"))?;
+    let form = form.ok_or_else(|| {
+        bad_part(
+            "form_missing",
+            "send the form as JSON in a part that is named `form`",
+        )
+    })?;
     if parts.contains_key("") {
-        return Err(bad_part("part_unnamed", "give every file part a name, and name it in the image's `part`"));
+        return Err(bad_part(
+            "part_unnamed",
+            "give every file part a name, and name it in the image's `part`",
+        ));
     }
     Ok(Upload { form, parts })
 }
@@ -162,7 +213,10 @@ pub(super) async fn step<T: DeserializeOwned>(request: Request) -> Result<T, Pro
 }
 
 /// Reads a JSON body of at most `limit` bytes.
-pub(super) async fn small<T: DeserializeOwned>(request: Request, limit: usize) -> Result<T, Problem> {
+pub(super) async fn small<T: DeserializeOwned>(
+    request: Request,
+    limit: usize,
+) -> Result<T, Problem> {
     if kind_of(request.headers())? != BodyKind::Json {
         return Err(unsupported("send `application/json` in UTF-8"));
     }
@@ -175,7 +229,11 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         serde_json::error::Category::Io
         | serde_json::error::Category::Syntax
         | serde_json::error::Category::Eof => {
-            let text = format!("expected one JSON document; it breaks at line {}, column {}", error.line(), error.column());
+            let text = format!(
+                "expected one JSON document; it breaks at line {}, column {}",
+                error.line(),
+                error.column()
+            );
             Problem::one_error(StatusCode::BAD_REQUEST, &ShapeError::new("json", "", text))
         }
     })
@@ -186,18 +244,40 @@ fn misfit(error: &serde_json::Error) -> ShapeError {
     let text = error.to_string();
     let at = format!("line {}, column {}", error.line(), error.column());
     let quoted = |prefix: &str| {
-        text.strip_prefix(prefix).and_then(|rest| rest.split('`').next()).map(str::to_owned)
+        text.strip_prefix(prefix)
+            .and_then(|rest| rest.split('`').next())
+            .map(str::to_owned)
     };
     if let Some(name) = quoted("missing field `") {
-        return ShapeError::new("field_missing", format!("/{name}"), format!("give the member `{name}` ({at})"));
+        return ShapeError::new(
+            "field_missing",
+            format!("/{name}"),
+            format!("give the member `{name}` ({at})"),
+        );
     }
     if let Some(name) = quoted("duplicate field `") {
-        return ShapeError::new("field_repeated", format!("/{name}"), format!("give the member `{name}` once ({at})"));
+        return ShapeError::new(
+            "field_repeated",
+            format!("/{name}"),
+            format!("give the member `{name}` once ({at})"),
+        );
     }
     if text.starts_with("unknown field `") {
-        return ShapeError::new("field_unknown", "", format!("there is a member that this step does not know ({at}); docs/API.md lists them"));
+        return ShapeError::new(
+            "field_unknown",
+            "",
+            format!(
+                "there is a member that this step does not know ({at}); docs/API.md lists them"
+            ),
+        );
     }
-    ShapeError::new("value", "", format!("a value has another type or another word than this step takes ({at}); docs/API.md lists them"))
+    ShapeError::new(
+        "value",
+        "",
+        format!(
+            "a value has another type or another word than this step takes ({at}); docs/API.md lists them"
+        ),
+    )
 }
 
 #[cfg(test)]
@@ -208,7 +288,10 @@ mod tests {
     use super::*;
 
     fn request(kind: &str, body: impl Into<Body>) -> Request {
-        axum::http::Request::builder().header(header::CONTENT_TYPE, kind).body(body.into()).unwrap()
+        axum::http::Request::builder()
+            .header(header::CONTENT_TYPE, kind)
+            .body(body.into())
+            .unwrap()
     }
 
     fn parts(list: &[(&str, &str)]) -> String {
@@ -253,8 +336,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_form_comes_alone_or_with_its_files() {
-        let alone = upload(request("application/json", "{}"), 2, 1).await.unwrap();
-        assert_eq!(alone, Upload { form: b"{}".to_vec(), parts: BTreeMap::new() });
+        let alone = upload(request("application/json", "{}"), 2, 1)
+            .await
+            .unwrap();
+        assert_eq!(
+            alone,
+            Upload {
+                form: b"{}".to_vec(),
+                parts: BTreeMap::new()
+            }
+        );
         let both = parts(&[("file-1", "abc"), ("form", "{}")]);
         let both = upload(request(MULTIPART, both), 5, 1).await.unwrap();
         assert_eq!(both.form, b"{}");
@@ -266,11 +357,31 @@ mod tests {
         let big = "x".repeat(MULTIPART_OVERHEAD + 100);
         let cases = [
             (request("application/json", "{ }"), 2, (413, "too_large")),
-            (request(MULTIPART, parts(&[("form", &big)])), 2, (413, "too_large")),
-            (request(MULTIPART, parts(&[("a", "1"), ("b", "2")])), 9, (413, "too_many_files")),
-            (request(MULTIPART, parts(&[("form", "{}"), ("form", "{}")])), 9, (400, "field_repeated")),
-            (request(MULTIPART, parts(&[("a", "1")])), 9, (400, "form_missing")),
-            (request(MULTIPART, "--b\r\nbroken"), 9, (400, "body_unreadable")),
+            (
+                request(MULTIPART, parts(&[("form", &big)])),
+                2,
+                (413, "too_large"),
+            ),
+            (
+                request(MULTIPART, parts(&[("a", "1"), ("b", "2")])),
+                9,
+                (413, "too_many_files"),
+            ),
+            (
+                request(MULTIPART, parts(&[("form", "{}"), ("form", "{}")])),
+                9,
+                (400, "field_repeated"),
+            ),
+            (
+                request(MULTIPART, parts(&[("a", "1")])),
+                9,
+                (400, "form_missing"),
+            ),
+            (
+                request(MULTIPART, "--b\r\nbroken"),
+                9,
+                (400, "body_unreadable"),
+            ),
             (request("text/plain", "{}"), 9, (415, "media_type")),
         ];
         for (request, limit, (status, code)) in cases {
@@ -297,7 +408,11 @@ mod tests {
             ("{\"token\": 1, \"token\": 2}", 422, "shape"),
         ] {
             let problem = read(body).await.unwrap_err();
-            assert_eq!((problem.status().as_u16(), problem.code()), (status, code), "{body}");
+            assert_eq!(
+                (problem.status().as_u16(), problem.code()),
+                (status, code),
+                "{body}"
+            );
             assert!(!format!("{problem:?}").contains("Jordan"), "{body}");
         }
     }

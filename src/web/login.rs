@@ -67,7 +67,9 @@ impl LoginGuard {
         if recent.len() < FAILURES {
             return None;
         }
-        recent.last().and_then(|at| (**at + WINDOW - now).to_std().ok())
+        recent
+            .last()
+            .and_then(|at| (**at + WINDOW - now).to_std().ok())
     }
 
     /// Counts a failure. True if it locks the login.
@@ -77,10 +79,15 @@ impl LoginGuard {
             failures.retain(|_, times| times.last().is_some_and(|at| now - *at < WINDOW));
         }
         if failures.len() >= REMEMBERED {
-            let oldest = failures.iter().min_by_key(|(_, times)| times.last().copied()).map(|(key, _)| *key);
+            let oldest = failures
+                .iter()
+                .min_by_key(|(_, times)| times.last().copied())
+                .map(|(key, _)| *key);
             oldest.map(|key| failures.remove(&key));
         }
-        let times = failures.entry(openssl::sha::sha256(login.as_bytes())).or_default();
+        let times = failures
+            .entry(openssl::sha::sha256(login.as_bytes()))
+            .or_default();
         times.retain(|at| now - *at < WINDOW);
         times.push(now);
         times.len() == FAILURES
@@ -100,14 +107,25 @@ impl LoginGuard {
 
 /// Verifies a password and a code. CPU work: call it off the event loop. An account without a password, without a
 /// second factor, or switched off cannot log in, and neither answer nor cost tell it from a wrong password.
-pub(super) fn prove(entry: Option<&AccountEntry>, password: &str, code: &str, now: DateTime<Utc>) -> Proof {
-    let hash = entry.and_then(|entry| entry.password_argon2.as_deref()).unwrap_or(NOBODY);
-    let password = Argon2::default().verify_password(password.as_bytes(), hash).is_ok();
-    let step = entry.and_then(|entry| entry.totp_secret.as_deref()).and_then(|secret| {
-        let secret = Secret::try_from_base32(secret).ok()?;
-        let totp = Builder::new().with_secret(secret).build().ok()?;
-        totp.check(code, u64::try_from(now.timestamp()).ok()?)
-    });
+pub(super) fn prove(
+    entry: Option<&AccountEntry>,
+    password: &str,
+    code: &str,
+    now: DateTime<Utc>,
+) -> Proof {
+    let hash = entry
+        .and_then(|entry| entry.password_argon2.as_deref())
+        .unwrap_or(NOBODY);
+    let password = Argon2::default()
+        .verify_password(password.as_bytes(), hash)
+        .is_ok();
+    let step = entry
+        .and_then(|entry| entry.totp_secret.as_deref())
+        .and_then(|secret| {
+            let secret = Secret::try_from_base32(secret).ok()?;
+            let totp = Builder::new().with_secret(secret).build().ok()?;
+            totp.check(code, u64::try_from(now.timestamp()).ok()?)
+        });
     let active = entry.is_some_and(|entry| entry.account.active);
     match step {
         Some(step) if password && active => Proof::Right(step),
@@ -125,8 +143,9 @@ mod tests {
     const SECRET: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
 
     fn entry() -> AccountEntry {
-        let hash: argon2::PasswordHash =
-            Argon2::default().hash_password_with_salt(b"correct horse", b"0123456789abcdef").unwrap();
+        let hash: argon2::PasswordHash = Argon2::default()
+            .hash_password_with_salt(b"correct horse", b"0123456789abcdef")
+            .unwrap();
         let account = serde_json::json!({
             "id": AccountId::new(Uuid::from_u128(1)), "login": "sample", "name": "R. Sample",
             "unit": "lacris", "role": "reviewer", "active": true, "credentials": [],
@@ -140,27 +159,45 @@ mod tests {
     }
 
     fn code(at: DateTime<Utc>) -> String {
-        let totp =
-            Builder::new().with_secret(Secret::try_from_base32(SECRET).unwrap()).build().unwrap();
-        totp.generate(u64::try_from(at.timestamp()).unwrap()).to_string()
+        let totp = Builder::new()
+            .with_secret(Secret::try_from_base32(SECRET).unwrap())
+            .build()
+            .unwrap();
+        totp.generate(u64::try_from(at.timestamp()).unwrap())
+            .to_string()
     }
 
     #[test]
     fn both_factors_of_an_active_account_are_needed() {
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let (good, code) = (entry(), code(now));
-        assert!(matches!(prove(Some(&good), "correct horse", &code, now), Proof::Right(_)));
+        assert!(matches!(
+            prove(Some(&good), "correct horse", &code, now),
+            Proof::Right(_)
+        ));
         assert_eq!(prove(Some(&good), "wrong horse", &code, now), Proof::Wrong);
-        assert_eq!(prove(Some(&good), "correct horse", "000000", now), Proof::Wrong);
+        assert_eq!(
+            prove(Some(&good), "correct horse", "000000", now),
+            Proof::Wrong
+        );
         assert_eq!(prove(None, "correct horse", &code, now), Proof::Wrong);
         let later = now + TimeDelta::minutes(5);
-        assert_eq!(prove(Some(&good), "correct horse", &code, later), Proof::Wrong);
+        assert_eq!(
+            prove(Some(&good), "correct horse", &code, later),
+            Proof::Wrong
+        );
         let mut left = good.clone();
         left.account.active = false;
-        assert_eq!(prove(Some(&left), "correct horse", &code, now), Proof::Wrong);
+        assert_eq!(
+            prove(Some(&left), "correct horse", &code, now),
+            Proof::Wrong
+        );
         let mut single = good;
         single.totp_secret = None;
-        assert_eq!(prove(Some(&single), "correct horse", &code, now), Proof::Wrong);
+        assert_eq!(
+            prove(Some(&single), "correct horse", &code, now),
+            Proof::Wrong
+        );
     }
 
     #[test]
@@ -201,7 +238,10 @@ mod tests {
         let guard = LoginGuard::default();
         let start = DateTime::<Utc>::UNIX_EPOCH;
         for number in 0..REMEMBERED {
-            guard.failed(&number.to_string(), start + TimeDelta::microseconds(i64::try_from(number).unwrap()));
+            guard.failed(
+                &number.to_string(),
+                start + TimeDelta::microseconds(i64::try_from(number).unwrap()),
+            );
         }
         guard.failed("one more", start + TimeDelta::seconds(1));
         let failures = lock(&guard.failures);

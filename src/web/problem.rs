@@ -221,7 +221,11 @@ impl From<PipelineError> for Problem {
 /// Logs a fault of the service and answers for it.
 fn fault(error: &PipelineError, passes: bool) -> Problem {
     tracing::error!(error = %error, passes, "a step failed");
-    if passes { Problem::unavailable() } else { Problem::internal() }
+    if passes {
+        Problem::unavailable()
+    } else {
+        Problem::internal()
+    }
 }
 
 impl From<StoreError> for Problem {
