@@ -41,10 +41,14 @@ async fn control(action: &'static str) {
 }
 
 async fn connected(mut health: watch::Receiver<AmqpHealth>, wanted: bool) {
-    timeout(SOON, health.wait_for(|now| now.connected == wanted))
+    let met = timeout(SOON, health.wait_for(|now| now.connected == wanted))
         .await
-        .unwrap_or_else(|_| panic!("connected never became {wanted}"))
-        .unwrap();
+        .is_ok();
+    assert!(
+        met,
+        "connected never became {wanted}: {:?}",
+        *health.borrow()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,6 +79,8 @@ async fn confirmed_messages_survive_a_crash_and_a_lost_disk_is_built_up_again() 
     connected(publisher.health(), true).await;
     assert_eq!(publisher.publish(vec![message("kept")]).await, [Ok(())]);
 
+    // RabbitMQ 3.10 (measured): a quorum queue younger than its registry's next write to disk does not come back.
+    tokio::time::sleep(Duration::from_secs(2)).await;
     control("kill").await;
     connected(publisher.health(), false).await;
     assert_eq!(
@@ -88,6 +94,7 @@ async fn confirmed_messages_survive_a_crash_and_a_lost_disk_is_built_up_again() 
         max_body: MAX_BODY_BYTES,
     };
     let mut consumer = AmqpConsumer::start(&link, subscription);
+    connected(consumer.health.clone(), true).await;
     let kept = timeout(SOON, consumer.messages.recv())
         .await
         .expect("in time")
