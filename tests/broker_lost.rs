@@ -1,12 +1,7 @@
 //! The broker dies, or loses its disk: `scripts/services -- cargo nextest run --test broker_lost`. Runs alone
 //! (`.config/nextest.toml`), for it stops the broker of all other tests.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test may panic"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +16,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 #[expect(clippy::disallowed_methods, reason = "how a test finds its broker")]
 fn from_services(name: &str) -> String {
@@ -41,10 +36,27 @@ async fn control(action: &'static str) {
 }
 
 async fn connected(mut health: watch::Receiver<AmqpHealth>, wanted: bool) {
-    timeout(SOON, health.wait_for(|now| now.connected == wanted))
+    let met = timeout(SOON, health.wait_for(|now| now.connected == wanted))
         .await
-        .unwrap_or_else(|_| panic!("connected never became {wanted}"))
-        .unwrap();
+        .is_ok();
+    assert!(
+        met,
+        "connected never became {wanted}: {:?}",
+        *health.borrow()
+    );
+}
+
+fn message(queue: &str, id: &str) -> Outgoing {
+    Outgoing {
+        exchange: WORK.to_owned(),
+        routing_key: queue.to_owned(),
+        message_id: id.to_owned(),
+        kind: "sample.v1".to_owned(),
+        correlation_id: None,
+        content_type: "application/json",
+        body: Vec::new(),
+        persistent: true,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,20 +73,13 @@ async fn confirmed_messages_survive_a_crash_and_a_lost_disk_is_built_up_again() 
         tracker: TaskTracker::new(),
         cancel: CancellationToken::new(),
     };
-    let message = |id: &str| Outgoing {
-        exchange: WORK.to_owned(),
-        routing_key: queue.clone(),
-        message_id: id.to_owned(),
-        kind: "sample.v1".to_owned(),
-        correlation_id: None,
-        content_type: "application/json",
-        body: Vec::new(),
-        persistent: true,
-    };
+    let message = |id| message(&queue, id);
     let publisher = AmqpPublisher::start(&link);
     connected(publisher.health(), true).await;
     assert_eq!(publisher.publish(vec![message("kept")]).await, [Ok(())]);
 
+    // RabbitMQ 3.10 (measured): a quorum queue younger than its registry's next write to disk does not come back.
+    tokio::time::sleep(Duration::from_secs(2)).await;
     control("kill").await;
     connected(publisher.health(), false).await;
     assert_eq!(
@@ -88,6 +93,7 @@ async fn confirmed_messages_survive_a_crash_and_a_lost_disk_is_built_up_again() 
         max_body: MAX_BODY_BYTES,
     };
     let mut consumer = AmqpConsumer::start(&link, subscription);
+    connected(consumer.health.clone(), true).await;
     let kept = timeout(SOON, consumer.messages.recv())
         .await
         .expect("in time")
