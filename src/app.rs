@@ -107,10 +107,7 @@ pub async fn context(config: &Config) -> Result<Context, AppError> {
         relay: config.messaging.transport == Transport::Amqp,
     })
     .await?;
-    let vault = Vault::new(
-        MasterKey::from_hex(config.vault.master_key.expose())?,
-        images(config)?,
-    );
+    let vault = Vault::new(MasterKey::from_hex(config.vault.master_key.expose())?, images(config)?);
     let policies = policies(config, clock.as_ref())?;
     let sealer = sealer(config, &vault)?;
     Ok(Context {
@@ -120,9 +117,7 @@ pub async fn context(config: &Config) -> Result<Context, AppError> {
         rules: Arc::new(rules(config)),
         sealer: Arc::new(sealer),
         mailer: mailer(config)?,
-        release_key: Arc::new(SigningKey::from_pem(
-            config.audit.signing_key.expose().as_bytes(),
-        )?),
+        release_key: Arc::new(SigningKey::from_pem(config.audit.signing_key.expose().as_bytes())?),
         picture_worker: std::env::current_exe().map_err(|error| AppError::File {
             path: "this program".to_owned(),
             kind: error.kind(),
@@ -137,15 +132,9 @@ pub async fn context(config: &Config) -> Result<Context, AppError> {
 fn images(config: &Config) -> Result<ImageStore, AppError> {
     let section = &config.vault;
     if let Some(folder) = section.images.strip_prefix("file:") {
-        return Ok(ImageStore::folder(Path::new(
-            folder.trim_start_matches("//"),
-        ))?);
+        return Ok(ImageStore::folder(Path::new(folder.trim_start_matches("//")))?);
     }
-    let bucket = section
-        .images
-        .strip_prefix("s3://")
-        .unwrap_or_default()
-        .to_owned();
+    let bucket = section.images.strip_prefix("s3://").unwrap_or_default().to_owned();
     let allow_http = ["http://127.", "http://localhost", "http://[::1]"]
         .iter()
         .any(|local| section.s3_endpoint.starts_with(local));
@@ -162,13 +151,7 @@ fn images(config: &Config) -> Result<ImageStore, AppError> {
 /// The packs of the configured folder, or the built-in ones.
 pub fn policies(config: &Config, clock: &dyn Clock) -> Result<PolicySet, AppError> {
     let told = |errors: Vec<crate::policy::PackError>| {
-        AppError::Policy(
-            errors
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join("; "),
-        )
+        AppError::Policy(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     };
     if config.policy.directory.is_empty() {
         return crate::policy::builtin::load(clock.now()).map_err(told);
@@ -211,10 +194,7 @@ fn rules(config: &Config) -> Rules {
             image_bytes: mib(limits.image_mib),
             form_bytes: mib(limits.form_mib),
         },
-        image: ImageLimits {
-            bytes: mib(limits.image_mib),
-            ..ImageLimits::default()
-        },
+        image: ImageLimits { bytes: mib(limits.image_mib), ..ImageLimits::default() },
         terms: Terms {
             offer: TimeDelta::minutes(review.offer_minutes.into()),
             decision: TimeDelta::hours(review.decision_hours.into()),
@@ -261,10 +241,8 @@ fn sealer(config: &Config, vault: &Vault) -> Result<Sealer, AppError> {
 fn mailer(config: &Config) -> Result<Arc<dyn Mailer>, AppError> {
     let mail = &config.mail;
     if mail.transport == MailTransport::File {
-        std::fs::create_dir_all(&mail.directory).map_err(|error| AppError::File {
-            path: mail.directory.clone(),
-            kind: error.kind(),
-        })?;
+        std::fs::create_dir_all(&mail.directory)
+            .map_err(|error| AppError::File { path: mail.directory.clone(), kind: error.kind() })?;
         return Ok(Arc::new(FileMailer::new(&mail.directory)));
     }
     let text = |value: &str| (!value.is_empty()).then(|| value.to_owned());
@@ -277,10 +255,8 @@ fn mailer(config: &Config) -> Result<Arc<dyn Mailer>, AppError> {
         },
         ca_file: text(&mail.ca_file).map(PathBuf::from),
         server_name: text(&mail.server_name).unwrap_or_else(|| mail.host.clone()),
-        login: text(&mail.username).map(|username| SmtpLogin {
-            username,
-            password: mail.password.expose().to_owned(),
-        }),
+        login: text(&mail.username)
+            .map(|username| SmtpLogin { username, password: mail.password.expose().to_owned() }),
         hello_name: mail.hello_name.clone(),
         connections: usize::from(mail.connections.max(1)),
         deadlines: match mail.deadline_seconds {
@@ -316,19 +292,10 @@ pub fn start_embedded(
 /// The sweeper and the signer of checkpoints.
 pub fn start_keepers(ctx: &Context, config: &Config, roles: &[RoleOfProcess], shutdown: &Shutdown) {
     if roles.contains(&RoleOfProcess::Sweep) {
-        shutdown.tracker().spawn(sweep::run(
-            ctx.clone(),
-            Duration::from_secs(5),
-            shutdown.token(),
-        ));
+        shutdown.tracker().spawn(sweep::run(ctx.clone(), Duration::from_secs(5), shutdown.token()));
         let every = Duration::from_secs(config.audit.checkpoint_seconds.max(1).into());
         let origin = config.audit.origin.clone();
-        shutdown.tracker().spawn(checkpoint::run(
-            ctx.clone(),
-            origin,
-            every,
-            shutdown.token(),
-        ));
+        shutdown.tracker().spawn(checkpoint::run(ctx.clone(), origin, every, shutdown.token()));
     }
 }
 
@@ -342,19 +309,13 @@ pub const STEPS: &[(RoleOfProcess, crate::messages::Step)] = &[
 
 /// How to reach the broker, and what must exist there.
 async fn link(ctx: &Context, config: &Config, shutdown: &Shutdown) -> Result<AmqpLink, AppError> {
-    let registry = ctx.registry().await.map_err(|error| AppError::Setting {
-        key: "database.url",
-        message: error.to_string(),
+    let registry = ctx
+        .registry()
+        .await
+        .map_err(|error| AppError::Setting { key: "database.url", message: error.to_string() })?;
+    let url: AmqpUrl = config.messaging.url.expose().parse().map_err(|error: AmqpError| {
+        AppError::Setting { key: "messaging.url", message: error.to_string() }
     })?;
-    let url: AmqpUrl = config
-        .messaging
-        .url
-        .expose()
-        .parse()
-        .map_err(|error: AmqpError| AppError::Setting {
-            key: "messaging.url",
-            message: error.to_string(),
-        })?;
     Ok(AmqpLink {
         url,
         authorities: None,
@@ -376,14 +337,7 @@ pub async fn start_amqp(
     let link = link(ctx, config, shutdown).await?;
     let prefetch = config.messaging.prefetch;
     let subscribe = |queue: String, max_body: usize| {
-        AmqpConsumer::start(
-            &link,
-            Subscription {
-                queue,
-                prefetch,
-                max_body,
-            },
-        )
+        AmqpConsumer::start(&link, Subscription { queue, prefetch, max_body })
     };
     for (role, step) in STEPS {
         if roles.contains(role) {
@@ -399,9 +353,7 @@ pub async fn start_amqp(
     }
     let publisher = AmqpPublisher::start(&link);
     if roles.contains(&RoleOfProcess::Relay) {
-        shutdown
-            .tracker()
-            .spawn(relay::run(ctx.clone(), publisher.clone(), shutdown.token()));
+        shutdown.tracker().spawn(relay::run(ctx.clone(), publisher.clone(), shutdown.token()));
     }
     if roles.contains(&RoleOfProcess::Intake) {
         let whole = usize::try_from(ctx.rules.form.form_bytes).unwrap_or(usize::MAX);
@@ -409,9 +361,7 @@ pub async fn start_amqp(
         let tracker = shutdown.tracker().clone();
         // Receipts travel on a connection of their own: a full relay must not delay them.
         let receipts = AmqpPublisher::start(&link);
-        shutdown
-            .tracker()
-            .spawn(intake::run(ctx.clone(), amqp, receipts, tracker));
+        shutdown.tracker().spawn(intake::run(ctx.clone(), amqp, receipts, tracker));
     }
     start_keepers(ctx, config, roles, shutdown);
     Ok(publisher.health())

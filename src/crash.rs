@@ -18,10 +18,7 @@ pub fn pass(name: &str) {
 
     static PLAN: OnceLock<Option<(String, u64)>> = OnceLock::new();
     static PASSED: AtomicU64 = AtomicU64::new(0);
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a fault plan is no configuration"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "a fault plan is no configuration")]
     let plan = PLAN.get_or_init(|| {
         let text = std::env::var("LEADBROKER_CRASH").ok()?;
         let (name, count) = text.rsplit_once(':')?;

@@ -26,10 +26,8 @@ impl Shutdown {
 
     /// Resolves at SIGTERM or SIGINT.
     pub async fn signalled(&self) {
-        let (terminate, interrupt) = (
-            signal(SignalKind::terminate()),
-            signal(SignalKind::interrupt()),
-        );
+        let (terminate, interrupt) =
+            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
         match (terminate, interrupt) {
             (Ok(mut terminate), Ok(mut interrupt)) => {
                 tokio::select! {
@@ -47,9 +45,7 @@ impl Shutdown {
     pub async fn drain(&self, within: Duration) -> bool {
         self.token.cancel();
         self.tracker.close();
-        tokio::time::timeout(within, self.tracker.wait())
-            .await
-            .is_ok()
+        tokio::time::timeout(within, self.tracker.wait()).await.is_ok()
     }
 }
 
@@ -61,9 +57,7 @@ mod tests {
     async fn work_that_was_begun_is_finished_and_slow_work_is_reported() {
         let shutdown = Shutdown::default();
         let token = shutdown.token();
-        shutdown
-            .tracker()
-            .spawn(async move { token.cancelled().await });
+        shutdown.tracker().spawn(async move { token.cancelled().await });
         assert!(shutdown.drain(Duration::from_secs(5)).await);
         let slow = Shutdown::default();
         slow.tracker().spawn(std::future::pending::<()>());

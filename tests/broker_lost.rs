@@ -27,23 +27,13 @@ fn from_services(name: &str) -> String {
 
 async fn control(action: &'static str) {
     let script = from_services("LEADBROKER_TEST_RABBITMQ");
-    let done = tokio::process::Command::new(script)
-        .arg(action)
-        .status()
-        .await
-        .unwrap();
+    let done = tokio::process::Command::new(script).arg(action).status().await.unwrap();
     assert!(done.success(), "{action}: {done}");
 }
 
 async fn connected(mut health: watch::Receiver<AmqpHealth>, wanted: bool) {
-    let met = timeout(SOON, health.wait_for(|now| now.connected == wanted))
-        .await
-        .is_ok();
-    assert!(
-        met,
-        "connected never became {wanted}: {:?}",
-        *health.borrow()
-    );
+    let met = timeout(SOON, health.wait_for(|now| now.connected == wanted)).await.is_ok();
+    assert!(met, "connected never became {wanted}: {:?}", *health.borrow());
 }
 
 fn message(queue: &str, id: &str) -> Outgoing {
@@ -63,9 +53,7 @@ fn message(queue: &str, id: &str) -> Outgoing {
 async fn confirmed_messages_survive_a_crash_and_a_lost_disk_is_built_up_again() {
     let queue = format!("leadbroker.test.{}", SystemIds.id().simple());
     let mut topology = Topology::default();
-    topology
-        .extra
-        .push(Queue::lossless(queue.clone(), WORK, queue.clone(), 100));
+    topology.extra.push(Queue::lossless(queue.clone(), WORK, queue.clone(), 100));
     let link = AmqpLink {
         url: from_services("LEADBROKER_TEST_AMQP_URL").parse().unwrap(),
         authorities: None,
@@ -82,22 +70,13 @@ async fn confirmed_messages_survive_a_crash_and_a_lost_disk_is_built_up_again() 
     tokio::time::sleep(Duration::from_secs(2)).await;
     control("kill").await;
     connected(publisher.health(), false).await;
-    assert_eq!(
-        publisher.publish(vec![message("no")]).await,
-        [Err(PublishError::Away)]
-    );
+    assert_eq!(publisher.publish(vec![message("no")]).await, [Err(PublishError::Away)]);
     control("start").await;
-    let subscription = Subscription {
-        queue: queue.clone(),
-        prefetch: 10,
-        max_body: MAX_BODY_BYTES,
-    };
+    let subscription =
+        Subscription { queue: queue.clone(), prefetch: 10, max_body: MAX_BODY_BYTES };
     let mut consumer = AmqpConsumer::start(&link, subscription);
     connected(consumer.health.clone(), true).await;
-    let kept = timeout(SOON, consumer.messages.recv())
-        .await
-        .expect("in time")
-        .unwrap();
+    let kept = timeout(SOON, consumer.messages.recv()).await.expect("in time").unwrap();
     assert_eq!(kept.message_id.as_deref(), Some("kept"));
     drop(kept);
 
@@ -107,19 +86,10 @@ async fn confirmed_messages_survive_a_crash_and_a_lost_disk_is_built_up_again() 
     control("start").await;
     connected(publisher.health(), true).await;
     assert_eq!(publisher.publish(vec![message("new")]).await, [Ok(())]);
-    let new = timeout(SOON, consumer.messages.recv())
-        .await
-        .expect("in time")
-        .unwrap();
-    assert_eq!(
-        new.message_id.as_deref(),
-        Some("new"),
-        "the old one is lost with the disk"
-    );
+    let new = timeout(SOON, consumer.messages.recv()).await.expect("in time").unwrap();
+    assert_eq!(new.message_id.as_deref(), Some("new"), "the old one is lost with the disk");
     new.ack().await;
     link.cancel.cancel();
     link.tracker.close();
-    timeout(SOON, link.tracker.wait())
-        .await
-        .expect("every task ends");
+    timeout(SOON, link.tracker.wait()).await.expect("every task ends");
 }

@@ -1,11 +1,6 @@
 //! The RabbitMQ adapter against a real broker: `scripts/services -- cargo nextest run --test broker_rabbitmq`.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test may panic"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
 #[path = "support/proxy.rs"]
 mod proxy;
@@ -56,9 +51,7 @@ impl World {
     fn at(address: &str) -> Self {
         let queue = format!("leadbroker.test.{}", SystemIds.id().simple());
         let mut topology = Topology::default();
-        topology
-            .extra
-            .push(Queue::lossless(queue.clone(), WORK, queue.clone(), 100));
+        topology.extra.push(Queue::lossless(queue.clone(), WORK, queue.clone(), 100));
         topology.extra.push(Queue {
             name: format!("{queue}.dead"),
             exchange: DEAD,
@@ -80,10 +73,7 @@ impl World {
         let (login, rest) = address.rsplit_once('@').unwrap();
         let (target, vhost) = rest.split_once('/').unwrap();
         let proxy = Proxy::start(target.parse().unwrap()).await;
-        (
-            Self::at(&format!("{login}@{}/{vhost}", proxy.address)),
-            proxy,
-        )
+        (Self::at(&format!("{login}@{}/{vhost}", proxy.address)), proxy)
     }
 
     async fn publisher(&self) -> AmqpPublisher {
@@ -93,11 +83,8 @@ impl World {
     }
 
     fn consumer(&self, queue: &str, prefetch: u16) -> AmqpConsumer {
-        let subscription = Subscription {
-            queue: queue.to_owned(),
-            prefetch,
-            max_body: MAX_BODY_BYTES,
-        };
+        let subscription =
+            Subscription { queue: queue.to_owned(), prefetch, max_body: MAX_BODY_BYTES };
         AmqpConsumer::start(&self.link, subscription)
     }
 
@@ -117,9 +104,7 @@ impl World {
     async fn end(self) {
         self.link.cancel.cancel();
         self.link.tracker.close();
-        timeout(SOON, self.link.tracker.wait())
-            .await
-            .expect("every task ends");
+        timeout(SOON, self.link.tracker.wait()).await.expect("every task ends");
     }
 }
 
@@ -172,11 +157,7 @@ async fn a_message_arrives_as_it_was_sent_and_once() {
     ack_all(all).await;
     let (link, queue) = (world.link.clone(), world.queue.clone());
     world.end().await;
-    let again = AmqpLink {
-        cancel: CancellationToken::new(),
-        tracker: TaskTracker::new(),
-        ..link
-    };
+    let again = AmqpLink { cancel: CancellationToken::new(), tracker: TaskTracker::new(), ..link };
     let world = World { link: again, queue };
     let mut consumer = world.consumer(&world.queue, 100);
     connected(consumer.health.clone(), true).await;
@@ -195,17 +176,10 @@ async fn what_no_queue_takes_is_told_apart_within_a_batch() {
     };
     for round in 0..20 {
         let id = |n: u8| format!("{round}-{n}");
-        let batch = vec![
-            world.message(&id(0)),
-            nowhere(&id(1)),
-            world.message(&id(2)),
-            nowhere(&id(3)),
-        ];
+        let batch =
+            vec![world.message(&id(0)), nowhere(&id(1)), world.message(&id(2)), nowhere(&id(3))];
         let unroutable = Err(PublishError::Unroutable);
-        assert_eq!(
-            publisher.publish(batch).await,
-            vec![Ok(()), unroutable, Ok(()), unroutable]
-        );
+        assert_eq!(publisher.publish(batch).await, vec![Ok(()), unroutable, Ok(()), unroutable]);
     }
     world.end().await;
 }
@@ -215,23 +189,15 @@ async fn what_is_too_large_is_not_sent() {
     let world = World::new();
     let publisher = world.publisher().await;
     let large = vec![b'x'; MAX_BODY_BYTES + 1];
-    let message = Outgoing {
-        body: large.clone(),
-        ..world.message("large")
-    };
-    let long = Outgoing {
-        routing_key: "k".repeat(256),
-        ..world.message("long")
-    };
+    let message = Outgoing { body: large.clone(), ..world.message("large") };
+    let long = Outgoing { routing_key: "k".repeat(256), ..world.message("long") };
     let form = Outgoing {
         exchange: INTAKE.to_owned(),
         routing_key: format!("{}.unbound", world.queue),
         body: large,
         ..world.message("form")
     };
-    let results = publisher
-        .publish(vec![message, long, form, world.message("fits")])
-        .await;
+    let results = publisher.publish(vec![message, long, form, world.message("fits")]).await;
     assert_eq!(
         results,
         vec![
@@ -250,11 +216,7 @@ async fn a_full_queue_refuses() {
     let publisher = world.publisher().await;
     let mut refused = false;
     for n in 0..300 {
-        match publisher
-            .publish(vec![world.message(&format!("m{n}"))])
-            .await
-            .as_slice()
-        {
+        match publisher.publish(vec![world.message(&format!("m{n}"))]).await.as_slice() {
             [Ok(())] => {}
             [Err(PublishError::Refused)] => refused = true,
             other => panic!("{other:?}"),
@@ -276,10 +238,7 @@ async fn both_recover_from_a_cut_and_unanswered_messages_come_again() {
     proxy.cut();
     connected(publisher.health(), false).await;
     connected(consumer.health.clone(), false).await;
-    assert_eq!(
-        publisher.publish(vec![world.message("lost")]).await,
-        vec![Err(PublishError::Away)]
-    );
+    assert_eq!(publisher.publish(vec![world.message("lost")]).await, vec![Err(PublishError::Away)]);
     assert!(!unanswered.is_current());
     proxy.resume();
     let again = next(&mut consumer).await;
@@ -301,9 +260,7 @@ async fn a_stalled_broker_leaves_it_open_whether_a_message_arrived() {
     let publisher = world.publisher().await;
     proxy.stall();
     let begun = Instant::now();
-    let results = publisher
-        .publish(vec![world.message("a"), world.message("b")])
-        .await;
+    let results = publisher.publish(vec![world.message("a"), world.message("b")]).await;
     let open = Err(PublishError::Indeterminate);
     assert_eq!(results, vec![open, open]);
     assert!(begun.elapsed() < DEADLINE + Duration::from_secs(1));
@@ -316,20 +273,10 @@ async fn a_stalled_broker_leaves_it_open_whether_a_message_arrived() {
 async fn what_is_rejected_or_oversized_goes_to_the_dead_letters() {
     let world = World::new();
     let publisher = world.publisher().await;
-    let subscription = Subscription {
-        queue: world.queue.clone(),
-        prefetch: 10,
-        max_body: 8,
-    };
+    let subscription = Subscription { queue: world.queue.clone(), prefetch: 10, max_body: 8 };
     let mut consumer = AmqpConsumer::start(&world.link, subscription);
-    let large = Outgoing {
-        body: vec![b'x'; 9],
-        ..world.message("large")
-    };
-    assert_eq!(
-        publisher.publish(vec![large, world.message("bad")]).await,
-        vec![Ok(()), Ok(())]
-    );
+    let large = Outgoing { body: vec![b'x'; 9], ..world.message("large") };
+    assert_eq!(publisher.publish(vec![large, world.message("bad")]).await, vec![Ok(()), Ok(())]);
     let bad = next(&mut consumer).await;
     assert_eq!(bad.message_id.as_deref(), Some("bad"));
     bad.reject().await;
@@ -354,10 +301,7 @@ async fn work_under_way_is_answered_before_the_end() {
     let slow = next(&mut consumer).await;
     world.link.cancel.cancel();
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(
-        slow.is_current(),
-        "the connection lives until the work is done"
-    );
+    assert!(slow.is_current(), "the connection lives until the work is done");
     slow.ack().await;
     let (address, queue) = (broker_address(), world.queue.clone());
     world.end().await;
@@ -373,16 +317,9 @@ async fn work_under_way_is_answered_before_the_end() {
 async fn a_queue_with_other_arguments_is_named() {
     let mut world = World::new();
     declare(&world.link).await.unwrap();
-    declare(&world.link)
-        .await
-        .expect("the same again is no change");
+    declare(&world.link).await.expect("the same again is no change");
     let mut topology = Topology::default();
-    topology.extra.push(Queue::lossless(
-        world.queue.clone(),
-        WORK,
-        world.queue.clone(),
-        7,
-    ));
+    topology.extra.push(Queue::lossless(world.queue.clone(), WORK, world.queue.clone(), 7));
     world.link.topology = Arc::new(topology);
     let error = declare(&world.link).await.unwrap_err().to_string();
     assert!(error.contains(&world.queue), "{error}");
@@ -391,17 +328,10 @@ async fn a_queue_with_other_arguments_is_named() {
     let mut health = publisher.health();
     let problem = timeout(
         SOON,
-        health.wait_for(|now| {
-            now.problem
-                .as_ref()
-                .is_some_and(|it| it.contains(&world.queue))
-        }),
+        health.wait_for(|now| now.problem.as_ref().is_some_and(|it| it.contains(&world.queue))),
     );
     problem.await.expect("the health tells it").unwrap();
-    assert_eq!(
-        publisher.publish(vec![world.message("m")]).await,
-        vec![Err(PublishError::Away)]
-    );
+    assert_eq!(publisher.publish(vec![world.message("m")]).await, vec![Err(PublishError::Away)]);
     world.end().await;
 }
 

@@ -39,10 +39,7 @@ fn personal(text: &str) -> Personal<String> {
 }
 
 fn letterhead() -> Letterhead {
-    Letterhead {
-        unit: "Cal-ID / Facial Recognition Unit".to_owned(),
-        logo: None,
-    }
+    Letterhead { unit: "Cal-ID / Facial Recognition Unit".to_owned(), logo: None }
 }
 
 fn case() -> CaseBlock {
@@ -136,14 +133,8 @@ fn report() -> ManualSearchReport {
 fn examination() -> Examination {
     Examination {
         searches: vec![
-            LeadSearch {
-                search: search("DMS"),
-                candidates: 50,
-            },
-            LeadSearch {
-                search: search("CAFRI"),
-                candidates: 25,
-            },
+            LeadSearch { search: search("DMS"), candidates: 50 },
+            LeadSearch { search: search("CAFRI"), candidates: 25 },
         ],
         suitability: personal(
             "Frontal pose, 64 pixels between the eyes, some compression; suitable.",
@@ -157,12 +148,7 @@ fn examination() -> Examination {
                 "Attached",
                 FeatureAgreement::Similar,
             ),
-            comparison(
-                "Beard",
-                "Full",
-                "None",
-                FeatureAgreement::DifferentExplained,
-            ),
+            comparison("Beard", "Full", "None", FeatureAgreement::DifferentExplained),
             comparison(
                 "Scar, left brow",
                 "Too coarse to see",
@@ -261,11 +247,7 @@ fn poppler(tool: &str, arguments: &[&str], pdf: &[u8]) -> String {
     };
     let output = Command::new(tool)
         .args(arguments.iter().map(|argument| {
-            if *argument == "FILE" {
-                file.path().as_os_str()
-            } else {
-                (*argument).as_ref()
-            }
+            if *argument == "FILE" { file.path().as_os_str() } else { (*argument).as_ref() }
         }))
         .output()
         .unwrap_or_else(|error| panic!("run `{tool}` ({error}); install poppler-utils"));
@@ -299,11 +281,7 @@ fn lead() -> Document {
 fn a_report_carries_every_field_of_the_form_and_both_images() {
     let pdf = printed(&lead());
     let pages = pages(&pdf);
-    assert_eq!(
-        pages.len(),
-        2,
-        "the official form on one page, the supplement on another"
-    );
+    assert_eq!(pages.len(), 2, "the official form on one page, the supplement on another");
     for text in [
         "Cal-ID / Facial Recognition Unit",
         "Manual Search Report",
@@ -337,11 +315,7 @@ fn a_report_carries_every_field_of_the_form_and_both_images() {
         "9000001",
         "Comments:",
     ] {
-        assert!(
-            pages[0].contains(text),
-            "`{text}` is missing in: {}",
-            pages[0]
-        );
+        assert!(pages[0].contains(text), "`{text}` is missing in: {}", pages[0]);
     }
     assert_eq!(images(&pdf), 2);
 }
@@ -350,26 +324,13 @@ fn a_report_carries_every_field_of_the_form_and_both_images() {
 fn mandated_statements_are_printed_word_for_word() {
     let report = pages(&printed(&lead()));
     for statement in [DISCLAIMER, LEAD_VIABLE, SEAL, FOOTER] {
-        assert!(
-            report[0].contains(statement),
-            "`{statement}` is missing in: {}",
-            report[0]
-        );
+        assert!(report[0].contains(statement), "`{statement}` is missing in: {}", report[0]);
     }
-    assert!(
-        report[1].contains(DISCLAIMER),
-        "the supplement, torn off, says it too"
-    );
-    for (document, body) in notices()
-        .iter()
-        .zip([NO_MATCH, UNSUITABLE, INCONCLUSIVE, DECLINED])
-    {
+    assert!(report[1].contains(DISCLAIMER), "the supplement, torn off, says it too");
+    for (document, body) in notices().iter().zip([NO_MATCH, UNSUITABLE, INCONCLUSIVE, DECLINED]) {
         let text = pages(&printed(document)).join(" ");
         for statement in [body, SEAL, FOOTER] {
-            assert!(
-                text.contains(statement),
-                "`{statement}` is missing in: {text}"
-            );
+            assert!(text.contains(statement), "`{statement}` is missing in: {text}");
         }
     }
 }
@@ -395,15 +356,8 @@ fn the_supplement_stands_behind_the_official_block() {
         "Audit reference",
         "entry 4411 of 4412",
     ] {
-        assert!(
-            pages[1].contains(text),
-            "`{text}` is missing in: {}",
-            pages[1]
-        );
-        assert!(
-            !pages[0].contains(text),
-            "`{text}` is inside the official block"
-        );
+        assert!(pages[1].contains(text), "`{text}` is missing in: {}", pages[1]);
+        assert!(!pages[0].contains(text), "`{text}` is inside the official block");
     }
 }
 
@@ -413,24 +367,14 @@ fn a_notice_has_no_image_and_no_demographics() {
         let pdf = printed(&document);
         let text = pages(&pdf).join(" ");
         assert_eq!(images(&pdf), 0);
-        for absent in [
-            "Date of Birth",
-            "MAIN #",
-            "CDL",
-            "SID",
-            "booking",
-            "Lead Image",
-            "Candidates",
-        ] {
+        for absent in
+            ["Date of Birth", "MAIN #", "CDL", "SID", "booking", "Lead Image", "Candidates"]
+        {
             assert!(!text.contains(absent), "`{absent}` is in: {text}");
         }
-        for present in [
-            document.title(),
-            "FR-2026-000123",
-            "26-004417",
-            PROBE_HASH,
-            "Sam Supervisor",
-        ] {
+        for present in
+            [document.title(), "FR-2026-000123", "26-004417", PROBE_HASH, "Sam Supervisor"]
+        {
             assert!(text.contains(present), "`{present}` is missing in: {text}");
         }
     }
@@ -438,22 +382,14 @@ fn a_notice_has_no_image_and_no_demographics() {
 
 #[test]
 fn each_notice_says_what_it_is_for() {
-    let expected = [
-        "CAFRI",
-        "20 pixels between the eyes",
-        "no derivative image was made",
-        "LACRIS-FA-2a",
-    ];
+    let expected =
+        ["CAFRI", "20 pixels between the eyes", "no derivative image was made", "LACRIS-FA-2a"];
     for (document, text) in notices().iter().zip(expected) {
         let pages = pages(&printed(document)).join(" ");
         assert!(pages.contains(text), "`{text}` is missing in: {pages}");
     }
     let [.., declined] = notices();
-    assert!(
-        pages(&printed(&declined))
-            .join(" ")
-            .contains("No search was made")
-    );
+    assert!(pages(&printed(&declined)).join(" ").contains("No search was made"));
 }
 
 #[test]
@@ -475,11 +411,7 @@ fn the_same_document_gives_the_same_bytes() {
     let elsewhere = std::thread::spawn(|| printed(&lead())).join();
     assert_eq!(first, elsewhere.unwrap());
     let later = render(&lead(), made_at() + chrono::TimeDelta::minutes(1)).unwrap();
-    assert_ne!(
-        first.bytes(),
-        later.bytes(),
-        "the time of making is part of the document"
-    );
+    assert_ne!(first.bytes(), later.bytes(), "the time of making is part of the document");
 }
 
 #[test]
@@ -493,26 +425,13 @@ fn a_document_declares_archival_and_accessible_conformance() {
     for document in [lead()].into_iter().chain(notices()) {
         let pdf = printed(&document);
         let metadata = poppler("pdfinfo", &["-meta", "FILE"], pdf.bytes());
-        for mark in [
-            "pdfaid:part>2<",
-            "pdfaid:conformance>A<",
-            "pdfuaid:part>1<",
-            document.title(),
-        ] {
-            assert!(
-                metadata.contains(mark),
-                "`{mark}` is missing in: {metadata}"
-            );
+        for mark in ["pdfaid:part>2<", "pdfaid:conformance>A<", "pdfuaid:part>1<", document.title()]
+        {
+            assert!(metadata.contains(mark), "`{mark}` is missing in: {metadata}");
         }
         let info = poppler("pdfinfo", &["FILE"], pdf.bytes());
-        assert!(
-            info.lines()
-                .any(|line| line.starts_with("Tagged:") && line.ends_with("yes"))
-        );
-        assert!(
-            info.lines()
-                .any(|line| line.starts_with("JavaScript:") && line.ends_with("no"))
-        );
+        assert!(info.lines().any(|line| line.starts_with("Tagged:") && line.ends_with("yes")));
+        assert!(info.lines().any(|line| line.starts_with("JavaScript:") && line.ends_with("no")));
         let fonts = poppler("pdffonts", &["FILE"], pdf.bytes());
         assert!(fonts.contains("LibertinusSerif"), "{fonts}");
     }
@@ -529,14 +448,9 @@ fn long_text_in_any_script_is_printed_in_full() {
     )));
     let document = Document::ManualSearchReport(Box::new(long));
     // Where a long word may break stands a space without width.
-    let pages = pages(&render(&document, made_at()).unwrap())
-        .join(" ")
-        .replace('\u{200b}', "");
-    for text in [
-        "Łukasz Ωμέγα Жуковский",
-        "[U+1F600][U+202E][U+E000][U+0000] [U+738B]",
-        "END",
-    ] {
+    let pages = pages(&render(&document, made_at()).unwrap()).join(" ").replace('\u{200b}', "");
+    for text in ["Łukasz Ωμέγα Жуковский", "[U+1F600][U+202E][U+E000][U+0000] [U+738B]", "END"]
+    {
         assert!(pages.contains(text), "`{text}` is missing");
     }
     let words = pages.matches("unbroken").count();
@@ -547,17 +461,9 @@ fn long_text_in_any_script_is_printed_in_full() {
 fn a_logo_is_printed_and_a_bad_one_is_refused() {
     let mut with_logo = report();
     with_logo.letterhead.logo = Some(samples::booking(1).unwrap());
-    assert_eq!(
-        images(&printed(&Document::ManualSearchReport(Box::new(
-            with_logo.clone()
-        )))),
-        3
-    );
+    assert_eq!(images(&printed(&Document::ManualSearchReport(Box::new(with_logo.clone())))), 3);
     with_logo.letterhead.logo = Some(b"<svg/>".to_vec());
-    let refused = render(
-        &Document::ManualSearchReport(Box::new(with_logo)),
-        made_at(),
-    );
+    let refused = render(&Document::ManualSearchReport(Box::new(with_logo)), made_at());
     assert!(matches!(refused, Err(ReportError::Logo { .. })));
 }
 
@@ -568,10 +474,7 @@ fn a_picture_that_is_no_jpeg_is_refused_without_a_panic() {
         bad.probe.jpeg = Personal::new(bytes.to_vec());
         let refused = render(&Document::ManualSearchReport(Box::new(bad)), made_at());
         assert!(
-            matches!(
-                refused,
-                Err(ReportError::Picture { .. } | ReportError::Template { .. })
-            ),
+            matches!(refused, Err(ReportError::Picture { .. } | ReportError::Template { .. })),
             "{refused:?}"
         );
     }
@@ -584,13 +487,7 @@ fn a_lead_without_a_recorded_search_and_comparison_is_not_printed() {
     let mut without_comparison = report();
     without_comparison.examination.comparisons.clear();
     for incomplete in [without_search, without_comparison] {
-        let refused = render(
-            &Document::ManualSearchReport(Box::new(incomplete)),
-            made_at(),
-        );
-        assert!(
-            matches!(refused, Err(ReportError::Incomplete { .. })),
-            "{refused:?}"
-        );
+        let refused = render(&Document::ManualSearchReport(Box::new(incomplete)), made_at());
+        assert!(matches!(refused, Err(ReportError::Incomplete { .. })), "{refused:?}");
     }
 }

@@ -15,11 +15,7 @@ use strum::VariantArray as _;
 use sealed::Correspondents;
 
 fn openssl(folder: &Path, arguments: &str) -> Output {
-    Command::new("openssl")
-        .args(arguments.split(' '))
-        .current_dir(folder)
-        .output()
-        .unwrap()
+    Command::new("openssl").args(arguments.split(' ')).current_dir(folder).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -46,11 +42,7 @@ fn the_command_line_decrypts_and_verifies_each_kind() {
                 folder.path(),
                 "cms -decrypt -in mail.eml -inkey key.pem -recip contact.pem -out signed.eml",
             );
-            assert!(
-                decrypted.status.success(),
-                "{kind:?} {cipher:?} {}",
-                text(&decrypted.stderr)
-            );
+            assert!(decrypted.status.success(), "{kind:?} {cipher:?} {}", text(&decrypted.stderr));
             let verified = openssl(folder.path(), "cms -verify -in signed.eml -CAfile ca.pem");
             let told = text(&verified.stderr);
             assert!(verified.status.success(), "{kind:?} {cipher:?} {told}");
@@ -61,10 +53,7 @@ fn the_command_line_decrypts_and_verifies_each_kind() {
             assert!(inside.contains(&document), "{inside}");
 
             let signed = openssl(folder.path(), "cms -cmsout -print -in signed.eml");
-            assert!(
-                text(&signed.stdout).contains("sha256"),
-                "signed with SHA-256"
-            );
+            assert!(text(&signed.stdout).contains("sha256"), "signed with SHA-256");
             let sealed = text(&openssl(folder.path(), "cms -cmsout -print -in mail.eml").stdout);
             let wanted = match cipher {
                 ContentCipher::Aes256Gcm => ["id-smime-ct-authEnvelopedData", "aes-256-gcm"],

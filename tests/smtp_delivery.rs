@@ -1,9 +1,5 @@
 //! Delivery by SMTP against a server that does everything wrong, one thing at a time.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test's helpers may panic"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may panic")]
 
 #[path = "support/mta.rs"]
 mod mta;
@@ -65,17 +61,12 @@ async fn attempt(script: Script) -> (DeliveryResult, Mta) {
 
 fn assert_only_hello_in_clear(mta: &Mta) {
     let heard = mta.heard_in_clear();
-    let rest = heard
-        .replace("EHLO unit.example.gov\r\n", "")
-        .replace("STARTTLS\r\n", "");
+    let rest = heard.replace("EHLO unit.example.gov\r\n", "").replace("STARTTLS\r\n", "");
     assert_eq!(rest, "", "sent in clear");
 }
 
 fn reply(code: u16, enhanced: &str) -> Cause {
-    Cause::Reply(Reply {
-        code,
-        enhanced: Some(enhanced.to_owned()),
-    })
+    Cause::Reply(Reply { code, enhanced: Some(enhanced.to_owned()) })
 }
 
 const PHASES: [(Stage, Phase); 9] = [
@@ -95,20 +86,14 @@ async fn a_mail_that_is_taken_arrives_byte_for_byte() {
     let mta = Mta::start(Script::default()).await;
     let mail = mail();
     let result = mailer(&mta).deliver(&mail).await;
-    let taken = Reply {
-        code: 250,
-        enhanced: Some("2.0.0".to_owned()),
-    };
+    let taken = Reply { code: 250, enhanced: Some("2.0.0".to_owned()) };
     assert_eq!(result, DeliveryResult::Sent { reply: taken });
     let accepted = mta.accepted();
     assert_eq!(accepted.len(), 1);
     assert_eq!(accepted[0].bytes, mail.bytes());
     assert_eq!(accepted[0].from, "MAIL FROM:<unit@unit.example.gov>");
     assert_eq!(accepted[0].to, ["RCPT TO:<r.sample@pd.example.gov>"]);
-    assert_eq!(
-        mta.heard_in_clear(),
-        "EHLO unit.example.gov\r\nSTARTTLS\r\n"
-    );
+    assert_eq!(mta.heard_in_clear(), "EHLO unit.example.gov\r\nSTARTTLS\r\n");
 }
 
 #[tokio::test]
@@ -120,11 +105,7 @@ async fn a_temporary_answer_defers_in_every_phase() {
         let script = Script::default().on(stage, Act::Reply("451 4.3.0 r.sample is greylisted"));
         let (result, mta) = attempt(script).await;
         let cause = reply(451, "4.3.0");
-        assert_eq!(
-            result,
-            DeliveryResult::Deferred { phase, cause },
-            "{stage:?}"
-        );
+        assert_eq!(result, DeliveryResult::Deferred { phase, cause }, "{stage:?}");
         assert_eq!(mta.accepted(), []);
     }
 }
@@ -138,14 +119,9 @@ async fn a_permanent_answer_refuses_in_every_phase() {
         let script = Script::default().on(stage, Act::Reply("550 5.7.1 r.sample is unknown"));
         let (result, mta) = attempt(script).await;
         let wanted = if stage == Stage::StartTls {
-            DeliveryResult::TlsRefused {
-                reason: TlsRefusal::StartTlsRefused,
-            }
+            DeliveryResult::TlsRefused { reason: TlsRefusal::StartTlsRefused }
         } else {
-            DeliveryResult::Refused {
-                phase,
-                cause: reply(550, "5.7.1"),
-            }
+            DeliveryResult::Refused { phase, cause: reply(550, "5.7.1") }
         };
         assert_eq!(result, wanted, "{stage:?}");
         assert_eq!(mta.accepted(), []);
@@ -161,20 +137,13 @@ async fn silence_ends_with_the_deadline_in_every_phase() {
         let cause = Cause::Timeout;
         let wanted = if matches!(stage, Stage::Dot | Stage::Body) {
             // The mail is smaller than the buffers between the two: silence shows at the dot.
-            DeliveryResult::Indeterminate {
-                phase: Phase::FinalDot,
-                cause,
-            }
+            DeliveryResult::Indeterminate { phase: Phase::FinalDot, cause }
         } else {
             DeliveryResult::Deferred { phase, cause }
         };
         assert_eq!(result, wanted, "{stage:?}");
         assert_eq!(mta.accepted(), []);
-        assert!(
-            started.elapsed() < WAIT * 10,
-            "{stage:?}: {:?}",
-            started.elapsed()
-        );
+        assert!(started.elapsed() < WAIT * 10, "{stage:?}: {:?}", started.elapsed());
     });
     futures_util::future::join_all(attempts).await;
 }
@@ -184,10 +153,7 @@ async fn a_server_that_hangs_up_defers_before_the_dot_and_leaves_it_open_after()
     for (stage, phase) in PHASES {
         let (result, mta) = attempt(Script::default().on(stage, Act::Close)).await;
         let cause = Cause::Connection;
-        let open = DeliveryResult::Indeterminate {
-            phase: Phase::FinalDot,
-            cause: cause.clone(),
-        };
+        let open = DeliveryResult::Indeterminate { phase: Phase::FinalDot, cause: cause.clone() };
         let deferred = DeliveryResult::Deferred { phase, cause };
         match phase {
             // Whether the broken connection shows before the dot is a matter of buffers.
@@ -213,48 +179,28 @@ async fn a_server_that_hangs_up_defers_before_the_dot_and_leaves_it_open_after()
 async fn answers_that_are_none_are_bounded() {
     for garbage in ["2x0 ok", "250x", "220-a\r\n550 b", ""] {
         let (result, _) = attempt(Script::default().on(Stage::Greeting, Act::Reply(garbage))).await;
-        let wanted = DeliveryResult::Deferred {
-            phase: Phase::Greeting,
-            cause: Cause::Protocol,
-        };
+        let wanted = DeliveryResult::Deferred { phase: Phase::Greeting, cause: Cause::Protocol };
         assert_eq!(result, wanted, "{garbage:?}");
     }
     let endless = String::leak("250-x\r\n".repeat(100_000));
     let (result, _) = attempt(Script::default().on(Stage::Mail, Act::Reply(endless))).await;
-    assert_eq!(
-        result,
-        DeliveryResult::Deferred {
-            phase: Phase::Mail,
-            cause: Cause::Protocol
-        }
-    );
+    assert_eq!(result, DeliveryResult::Deferred { phase: Phase::Mail, cause: Cause::Protocol });
     let (result, _) = attempt(Script::default().on(Stage::Dot, Act::Reply("what?"))).await;
-    let open = DeliveryResult::Indeterminate {
-        phase: Phase::FinalDot,
-        cause: Cause::Protocol,
-    };
+    let open = DeliveryResult::Indeterminate { phase: Phase::FinalDot, cause: Cause::Protocol };
     assert_eq!(result, open);
 }
 
 #[tokio::test]
 async fn a_lost_answer_leaves_the_mail_open_and_the_retry_is_the_same_mail() {
-    for (act, cause) in [
-        (Act::TakeAndHang, Cause::Timeout),
-        (Act::TakeAndClose, Cause::Connection),
-    ] {
+    for (act, cause) in [(Act::TakeAndHang, Cause::Timeout), (Act::TakeAndClose, Cause::Connection)]
+    {
         let mta = Mta::start(Script::default().on(Stage::Dot, act)).await;
         let mailer = mailer(&mta);
         let mail = mail();
-        let open = DeliveryResult::Indeterminate {
-            phase: Phase::FinalDot,
-            cause,
-        };
+        let open = DeliveryResult::Indeterminate { phase: Phase::FinalDot, cause };
         assert_eq!(mailer.deliver(&mail).await, open);
         let stored = Deliverable::from_stored(mail.bytes().to_vec()).unwrap();
-        assert!(matches!(
-            mailer.deliver(&stored).await,
-            DeliveryResult::Sent { .. }
-        ));
+        assert!(matches!(mailer.deliver(&stored).await, DeliveryResult::Sent { .. }));
         let accepted = mta.accepted();
         assert_eq!(accepted.len(), 2);
         assert_eq!(accepted[0], accepted[1]);
@@ -265,24 +211,12 @@ async fn a_lost_answer_leaves_the_mail_open_and_the_retry_is_the_same_mail() {
 
 #[tokio::test]
 async fn without_verified_tls_nothing_is_sent() {
-    let flaw = |flaw| Script {
-        flaw,
-        ..Script::default()
-    };
+    let flaw = |flaw| Script { flaw, ..Script::default() };
     for (script, reason) in [
-        (
-            Script {
-                hides_starttls: true,
-                ..Script::default()
-            },
-            TlsRefusal::NotOffered,
-        ),
+        (Script { hides_starttls: true, ..Script::default() }, TlsRefusal::NotOffered),
         (flaw(Flaw::Expired), TlsRefusal::CertificateExpired),
         (flaw(Flaw::WrongName), TlsRefusal::CertificateName),
-        (
-            flaw(Flaw::UnknownAuthority),
-            TlsRefusal::CertificateUntrusted,
-        ),
+        (flaw(Flaw::UnknownAuthority), TlsRefusal::CertificateUntrusted),
         (flaw(Flaw::OldProtocol), TlsRefusal::Handshake),
         (
             Script::default().on(Stage::StartTls, Act::Reply("220 go\r\n250 injected")),
@@ -297,19 +231,10 @@ async fn without_verified_tls_nothing_is_sent() {
 
 #[tokio::test]
 async fn implicit_tls_is_verified_too() {
-    for (flaw, refusal) in [
-        (Flaw::None, None),
-        (
-            Flaw::UnknownAuthority,
-            Some(TlsRefusal::CertificateUntrusted),
-        ),
-    ] {
-        let mta = Mta::start(Script {
-            implicit_tls: true,
-            flaw,
-            ..Script::default()
-        })
-        .await;
+    for (flaw, refusal) in
+        [(Flaw::None, None), (Flaw::UnknownAuthority, Some(TlsRefusal::CertificateUntrusted))]
+    {
+        let mta = Mta::start(Script { implicit_tls: true, flaw, ..Script::default() }).await;
         let (mut settings, _ca_file) = settings(&mta);
         settings.tls = SmtpTls::Implicit;
         let result = SmtpMailer::new(settings).unwrap().deliver(&mail()).await;
@@ -323,43 +248,26 @@ async fn implicit_tls_is_verified_too() {
 
 #[tokio::test]
 async fn logging_in_happens_over_tls_only_and_its_refusal_is_told() {
-    let sent = DeliveryResult::Sent {
-        reply: Reply {
-            code: 250,
-            enhanced: Some("2.0.0".to_owned()),
-        },
-    };
+    let sent =
+        DeliveryResult::Sent { reply: Reply { code: 250, enhanced: Some("2.0.0".to_owned()) } };
     let at = |cause| DeliveryResult::of(Phase::Auth, cause);
     for (auth, act, wanted) in [
         (Some("PLAIN LOGIN"), None, sent.clone()),
         (Some("LOGIN"), None, sent),
         (Some("CRAM-MD5"), None, at(Cause::NoAuthMechanism)),
         (None, None, at(Cause::NoAuthMechanism)),
-        (
-            Some("PLAIN"),
-            Some(Act::Reply("535 5.7.8 no")),
-            at(reply(535, "5.7.8")),
-        ),
-        (
-            Some("PLAIN"),
-            Some(Act::Reply("454 4.7.0 later")),
-            at(reply(454, "4.7.0")),
-        ),
+        (Some("PLAIN"), Some(Act::Reply("535 5.7.8 no")), at(reply(535, "5.7.8"))),
+        (Some("PLAIN"), Some(Act::Reply("454 4.7.0 later")), at(reply(454, "4.7.0"))),
         (Some("PLAIN"), Some(Act::Hang), at(Cause::Timeout)),
     ] {
-        let mut script = Script {
-            auth,
-            ..Script::default()
-        };
+        let mut script = Script { auth, ..Script::default() };
         if let Some(act) = act {
             script = script.on(Stage::Auth, act);
         }
         let mta = Mta::start(script).await;
         let (mut settings, _ca_file) = settings(&mta);
-        settings.login = Some(SmtpLogin {
-            username: "unit".to_owned(),
-            password: "pass word".to_owned(),
-        });
+        settings.login =
+            Some(SmtpLogin { username: "unit".to_owned(), password: "pass word".to_owned() });
         let result = SmtpMailer::new(settings).unwrap().deliver(&mail()).await;
         assert_eq!(result, wanted, "{auth:?}");
         assert_only_hello_in_clear(&mta);
@@ -377,10 +285,7 @@ async fn nobody_listening_defers() {
     drop(mta);
     tokio::time::sleep(Duration::from_millis(50)).await;
     let cause = Cause::Connection;
-    let deferred = DeliveryResult::Deferred {
-        phase: Phase::Connect,
-        cause,
-    };
+    let deferred = DeliveryResult::Deferred { phase: Phase::Connect, cause };
     assert_eq!(mailer.deliver(&mail()).await, deferred);
 }
 
@@ -391,18 +296,9 @@ async fn a_connection_serves_many_mails_and_a_refused_one_does_not_end_it() {
     let mailer = mailer(&mta);
     let mail = mail();
     let first = mailer.deliver(&mail).await;
-    assert!(matches!(
-        first,
-        DeliveryResult::Refused {
-            phase: Phase::Rcpt,
-            ..
-        }
-    ));
+    assert!(matches!(first, DeliveryResult::Refused { phase: Phase::Rcpt, .. }));
     for _ in 0..3 {
-        assert!(matches!(
-            mailer.deliver(&mail).await,
-            DeliveryResult::Sent { .. }
-        ));
+        assert!(matches!(mailer.deliver(&mail).await, DeliveryResult::Sent { .. }));
     }
     mailer.close().await;
     assert_eq!((mta.connections(), mta.accepted().len()), (1, 3));
@@ -427,16 +323,9 @@ async fn a_kept_connection_that_died_is_replaced_at_once() {
         let mail = mail();
         for _ in 0..2 {
             let result = mailer.deliver(&mail).await;
-            assert!(
-                matches!(result, DeliveryResult::Sent { .. }),
-                "{stage:?} {act:?}: {result:?}"
-            );
+            assert!(matches!(result, DeliveryResult::Sent { .. }), "{stage:?} {act:?}: {result:?}");
         }
-        assert_eq!(
-            (mta.connections(), mta.accepted().len()),
-            (2, 2),
-            "{stage:?} {act:?}"
-        );
+        assert_eq!((mta.connections(), mta.accepted().len()), (2, 2), "{stage:?} {act:?}");
     }
 }
 
@@ -448,10 +337,6 @@ async fn no_more_connections_than_permitted() {
     let mailer = SmtpMailer::new(settings).unwrap();
     let mail = mail();
     let results = futures_util::future::join_all((0..40).map(|_| mailer.deliver(&mail))).await;
-    assert!(
-        results
-            .iter()
-            .all(|result| matches!(result, DeliveryResult::Sent { .. }))
-    );
+    assert!(results.iter().all(|result| matches!(result, DeliveryResult::Sent { .. })));
     assert_eq!((mta.connections(), mta.accepted().len()), (2, 40));
 }

@@ -97,12 +97,7 @@ fn key_hint(origin: &str, key: &PKey<Public>) -> Result<[u8; 4], CheckpointError
 
 impl Checkpoint {
     fn body(&self) -> String {
-        format!(
-            "{}\n{}\n{}\n",
-            self.origin,
-            self.size,
-            STANDARD.encode(self.root)
-        )
+        format!("{}\n{}\n{}\n", self.origin, self.size, STANDARD.encode(self.root))
     }
 
     /// Signs it.
@@ -112,16 +107,11 @@ impl Checkpoint {
         let public = PKey::public_key_from_raw_bytes(&raw, openssl::pkey::Id::ED25519)
             .map_err(|_| CheckpointError::Sign)?;
         let mut signer = Signer::new_without_digest(key).map_err(|_| CheckpointError::Sign)?;
-        let signature = signer
-            .sign_oneshot_to_vec(body.as_bytes())
-            .map_err(|_| CheckpointError::Sign)?;
+        let signature =
+            signer.sign_oneshot_to_vec(body.as_bytes()).map_err(|_| CheckpointError::Sign)?;
         let mut value = key_hint(&self.origin, &public)?.to_vec();
         value.extend(signature);
-        Ok(Note(format!(
-            "{body}\n— {} {}\n",
-            self.origin,
-            STANDARD.encode(value)
-        )))
+        Ok(Note(format!("{body}\n— {} {}\n", self.origin, STANDARD.encode(value))))
     }
 }
 
@@ -134,11 +124,8 @@ mod tests {
         let key = PKey::generate_ed25519().unwrap();
         let raw = key.raw_public_key().unwrap();
         let public = PKey::public_key_from_raw_bytes(&raw, openssl::pkey::Id::ED25519).unwrap();
-        let checkpoint = Checkpoint {
-            origin: "log.example.gov".to_owned(),
-            size: 7,
-            root: [3; 32],
-        };
+        let checkpoint =
+            Checkpoint { origin: "log.example.gov".to_owned(), size: 7, root: [3; 32] };
         let note = checkpoint.sign(&key).unwrap();
         assert_eq!(note.open(&public).unwrap(), checkpoint);
         for at in 0..note.as_str().len() {

@@ -123,24 +123,16 @@ impl AuditEvent {
         // What a refusal rests on are its findings; what an acceptance rests on is every clause that was kept.
         self.clauses.extend(match decision.verdict() {
             Verdict::Accept => decision.clauses().iter().cloned().collect::<Vec<_>>(),
-            Verdict::Hold | Verdict::Reject => decision
-                .findings()
-                .iter()
-                .map(|finding| finding.clause.clone())
-                .collect(),
+            Verdict::Hold | Verdict::Reject => {
+                decision.findings().iter().map(|finding| finding.clause.clone()).collect()
+            }
         });
         self.clauses.sort();
         self.clauses.dedup();
         self.packs = decision
             .packs()
             .iter()
-            .map(|pack| {
-                format!(
-                    "{}@{}",
-                    pack.pack,
-                    pack.sha256.get(..16).unwrap_or_default()
-                )
-            })
+            .map(|pack| format!("{}@{}", pack.pack, pack.sha256.get(..16).unwrap_or_default()))
             .collect();
         self
     }
@@ -195,9 +187,7 @@ mod tests {
     fn a_detail_cannot_hold_a_name_or_an_address() {
         let event = AuditEvent::new(
             DateTime::UNIX_EPOCH,
-            Actor::System {
-                stage: "check".to_owned(),
-            },
+            Actor::System { stage: "check".to_owned() },
             "test",
         )
         .detail("code", "image_truncated")

@@ -53,15 +53,10 @@ pub fn header_line(header: &Header) -> Result<String, AuditError> {
 /// The line of an entry, given its stored canonical body.
 pub fn entry_line(body: &str) -> Result<String, AuditError> {
     let entry: AuditEntry = serde_json::from_str(body).map_err(|_| AuditError)?;
-    canonical(&EntryLine {
-        entry,
-        leaf: hex::encode(leaf_hash(body.as_bytes())),
-    })
+    canonical(&EntryLine { entry, leaf: hex::encode(leaf_hash(body.as_bytes())) })
 }
 
 /// The line of a checkpoint.
 pub fn note_line(note: &Note) -> Result<String, AuditError> {
-    canonical(&NoteLine {
-        checkpoint: note.as_str().to_owned(),
-    })
+    canonical(&NoteLine { checkpoint: note.as_str().to_owned() })
 }

@@ -42,10 +42,7 @@ impl Frontier {
         if !rest.is_empty() || edge.len() != size.count_ones() as usize {
             return Err(FrontierError);
         }
-        Ok(Self {
-            size,
-            edge: edge.to_vec(),
-        })
+        Ok(Self { size, edge: edge.to_vec() })
     }
 
     /// The edge, for the database.

@@ -49,13 +49,8 @@ pub fn verify<'l>(
     key: Option<&[u8]>,
     witnessed: &[Checkpoint],
 ) -> Result<Verified, Broken> {
-    let mut lines = lines
-        .enumerate()
-        .map(|(place, line)| (place + 1, line))
-        .peekable();
-    let (_, first) = lines
-        .next()
-        .ok_or_else(|| broken(1, None, "the file is empty"))?;
+    let mut lines = lines.enumerate().map(|(place, line)| (place + 1, line)).peekable();
+    let (_, first) = lines.next().ok_or_else(|| broken(1, None, "the file is empty"))?;
     let mut reading = header(first, key)?;
     let mut open: Vec<&Checkpoint> = witnessed.iter().collect();
     let mut last = 1;
@@ -121,9 +116,7 @@ fn header(line: &str, key: Option<&[u8]>) -> Result<Reading, Broken> {
     }
     let own = hex::decode(&header.public_key).map_err(|_| bad("the header's key was changed"))?;
     if key.is_some_and(|key| key != own) {
-        return Err(bad(
-            "the export is of another log: its key is not the one that you hold",
-        ));
+        return Err(bad("the export is of another log: its key is not the one that you hold"));
     }
     let key = PKey::public_key_from_raw_bytes(&own, Id::ED25519)
         .map_err(|_| bad("the header's key was changed"))?;
@@ -148,14 +141,9 @@ fn entry(reading: &mut Reading, place: usize, line: &str) -> Result<(), Broken> 
         )));
     }
     if canonical(&parsed).ok().as_deref() != Some(line) {
-        return Err(bad(
-            "the line is not as leadbroker writes it: it was changed",
-        ));
+        return Err(bad("the line is not as leadbroker writes it: it was changed"));
     }
-    let body = parsed
-        .entry
-        .canonical()
-        .map_err(|_| bad("the entry cannot be read"))?;
+    let body = parsed.entry.canonical().map_err(|_| bad("the entry cannot be read"))?;
     let leaf = leaf_hash(&body);
     if parsed.leaf != hex::encode(leaf) {
         return Err(bad("its hash is another: it was changed"));

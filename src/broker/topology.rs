@@ -104,11 +104,8 @@ pub fn agency_prefix(ori: &Ori) -> String {
 /// Whether a reply may go to `reply_to`: to the connection that asked, or to a queue of that agency. Anything else
 /// would let one agency have leadbroker write into the queue of another, or into leadbroker's own.
 pub fn reply_allowed(ori: &Ori, reply_to: &str) -> bool {
-    let names_more = |prefix: &str| {
-        reply_to
-            .strip_prefix(prefix)
-            .is_some_and(|rest| !rest.is_empty())
-    };
+    let names_more =
+        |prefix: &str| reply_to.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty());
     reply_to.len() <= 255 && (names_more(DIRECT_REPLY) || names_more(&agency_prefix(ori)))
 }
 
@@ -158,12 +155,7 @@ impl Queue {
             ("x-dead-letter-routing-key", Argument::Text(name.clone())),
             ("x-dead-letter-strategy", "at-least-once".into()),
         ];
-        Self {
-            name,
-            exchange,
-            key,
-            arguments,
-        }
+        Self { name, exchange, key, arguments }
     }
 
     /// Where the hopeless messages of the queue `name` wait for a person.
@@ -173,12 +165,7 @@ impl Queue {
             ("x-max-length", Argument::Number(DEAD_MAX_LENGTH)),
             ("x-overflow", "reject-publish".into()),
         ];
-        Self {
-            name: format!("{name}.dead"),
-            exchange: DEAD,
-            key: name.to_owned(),
-            arguments,
-        }
+        Self { name: format!("{name}.dead"), exchange: DEAD, key: name.to_owned(), arguments }
     }
 
     /// A queue of announcements: the newest count, the database knows the rest.
@@ -209,10 +196,7 @@ pub struct Topology {
 impl Topology {
     /// The topology for `units`.
     pub fn new(units: Vec<UnitId>) -> Self {
-        Self {
-            units,
-            extra: Vec::new(),
-        }
+        Self { units, extra: Vec::new() }
     }
 
     /// Every queue, in the order of declaration: a dead-letter queue before the queue that feeds it.
@@ -230,12 +214,7 @@ impl Topology {
         ));
         for step in Step::VARIANTS {
             let key = step.as_str().to_owned();
-            with_dead(Queue::lossless(
-                step_queue(*step),
-                WORK,
-                key,
-                WORK_MAX_LENGTH,
-            ));
+            with_dead(Queue::lossless(step_queue(*step), WORK, key, WORK_MAX_LENGTH));
         }
         for unit in &self.units {
             for lane in Lane::VARIANTS {
@@ -295,16 +274,10 @@ mod tests {
             assert_eq!(bound(&Route::Step { step: *step }), Some(step_queue(*step)));
         }
         for lane in Lane::VARIANTS {
-            let route = Route::Reviewers {
-                unit: unit.clone(),
-                lane: *lane,
-            };
+            let route = Route::Reviewers { unit: unit.clone(), lane: *lane };
             assert_eq!(bound(&route), Some(review_queue(&unit, *lane)));
         }
-        let route = Route::Agency {
-            ori: ori(),
-            event: "accepted".to_owned(),
-        };
+        let route = Route::Agency { ori: ori(), event: "accepted".to_owned() };
         assert_eq!(address(&route), (AGENCIES, "CA0194200.accepted".to_owned()));
     }
 
@@ -351,9 +324,6 @@ mod tests {
         ] {
             assert!(!reply_allowed(&ori, other), "{other}");
         }
-        assert!(!reply_allowed(
-            &ori,
-            &format!("amq.rabbitmq.reply-to.{}", "a".repeat(250))
-        ));
+        assert!(!reply_allowed(&ori, &format!("amq.rabbitmq.reply-to.{}", "a".repeat(250))));
     }
 }

@@ -82,10 +82,7 @@ fn roles(named: &[String]) -> Result<Vec<RoleOfProcess>, String> {
     if named.is_empty() || named.iter().any(|name| name == "all") {
         return Ok(RoleOfProcess::VARIANTS.to_vec());
     }
-    named
-        .iter()
-        .map(|name| name.parse().map_err(|_| name.clone()))
-        .collect()
+    named.iter().map(|name| name.parse().map_err(|_| name.clone())).collect()
 }
 
 /// Serves the API until a signal.
@@ -115,9 +112,7 @@ pub(super) async fn serve(
         audit_origin: config.audit.origin.clone(),
     };
     let stop = shutdown.token();
-    let server = shutdown
-        .tracker()
-        .spawn(crate::web::serve(listener, state, stop.clone()));
+    let server = shutdown.tracker().spawn(crate::web::serve(listener, state, stop.clone()));
     tokio::select! {
         () = shutdown.signalled() => stop.cancel(),
         _ = server => {}

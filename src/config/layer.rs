@@ -44,22 +44,13 @@ pub fn load(
     environment: &BTreeMap<String, String>,
     read: &dyn Fn(&str) -> Result<String, String>,
 ) -> Result<Loaded, Vec<ConfigError>> {
-    let mut layers = Layers {
-        table: Table::new(),
-        origins: BTreeMap::new(),
-        errors: Vec::new(),
-        read,
-    };
+    let mut layers =
+        Layers { table: Table::new(), origins: BTreeMap::new(), errors: Vec::new(), read };
     if let Some((name, text)) = file {
         layers.file(name, text);
     }
     layers.environment(environment);
-    let Layers {
-        table,
-        origins,
-        mut errors,
-        ..
-    } = layers;
+    let Layers { table, origins, mut errors, .. } = layers;
     let config = match Config::deserialize_from(table) {
         Ok(config) => config,
         Err(error) => {
@@ -72,28 +63,19 @@ pub fn load(
         }
     };
     for (key, expected) in config.contradictions() {
-        let place = origins
-            .get(key)
-            .cloned()
-            .unwrap_or_else(|| "default".to_owned());
+        let place = origins.get(key).cloned().unwrap_or_else(|| "default".to_owned());
         errors.push(ConfigError {
             place,
             key: key.to_owned(),
             message: format!("must {expected}"),
         });
     }
-    if errors.is_empty() {
-        Ok(Loaded { config, origins })
-    } else {
-        Err(errors)
-    }
+    if errors.is_empty() { Ok(Loaded { config, origins }) } else { Err(errors) }
 }
 
 impl Config {
     fn deserialize_from(table: Table) -> Result<Self, String> {
-        Value::Table(table)
-            .try_into()
-            .map_err(|error: toml::de::Error| error.message().to_owned())
+        Value::Table(table).try_into().map_err(|error: toml::de::Error| error.message().to_owned())
     }
 }
 
@@ -106,11 +88,7 @@ struct Layers<'r> {
 
 impl Layers<'_> {
     fn error(&mut self, place: &str, key: &str, message: String) {
-        self.errors.push(ConfigError {
-            place: place.to_owned(),
-            key: key.to_owned(),
-            message,
-        });
+        self.errors.push(ConfigError { place: place.to_owned(), key: key.to_owned(), message });
     }
 
     fn file(&mut self, name: &str, text: &str) {
@@ -119,11 +97,7 @@ impl Layers<'_> {
             Err(error) => {
                 let error: toml::de::Error = error;
                 let line = error.span().map_or(0, |span| {
-                    text.get(..span.start)
-                        .unwrap_or_default()
-                        .matches('\n')
-                        .count()
-                        + 1
+                    text.get(..span.start).unwrap_or_default().matches('\n').count() + 1
                 });
                 return self.error(
                     &format!("{name}:{line}"),
@@ -173,11 +147,8 @@ impl Layers<'_> {
             return self.error(place, key, message);
         };
         if !default.same_type(&value) {
-            let message = format!(
-                "must be {}, such as `{default}`; it is {}",
-                kind(&default),
-                kind(&value)
-            );
+            let message =
+                format!("must be {}, such as `{default}`; it is {}", kind(&default), kind(&value));
             return self.error(place, key, message);
         }
         self.insert(place, key, value);
@@ -250,10 +221,8 @@ mod tests {
     use super::*;
 
     fn try_load(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, Vec<String>> {
-        let environment = variables
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
+        let environment =
+            variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let read = |path: &str| {
             if path == "/run/key" {
                 Ok("abc\n".to_owned())
@@ -271,10 +240,7 @@ mod tests {
         let loaded = try_load(text, &[("LEADBROKER__LIMITS__IMAGES", "9")]).unwrap();
         assert_eq!(loaded.config.limits.images, 9);
         assert_eq!(loaded.config.vault.master_key.expose(), "abc");
-        assert_eq!(
-            loaded.origins["limits.images"],
-            "LEADBROKER__LIMITS__IMAGES"
-        );
+        assert_eq!(loaded.origins["limits.images"], "LEADBROKER__LIMITS__IMAGES");
         assert!(!format!("{:?}", loaded.config).contains("abc"));
     }
 
@@ -303,18 +269,12 @@ mod tests {
         let text = include_str!("../../config/leadbroker.example.toml");
         let read = |_: &str| Ok("secret".to_owned());
         let loaded = load(Some(("example", text)), &BTreeMap::new(), &read).unwrap();
-        assert_eq!(
-            loaded.config.environment,
-            crate::config::Environment::Production
-        );
+        assert_eq!(loaded.config.environment, crate::config::Environment::Production);
         for (section, keys) in Config::SECTIONS {
             assert!(text.contains(&format!("[{section}]")), "{section}");
             for (key, _) in *keys {
                 let named = [format!("{key} = "), format!("{key}_file = ")];
-                assert!(
-                    named.iter().any(|key| text.contains(key)),
-                    "{section}.{key}"
-                );
+                assert!(named.iter().any(|key| text.contains(key)), "{section}.{key}");
             }
         }
     }

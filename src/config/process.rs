@@ -16,9 +16,7 @@ pub fn read_secret(path: &str) -> Result<String, String> {
     let metadata = std::fs::metadata(path)
         .map_err(|error| format!("names `{path}`, which cannot be read: {}", error.kind()))?;
     if metadata.permissions().mode() & 0o077 != 0 {
-        return Err(format!(
-            "names `{path}`, which others may read; run `chmod 600 {path}`"
-        ));
+        return Err(format!("names `{path}`, which others may read; run `chmod 600 {path}`"));
     }
     std::fs::read_to_string(path)
         .map_err(|error| format!("names `{path}`, which cannot be read: {}", error.kind()))
@@ -40,8 +38,6 @@ pub fn from_process(file: Option<&Path>) -> Result<Loaded, Vec<ConfigError>> {
             Some((name, text))
         }
     };
-    let borrowed = text
-        .as_ref()
-        .map(|(name, text)| (name.as_str(), text.as_str()));
+    let borrowed = text.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
     load(borrowed, &environment(), &|path| read_secret(path))
 }

@@ -342,18 +342,9 @@ impl Config {
         self.check_server(&mut found);
         self.check_messaging(&mut found);
         self.check_mail(&mut found);
-        let scheme = self
-            .database
-            .url
-            .expose()
-            .split(':')
-            .next()
-            .unwrap_or_default();
+        let scheme = self.database.url.expose().split(':').next().unwrap_or_default();
         if !["sqlite", "postgres", "postgresql"].contains(&scheme) {
-            found.push((
-                "database.url",
-                "begin with `sqlite:` or `postgres://`".to_owned(),
-            ));
+            found.push(("database.url", "begin with `sqlite:` or `postgres://`".to_owned()));
         }
         if !self.vault.images.starts_with("file:") && !self.vault.images.starts_with("s3://") {
             found.push(("vault.images", "begin with `file:` or `s3://`".to_owned()));
@@ -362,11 +353,7 @@ impl Config {
             ("limits.images", self.limits.images, 50),
             ("limits.image_mib", self.limits.image_mib, 100),
             ("limits.form_mib", self.limits.form_mib, 500),
-            (
-                "limits.forms_per_second",
-                self.limits.forms_per_second,
-                100_000,
-            ),
+            ("limits.forms_per_second", self.limits.forms_per_second, 100_000),
             ("review.lease_minutes", self.review.lease_minutes, 10_080),
             ("review.offer_minutes", self.review.offer_minutes, 10_080),
             ("review.decision_hours", self.review.decision_hours, 8_760),
@@ -399,10 +386,8 @@ impl Config {
         let url = self.messaging.url.expose();
         match self.messaging.transport {
             Transport::Embedded if !url.is_empty() => {
-                found.push((
-                    "messaging.url",
-                    "be empty with `transport = \"embedded\"`".to_owned(),
-                ));
+                found
+                    .push(("messaging.url", "be empty with `transport = \"embedded\"`".to_owned()));
             }
             Transport::Amqp if !url.starts_with("amqp://") && !url.starts_with("amqps://") => {
                 found.push((
@@ -412,9 +397,8 @@ impl Config {
             }
             Transport::Amqp => {
                 let host = url.rsplit_once('@').map_or("", |(_, host)| host);
-                let local = ["127.", "localhost", "[::1]"]
-                    .iter()
-                    .any(|name| host.starts_with(name));
+                let local =
+                    ["127.", "localhost", "[::1]"].iter().any(|name| host.starts_with(name));
                 if url.starts_with("amqp://") && !local {
                     found.push((
                         "messaging.url",

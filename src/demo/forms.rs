@@ -53,10 +53,8 @@ pub fn sample_form(sample: &Sample<'_>) -> Value {
         "constitutionally_protected_activity",
         "noncriminal_organization",
     ];
-    let basis: serde_json::Map<String, Value> = grounds
-        .iter()
-        .map(|ground| ((*ground).to_owned(), Value::Bool(false)))
-        .collect();
+    let basis: serde_json::Map<String, Value> =
+        grounds.iter().map(|ground| ((*ground).to_owned(), Value::Bool(false))).collect();
     json!({
         "form": "search_request.v1",
         "provider_unit": "lacris",

@@ -44,26 +44,18 @@ impl Keys {
         now: DateTime<Utc>,
     ) -> Result<Self, DemoError> {
         std::fs::create_dir_all(folder)?;
-        let validity = Validity {
-            from: now - TimeDelta::hours(1),
-            until: now + TimeDelta::days(365),
-        };
+        let validity =
+            Validity { from: now - TimeDelta::hours(1), until: now + TimeDelta::days(365) };
         let fault =
             |error: crate::mail::authority::AuthorityError| DemoError::Keys(error.to_string());
         let address = |text: &str| {
-            text.parse::<MailAddress>()
-                .map_err(|_| DemoError::Keys("an address".to_owned()))
+            text.parse::<MailAddress>().map_err(|_| DemoError::Keys("an address".to_owned()))
         };
         let authority =
             Authority::new("Sample Certificate Authority", KeyKind::P256, validity, ids)
                 .map_err(fault)?;
         let unit = authority
-            .issue(
-                CertificateUse::MailSigning(&address(FROM)?),
-                KeyKind::P256,
-                validity,
-                ids,
-            )
+            .issue(CertificateUse::MailSigning(&address(FROM)?), KeyKind::P256, validity, ids)
             .map_err(fault)?;
         let person = authority
             .issue(
@@ -88,10 +80,7 @@ impl Keys {
             master_key: hex::encode(master),
         };
         std::fs::write(&keys.ca, authority.root().certificate_pem().map_err(fault)?)?;
-        std::fs::write(
-            &keys.unit_certificate,
-            unit.certificate_pem().map_err(fault)?,
-        )?;
+        std::fs::write(&keys.unit_certificate, unit.certificate_pem().map_err(fault)?)?;
         std::fs::write(&keys.recipient_certificate, &keys.recipient_pem)?;
         write_secret(&keys.recipient_key, &person.key_pem().map_err(fault)?)?;
         Ok(keys)

@@ -98,20 +98,12 @@ pub async fn start(options: &DemoOptions) -> Result<Demo, DemoError> {
     let digest =
         openssl::sha::sha256(&serde_json::to_vec(&world.registry).map_err(|_| DemoError::World)?);
     let sealed = ctx.vault.seal_registry(&ids, &world.registry)?;
-    let actor = Actor::Operator {
-        command: "demo".to_owned(),
-    };
+    let actor = Actor::Operator { command: "demo".to_owned() };
     let event =
         AuditEvent::new(now, actor, "registry.imported").detail("digest", &hex::encode(digest));
     ctx.store.add_registry(digest, sealed, event).await?;
     write_json(&out, options, &config, &world)?;
-    Ok(Demo {
-        config,
-        ctx,
-        keys,
-        world,
-        out,
-    })
+    Ok(Demo { config, ctx, keys, world, out })
 }
 
 /// An earlier demonstration's folder is emptied; any other folder with content is left alone.
@@ -127,17 +119,11 @@ fn prepare(out: &Path) -> Result<PathBuf, DemoError> {
 
 fn configuration(options: &DemoOptions, out: &Path, keys: &Keys) -> Result<Config, DemoError> {
     let text = |name: &str| out.join(name).display().to_string();
-    let mut config = Config {
-        environment: Environment::Demo,
-        ..Config::default()
-    };
+    let mut config = Config { environment: Environment::Demo, ..Config::default() };
     config.server.listen.clone_from(&options.listen);
     config.server.public_origin = format!("http://{}", options.listen);
     config.database.url = Secret::new(
-        options
-            .database
-            .clone()
-            .unwrap_or_else(|| format!("sqlite:{}", text("leadbroker.db"))),
+        options.database.clone().unwrap_or_else(|| format!("sqlite:{}", text("leadbroker.db"))),
     );
     if let Some(url) = &options.amqp {
         config.messaging.transport = Transport::Amqp;
@@ -160,10 +146,7 @@ fn configuration(options: &DemoOptions, out: &Path, keys: &Keys) -> Result<Confi
         config.mail.transport = MailTransport::Smtp;
         host.clone_into(&mut config.mail.host);
         config.mail.port = port.parse().map_err(|_| fault())?;
-        query
-            .strip_prefix("ca=")
-            .unwrap_or_default()
-            .clone_into(&mut config.mail.ca_file);
+        query.strip_prefix("ca=").unwrap_or_default().clone_into(&mut config.mail.ca_file);
     }
     Ok(config)
 }
@@ -202,12 +185,8 @@ pub async fn walk(demo: &Demo, screen: &mut dyn Write) -> Result<(), DemoError> 
 
 fn person(demo: &Demo, role: Role, not: &[&Account]) -> Result<Account, DemoError> {
     let now = demo.ctx.now();
-    let on_duty = demo
-        .world
-        .registry
-        .units
-        .first()
-        .map(|unit| demo.world.registry.on_duty(&unit.id, now));
+    let on_duty =
+        demo.world.registry.units.first().map(|unit| demo.world.registry.on_duty(&unit.id, now));
     let on_duty = on_duty.unwrap_or_default();
     demo.world
         .registry
@@ -218,10 +197,7 @@ fn person(demo: &Demo, role: Role, not: &[&Account]) -> Result<Account, DemoErro
         .find(|account| {
             role != Role::Reviewer
                 || (on_duty.contains(&account.id)
-                    && account
-                        .credentials
-                        .iter()
-                        .any(|credential| credential.in_force(now)))
+                    && account.credentials.iter().any(|credential| credential.in_force(now)))
         })
         .cloned()
         .ok_or(DemoError::World)
@@ -229,11 +205,7 @@ fn person(demo: &Demo, role: Role, not: &[&Account]) -> Result<Account, DemoErro
 
 fn agency(demo: &Demo, ori: &str) -> Result<Agency, DemoError> {
     let ori = ori.parse().map_err(|_| DemoError::World)?;
-    demo.world
-        .registry
-        .agency(&ori)
-        .cloned()
-        .ok_or(DemoError::World)
+    demo.world.registry.agency(&ori).cloned().ok_or(DemoError::World)
 }
 
 async fn submit(
@@ -242,13 +214,8 @@ async fn submit(
     case: (&str, u64),
 ) -> Result<Receipt, DemoError> {
     let probe = samples::probe(case.1).map_err(|error| DemoError::Stage(error.to_string()))?;
-    let packs = demo
-        .world
-        .registry
-        .units
-        .first()
-        .map(|unit| unit.packs.clone())
-        .unwrap_or_default();
+    let packs =
+        demo.world.registry.units.first().map(|unit| unit.packs.clone()).unwrap_or_default();
     let statements = demo.ctx.policies.statements(&packs);
     let form = sample_form(&Sample {
         ori,
@@ -274,21 +241,10 @@ async fn submit(
 
 /// The second agency's agreement has run out: it is refused with every reason.
 async fn refused(demo: &Demo, screen: &mut dyn Write) -> Result<(), DemoError> {
-    writeln!(
-        screen,
-        "A form of NM0010100 Sample Desert Police, whose agreement has run out:"
-    )?;
-    let receipt = submit(
-        demo,
-        ("NM0010100", "rstone@desert.example.gov"),
-        ("24-000007", 3),
-    )
-    .await?;
-    step(
-        screen,
-        "check",
-        &format!("{:?}", receipt.state).to_lowercase(),
-    )?;
+    writeln!(screen, "A form of NM0010100 Sample Desert Police, whose agreement has run out:")?;
+    let receipt =
+        submit(demo, ("NM0010100", "rstone@desert.example.gov"), ("24-000007", 3)).await?;
+    step(screen, "check", &format!("{:?}", receipt.state).to_lowercase())?;
     for finding in &receipt.findings {
         writeln!(screen, "      {:<22} {}", finding.clause, finding.message)?;
         writeln!(screen, "      {:<22} -> {}", "", finding.remedy)?;
@@ -307,12 +263,7 @@ async fn until(
     done: impl Fn(&Stage) -> bool,
 ) -> Result<Stage, DemoError> {
     for _ in 0..1200 {
-        let row = demo
-            .ctx
-            .store
-            .request(request)
-            .await?
-            .ok_or(DemoError::World)?;
+        let row = demo.ctx.store.request(request).await?.ok_or(DemoError::World)?;
         if done(&row.stage) {
             return Ok(row.stage);
         }
@@ -327,16 +278,9 @@ async fn answered(
     screen: &mut dyn Write,
     (name, case_number, seed): (&str, &str, Option<u64>),
 ) -> Result<(), DemoError> {
-    writeln!(
-        screen,
-        "A form of CA0194200 Sample City Police, case {case_number}:"
-    )?;
-    let receipt = submit(
-        demo,
-        ("CA0194200", REQUESTER_EMAIL),
-        (case_number, seed.unwrap_or(23)),
-    )
-    .await?;
+    writeln!(screen, "A form of CA0194200 Sample City Police, case {case_number}:")?;
+    let receipt =
+        submit(demo, ("CA0194200", REQUESTER_EMAIL), (case_number, seed.unwrap_or(23))).await?;
     let request = receipt.request.ok_or(DemoError::World)?;
     step(screen, "accept", &format!("stored and sealed as {request}"))?;
     step(
@@ -354,19 +298,12 @@ async fn answered(
     } else {
         person(demo, Role::Reviewer, &[])?
     };
-    step(
-        screen,
-        "dispatch",
-        &format!("offered to {}, who is on duty and trained", first.name),
-    )?;
+    step(screen, "dispatch", &format!("offered to {}, who is on duty and trained", first.name))?;
     examine_it(demo, screen, request, (&first, "examine", seed)).await?;
     let second = person(demo, Role::Reviewer, &[&first])?;
     examine_it(demo, screen, request, (&second, "second", seed)).await?;
     release_it(demo, screen, request, name).await?;
-    until(demo, request, "the delivery", |stage| {
-        stage.code() == StageCode::Delivered
-    })
-    .await?;
+    until(demo, request, "the delivery", |stage| stage.code() == StageCode::Delivered).await?;
     keep(demo, screen, request, name).await
 }
 
@@ -389,11 +326,7 @@ async fn examine_it(
         "second" => "reviewed it without seeing the first answer",
         _ => "examined it",
     };
-    step(
-        screen,
-        stage,
-        &format!("{} {what}; now {}", reviewer.name, after.code()),
-    )?;
+    step(screen, stage, &format!("{} {what}; now {}", reviewer.name, after.code()))?;
     Ok(())
 }
 
@@ -411,10 +344,7 @@ async fn release_it(
     step(
         screen,
         "release",
-        &format!(
-            "{} read {name}.pdf and released exactly it (SHA-256 {digest}…)",
-            officer.name
-        ),
+        &format!("{} read {name}.pdf and released exactly it (SHA-256 {digest}…)", officer.name),
     )?;
     Ok(())
 }
@@ -441,9 +371,7 @@ async fn keep(
     let released: ReleaseRecord = sealed::open_record(ctx, &key, record)?;
     let on_disk = std::fs::read(demo.out.join(format!("{name}.pdf")))?;
     if hex::encode(openssl::sha::sha256(&on_disk)) != released.document_sha256 {
-        return Err(DemoError::Stage(
-            "the PDF on disk is not the released one".to_owned(),
-        ));
+        return Err(DemoError::Stage("the PDF on disk is not the released one".to_owned()));
     }
     step(
         screen,
@@ -474,10 +402,7 @@ fn commands(demo: &Demo, screen: &mut dyn Write) -> Result<(), DemoError> {
     let key = demo.keys.recipient_key.display();
     let certificate = demo.keys.recipient_certificate.display();
     let ca = demo.keys.ca.display();
-    writeln!(
-        screen,
-        "\nEverything is in {out}. Open the answer as its recipient would:\n"
-    )?;
+    writeln!(screen, "\nEverything is in {out}. Open the answer as its recipient would:\n")?;
     writeln!(
         screen,
         "  openssl cms -decrypt -in {out}/lead.eml -inkey {key} -recip {certificate} | openssl cms -verify -CAfile {ca} -out {out}/lead.mime"

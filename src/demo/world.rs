@@ -96,30 +96,15 @@ pub fn world(
             packs: vec!["lacris".parse().map_err(|_| DemoError::World)?],
             repositories: ["DMS", "CAFRI"]
                 .iter()
-                .map(|id| Repository {
-                    id: (*id).to_owned(),
-                    kind: RepositoryKind::Mugshot,
-                })
+                .map(|id| Repository { id: (*id).to_owned(), kind: RepositoryKind::Mugshot })
                 .collect(),
             contact: "questions@unit.example.gov".to_owned(),
         }],
         ..Registry::default()
     };
-    let secrets = Secrets {
-        agencies: BTreeMap::new(),
-        accounts: Vec::new(),
-    };
-    let mut maker = Maker {
-        ids,
-        now,
-        unit,
-        world: DemoWorld { registry, secrets },
-    };
-    maker.agency(
-        "CA0194200",
-        ("Sample City Police", "pd.example.gov"),
-        TimeDelta::days(365),
-    )?;
+    let secrets = Secrets { agencies: BTreeMap::new(), accounts: Vec::new() };
+    let mut maker = Maker { ids, now, unit, world: DemoWorld { registry, secrets } };
+    maker.agency("CA0194200", ("Sample City Police", "pd.example.gov"), TimeDelta::days(365))?;
     maker.agency(
         "NM0010100",
         ("Sample Desert Police", "desert.example.gov"),
@@ -174,10 +159,7 @@ impl Maker<'_> {
             amqp_password: demo_amqp_password(ori),
         };
         self.world.secrets.agencies.insert(ori.to_owned(), secrets);
-        self.world.registry.agencies.push(AgencyEntry {
-            agency,
-            token_sha256: hash(&token),
-        });
+        self.world.registry.agencies.push(AgencyEntry { agency, token_sha256: hash(&token) });
         Ok(())
     }
 
@@ -187,31 +169,11 @@ impl Maker<'_> {
         let off = Some((TimeDelta::days(-2), TimeDelta::days(-1)));
         self.person("rivera", "Robin Rivera", Role::Reviewer, (on, Some(year)))?;
         self.person("okafor", "Sam Okafor", Role::Reviewer, (on, Some(year)))?;
-        self.person(
-            "lindqvist",
-            "Kim Lindqvist",
-            Role::Reviewer,
-            (off, Some(year)),
-        )?;
-        self.person(
-            "tanaka",
-            "Alex Tanaka",
-            Role::Reviewer,
-            (on, Some(TimeDelta::days(-10))),
-        )?;
-        self.person(
-            "moreau",
-            "Jamie Moreau",
-            Role::Adjudicator,
-            (on, Some(year)),
-        )?;
+        self.person("lindqvist", "Kim Lindqvist", Role::Reviewer, (off, Some(year)))?;
+        self.person("tanaka", "Alex Tanaka", Role::Reviewer, (on, Some(TimeDelta::days(-10))))?;
+        self.person("moreau", "Jamie Moreau", Role::Adjudicator, (on, Some(year)))?;
         self.person("abara", "Chris Abara", Role::ReleaseAuthority, (None, None))?;
-        self.person(
-            "novak",
-            "Dana Novak",
-            Role::LocalAdministrator,
-            (None, None),
-        )?;
+        self.person("novak", "Dana Novak", Role::LocalAdministrator, (None, None))?;
         self.person("silva", "Lee Silva", Role::Auditor, (None, None))
     }
 
@@ -234,10 +196,7 @@ impl Maker<'_> {
             unit: self.unit.clone(),
             role,
             active: true,
-            credentials: trained
-                .map(|end| self.credential(end))
-                .into_iter()
-                .collect(),
+            credentials: trained.map(|end| self.credential(end)).into_iter().collect(),
         };
         if let Some((from, until)) = duty {
             self.world.registry.shifts.push(Shift {
@@ -270,11 +229,7 @@ impl Maker<'_> {
         Credential {
             issuer: "LACRIS".to_owned(),
             course: "Facial comparison and identification, sample course".to_owned(),
-            capabilities: vec![
-                Capability::Quality,
-                Capability::OneToMany,
-                Capability::OneToOne,
-            ],
+            capabilities: vec![Capability::Quality, Capability::OneToMany, Capability::OneToOne],
             cjis_minimum: true,
             issued_at: self.now - TimeDelta::days(400),
             expires_at: self.now + ends,

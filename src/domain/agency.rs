@@ -30,15 +30,8 @@ impl FromStr for Ori {
     fn from_str(text: &str) -> Result<Self, BadOri> {
         let fits = text.len() == 9
             && text.bytes().take(2).all(|b| b.is_ascii_uppercase())
-            && text
-                .bytes()
-                .skip(2)
-                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-        if fits {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(BadOri)
-        }
+            && text.bytes().skip(2).all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+        if fits { Ok(Self(text.to_owned())) } else { Err(BadOri) }
     }
 }
 
@@ -118,9 +111,7 @@ pub struct Agreement {
 impl Agency {
     /// The agreement with `unit` that is in force at `at`.
     pub fn agreement(&self, unit: &UnitId, at: DateTime<Utc>) -> Option<&Agreement> {
-        self.agreements
-            .iter()
-            .find(|a| a.unit == *unit && a.valid_from <= at && at < a.valid_until)
+        self.agreements.iter().find(|a| a.unit == *unit && a.valid_from <= at && at < a.valid_until)
     }
 
     /// Whether `address` lies in one of the verified domains (exact, case-insensitive).
@@ -138,14 +129,7 @@ mod tests {
     #[test]
     fn an_ori_has_nine_characters() {
         assert!("CA0194200".parse::<Ori>().is_ok());
-        for bad in [
-            "",
-            "CA019420",
-            "ca0194200",
-            "C10194200",
-            "CA01942000",
-            "CA01942é",
-        ] {
+        for bad in ["", "CA019420", "ca0194200", "C10194200", "CA01942000", "CA01942é"] {
             assert!(bad.parse::<Ori>().is_err(), "{bad}");
         }
     }

@@ -210,11 +210,7 @@ impl Examination {
 
     /// Number of letters of the reasons.
     pub fn narrative_letters(&self) -> usize {
-        self.narrative
-            .expose()
-            .chars()
-            .filter(|c| c.is_alphabetic())
-            .count()
+        self.narrative.expose().chars().filter(|c| c.is_alphabetic()).count()
     }
 }
 
@@ -223,13 +219,7 @@ pub fn examination_faults(exam: &Examination, probes: usize) -> Vec<super::Shape
     use super::ShapeError;
     let mut faults = Vec::new();
     for ordinal in 0..probes {
-        if exam
-            .suitability
-            .iter()
-            .filter(|entry| entry.probe == ordinal)
-            .count()
-            != 1
-        {
+        if exam.suitability.iter().filter(|entry| entry.probe == ordinal).count() != 1 {
             faults.push(ShapeError::new(
                 "suitability_missing",
                 "/suitability",
@@ -260,12 +250,7 @@ fn conclusion_faults(exam: &Examination) -> Vec<super::ShapeError> {
             "a lead has exactly one candidate; every other conclusion has none (LACRIS-RPT-5)",
         ));
     }
-    if lead
-        && exam
-            .candidate
-            .as_ref()
-            .is_some_and(|c| c.sid.expose().trim().is_empty())
-    {
+    if lead && exam.candidate.as_ref().is_some_and(|c| c.sid.expose().trim().is_empty()) {
         faults.push(ShapeError::new(
             "candidate_sid",
             "/candidate/sid",
@@ -289,11 +274,7 @@ fn conclusion_faults(exam: &Examination) -> Vec<super::ShapeError> {
     }
     let long = |text: &Personal<String>| text.expose().chars().count() > 4000;
     if long(&exam.narrative) || exam.candidate.as_ref().is_some_and(|c| long(&c.comments)) {
-        faults.push(ShapeError::new(
-            "length",
-            "/narrative",
-            "at most 4,000 characters",
-        ));
+        faults.push(ShapeError::new("length", "/narrative", "at most 4,000 characters"));
     }
     faults
 }
@@ -328,10 +309,8 @@ mod tests {
         assert_eq!(examination_faults(&lead(" "), 2).len(), 2);
         let mut declined = lead("A1");
         declined.conclusion = Conclusion::Declined;
-        let codes: Vec<String> = examination_faults(&declined, 1)
-            .into_iter()
-            .map(|fault| fault.code)
-            .collect();
+        let codes: Vec<String> =
+            examination_faults(&declined, 1).into_iter().map(|fault| fault.code).collect();
         assert_eq!(codes, ["candidate", "declined_under"]);
     }
 }

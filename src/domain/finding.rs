@@ -62,10 +62,6 @@ pub struct ShapeError {
 impl ShapeError {
     /// A shape error.
     pub fn new(code: &str, pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            code: code.to_owned(),
-            pointer: pointer.into(),
-            message: message.into(),
-        }
+        Self { code: code.to_owned(), pointer: pointer.into(), message: message.into() }
     }
 }

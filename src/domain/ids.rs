@@ -124,11 +124,7 @@ mod tests {
     fn an_id_reads_back_from_its_text() {
         let id = RequestId::new(Uuid::from_u128(7));
         assert_eq!(id.to_string().parse::<RequestId>().unwrap(), id);
-        assert!(
-            "m-00000000000000000000000000000007"
-                .parse::<RequestId>()
-                .is_err()
-        );
+        assert!("m-00000000000000000000000000000007".parse::<RequestId>().is_err());
         assert!("r-7".parse::<RequestId>().is_err());
         assert!("Lacris".parse::<UnitId>().is_err());
     }

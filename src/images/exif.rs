@@ -20,18 +20,10 @@ pub(super) fn orientation(tiff: &[u8]) -> Option<u8> {
         _ => return None,
     };
     let short = |bytes: [u8; 2]| {
-        if little {
-            u16::from_le_bytes(bytes)
-        } else {
-            u16::from_be_bytes(bytes)
-        }
+        if little { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) }
     };
     let long = |bytes: [u8; 4]| {
-        if little {
-            u32::from_le_bytes(bytes)
-        } else {
-            u32::from_be_bytes(bytes)
-        }
+        if little { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) }
     };
     if short(header.array()?) != 42 {
         return None;
@@ -60,11 +52,7 @@ mod tests {
     fn tiff(little: bool, tag: u16, value: u16) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut short = |n: u16| {
-            let pair = if little {
-                n.to_le_bytes()
-            } else {
-                n.to_be_bytes()
-            };
+            let pair = if little { n.to_le_bytes() } else { n.to_be_bytes() };
             bytes.extend(pair);
         };
         short(if little { 0x4949 } else { 0x4D4D });

@@ -154,10 +154,7 @@ pub struct ImageFault {
 
 impl ImageFault {
     pub(super) fn new(code: ImageFaultCode, what: &str) -> Self {
-        Self {
-            code,
-            message: format!("{what}; {}", code.remedy()),
-        }
+        Self { code, message: format!("{what}; {}", code.remedy()) }
     }
 
     /// The fault as an error of the form, at `pointer` (`/images/0`).
@@ -218,9 +215,7 @@ pub(super) fn trailing(rest: &[u8]) -> Result<usize, ImageFault> {
     let start = rest.iter().position(|b| *b != 0).unwrap_or(rest.len());
     let data = rest.get(start..).unwrap_or_default();
     if data.starts_with(b"\xFF\xD8\xFF") || data.starts_with(super::png::SIGNATURE) {
-        return Err(multiple(
-            "a second image follows the first in the same file",
-        ));
+        return Err(multiple("a second image follows the first in the same file"));
     }
     Ok(rest.len())
 }

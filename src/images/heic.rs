@@ -34,13 +34,7 @@ pub(super) fn walk(bytes: &[u8], limits: &ImageLimits) -> Result<Walked, ImageFa
         }
     }
     if !has_meta {
-        return Err(truncated(
-            "the file says nothing about the image it should hold",
-        ));
+        return Err(truncated("the file says nothing about the image it should hold"));
     }
-    Ok(Walked {
-        dimensions: None,
-        orientation: None,
-        trailing_bytes: 0,
-    })
+    Ok(Walked { dimensions: None, orientation: None, trailing_bytes: 0 })
 }

@@ -20,17 +20,11 @@ pub fn inspect(
 ) -> Result<ImageFacts, Vec<ImageFault>> {
     let byte_len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     if byte_len > limits.bytes {
-        let what = format!(
-            "the file has {byte_len} bytes, {} are allowed",
-            limits.bytes
-        );
+        let what = format!("the file has {byte_len} bytes, {} are allowed", limits.bytes);
         return Err(vec![ImageFault::new(ImageFaultCode::ImageTooLarge, &what)]);
     }
     if bytes.is_empty() {
-        return Err(vec![ImageFault::new(
-            ImageFaultCode::ImageEmpty,
-            "the file is empty",
-        )]);
+        return Err(vec![ImageFault::new(ImageFaultCode::ImageEmpty, "the file is empty")]);
     }
     if bytes.len() < SHORTEST {
         return Err(vec![truncated("the file ends before an image begins")]);
@@ -84,17 +78,9 @@ fn unknown(bytes: &[u8], declared: MediaType) -> ImageFault {
         MediaType::Jpeg => (0, b"\xFF\xD8\xFF"),
         MediaType::Heic => (4, b"ftyp"),
     };
-    let alike = bytes
-        .iter()
-        .skip(start)
-        .zip(signature)
-        .filter(|(a, b)| a == b)
-        .count();
+    let alike = bytes.iter().skip(start).zip(signature).filter(|(a, b)| a == b).count();
     if alike * 3 >= signature.len() * 2 {
         return corrupt("the first bytes of the file are damaged");
     }
-    ImageFault::new(
-        ImageFaultCode::ImageTypeNotAllowed,
-        "the file is no image that is known here",
-    )
+    ImageFault::new(ImageFaultCode::ImageTypeNotAllowed, "the file is no image that is known here")
 }

@@ -71,9 +71,8 @@ fn next_marker(file: &mut Cursor<'_>) -> Result<u8, ImageFault> {
 fn segment<'a>(file: &mut Cursor<'a>) -> Result<&'a [u8], ImageFault> {
     let cut = || truncated("the file ends inside a segment");
     let length = file.u16().ok_or_else(cut)?;
-    let body = length
-        .checked_sub(2)
-        .ok_or_else(|| corrupt("a segment has a length that cannot be"))?;
+    let body =
+        length.checked_sub(2).ok_or_else(|| corrupt("a segment has a length that cannot be"))?;
     file.take(usize::from(body)).ok_or_else(cut)
 }
 
@@ -206,8 +205,5 @@ fn frame(data: &[u8], limits: &ImageLimits) -> Result<Frame, ImageFault> {
         }
         components.push(id);
     }
-    Ok(Frame {
-        dimensions,
-        components,
-    })
+    Ok(Frame { dimensions, components })
 }

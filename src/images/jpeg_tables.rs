@@ -46,11 +46,7 @@ pub(super) fn quantisation(data: &[u8]) -> Result<(), ImageFault> {
             return Err(bad());
         }
         for _ in 0..64 {
-            let step = if wide {
-                tables.u16()
-            } else {
-                tables.u8().map(u16::from)
-            };
+            let step = if wide { tables.u16() } else { tables.u8().map(u16::from) };
             if step.ok_or_else(bad)? == 0 {
                 return Err(bad());
             }

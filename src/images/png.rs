@@ -82,11 +82,7 @@ fn header(data: &[u8], limits: &ImageLimits) -> Result<Header, ImageFault> {
     if !depth_fits || compression != 0 || filter != 0 || interlace > 1 {
         return Err(bad());
     }
-    Ok(Header {
-        dimensions,
-        depth,
-        colour,
-    })
+    Ok(Header { dimensions, depth, colour })
 }
 
 impl State {
@@ -120,10 +116,7 @@ impl State {
 
     fn palette(&mut self, data: &[u8]) -> Result<(), ImageFault> {
         let entries = data.len() / 3;
-        let grey = self
-            .header
-            .as_ref()
-            .is_some_and(|h| matches!(h.colour, 0 | 4));
+        let grey = self.header.as_ref().is_some_and(|h| matches!(h.colour, 0 | 4));
         let fits = data.len().is_multiple_of(3) && (1..=256).contains(&entries);
         if self.palette || grey || !fits || self.data_bytes > 0 {
             return Err(corrupt("the palette is not valid"));
@@ -146,9 +139,7 @@ impl State {
             return Err(truncated("the file holds no image data"));
         }
         if self.data_bytes.saturating_mul(MAX_RATIO) < header.raw_bytes() {
-            return Err(corrupt(
-                "the file holds too little data for its size in pixels",
-            ));
+            return Err(corrupt("the file holds too little data for its size in pixels"));
         }
         Ok(Walked {
             dimensions: Some(header.dimensions),
@@ -177,9 +168,7 @@ fn unknown(kind: [u8; 4]) -> Result<(), ImageFault> {
     let letters = kind.iter().all(u8::is_ascii_alphabetic);
     let [first, ..] = kind;
     if !letters || first.is_ascii_uppercase() {
-        return Err(corrupt(
-            "the file holds a critical chunk of an unknown kind",
-        ));
+        return Err(corrupt("the file holds a critical chunk of an unknown kind"));
     }
     Ok(())
 }

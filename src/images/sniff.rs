@@ -66,9 +66,7 @@ pub(super) fn sniff(bytes: &[u8]) -> Seen {
 }
 
 fn iso_media(bytes: &[u8]) -> Seen {
-    let length = bytes
-        .first_chunk::<4>()
-        .map_or(0, |b| u32::from_be_bytes(*b));
+    let length = bytes.first_chunk::<4>().map_or(0, |b| u32::from_be_bytes(*b));
     // The major brand, then a version, then compatible brands; more than these are not looked at.
     let end = super::cursor::size(length).min(8 + 4 * 34);
     let mut brands = bytes
@@ -99,16 +97,8 @@ fn iso_media(bytes: &[u8]) -> Seen {
 
 /// Text that is a page or a drawing.
 fn markup(bytes: &[u8]) -> Seen {
-    let start = bytes
-        .iter()
-        .position(|b| !b.is_ascii_whitespace())
-        .unwrap_or(bytes.len());
-    let head: Vec<u8> = bytes
-        .iter()
-        .skip(start)
-        .take(512)
-        .map(u8::to_ascii_lowercase)
-        .collect();
+    let start = bytes.iter().position(|b| !b.is_ascii_whitespace()).unwrap_or(bytes.len());
+    let head: Vec<u8> = bytes.iter().skip(start).take(512).map(u8::to_ascii_lowercase).collect();
     let holds = |needle: &[u8]| head.windows(needle.len()).any(|window| window == needle);
     let head_is = |prefix: &[u8]| head.starts_with(prefix);
     if head_is(b"<svg") || (head_is(b"<?xml") || head_is(b"<!")) && holds(b"<svg") {

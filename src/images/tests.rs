@@ -26,19 +26,15 @@ fn png() -> Vec<u8> {
 
 fn jpeg() -> Vec<u8> {
     let mut file = Vec::new();
-    drawn()
-        .write_with_encoder(JpegEncoder::new_with_quality(&mut file, 80))
-        .unwrap();
+    drawn().write_with_encoder(JpegEncoder::new_with_quality(&mut file, 80)).unwrap();
     file
 }
 
 fn heic() -> Vec<u8> {
     let mut file = Vec::new();
-    for (kind, body) in [
-        (b"ftyp", b"heic\0\0\0\0mif1heic".as_slice()),
-        (b"meta", &[0; 40]),
-        (b"mdat", &[7; 100]),
-    ] {
+    for (kind, body) in
+        [(b"ftyp", b"heic\0\0\0\0mif1heic".as_slice()), (b"meta", &[0; 40]), (b"mdat", &[7; 100])]
+    {
         file.extend(u32::try_from(body.len() + 8).unwrap().to_be_bytes());
         file.extend(kind);
         file.extend(body);
@@ -80,10 +76,7 @@ fn with_chunks(extra: &[u8]) -> Vec<u8> {
 }
 
 fn find(bytes: &[u8], needle: &[u8]) -> usize {
-    bytes
-        .windows(needle.len())
-        .position(|window| window == needle)
-        .unwrap()
+    bytes.windows(needle.len()).position(|window| window == needle).unwrap()
 }
 
 /// The JPEG with `extra` after its SOI.
@@ -105,10 +98,7 @@ fn whole_images_are_described() {
         let facts = look(&file, media_type).unwrap();
         let expected = ImageFacts {
             media_type,
-            dimensions: Some(Dimensions {
-                width: 48,
-                height: 32,
-            }),
+            dimensions: Some(Dimensions { width: 48, height: 32 }),
             sha256: sha256(&file),
             byte_len: u64::try_from(file.len()).unwrap(),
             orientation: None,
@@ -119,10 +109,7 @@ fn whole_images_are_described() {
         assert!(!facts.matches_declared_hash(&"0".repeat(64)));
     }
     let facts = look(&heic(), MediaType::Heic).unwrap();
-    assert_eq!(
-        (facts.media_type, facts.dimensions),
-        (MediaType::Heic, None)
-    );
+    assert_eq!((facts.media_type, facts.dimensions), (MediaType::Heic, None));
 }
 
 #[test]
@@ -145,11 +132,9 @@ fn every_kind_of_png_and_one_pixel_are_accepted() {
 #[test]
 fn a_file_that_ends_early_is_truncated_wherever_it_ends() {
     assert_eq!(look(b"", MediaType::Png), only("image_empty"));
-    for (file, declared) in [
-        (png(), MediaType::Png),
-        (jpeg(), MediaType::Jpeg),
-        (heic(), MediaType::Heic),
-    ] {
+    for (file, declared) in
+        [(png(), MediaType::Png), (jpeg(), MediaType::Jpeg), (heic(), MediaType::Heic)]
+    {
         for length in 1..file.len() {
             // A HEIC that ends after a whole box lacks nothing that its boxes announce.
             let after_box = declared == MediaType::Heic && length == file.len() - 108;
@@ -174,10 +159,7 @@ fn no_flipped_bit_passes_for_the_declared_file() {
             match look(&damaged, declared) {
                 Err(codes) => assert!(!codes.is_empty()),
                 Ok(facts) => {
-                    assert!(
-                        declared == MediaType::Jpeg,
-                        "a PNG has check sums: bit {bit}"
-                    );
+                    assert!(declared == MediaType::Jpeg, "a PNG has check sums: bit {bit}");
                     assert!(!facts.matches_declared_hash(&hash), "bit {bit}");
                 }
             }
@@ -203,33 +185,19 @@ fn header_bombs_are_refused_from_the_header() {
         (10_000, 5_001),
     ] {
         let file = sides(width, height);
-        assert_eq!(
-            look(&file, MediaType::Png),
-            only("image_dimensions"),
-            "{width} x {height}"
-        );
+        assert_eq!(look(&file, MediaType::Png), only("image_dimensions"), "{width} x {height}");
         // Nothing after the header is needed to refuse it.
         assert_eq!(look(&file[..33], MediaType::Png), only("image_dimensions"));
     }
     let [high, low] = 65_535_u16.to_be_bytes();
     let bomb = with_frame(|frame| frame[5..9].copy_from_slice(&[high, low, high, low]));
     let end = find(&bomb, b"\xFF\xC0") + 19;
-    assert_eq!(
-        look(&bomb[..end], MediaType::Jpeg),
-        only("image_dimensions")
-    );
+    assert_eq!(look(&bomb[..end], MediaType::Jpeg), only("image_dimensions"));
     let flat = with_frame(|frame| frame[5..7].fill(0));
     assert_eq!(look(&flat, MediaType::Jpeg), only("image_dimensions"));
-    let small = ImageLimits {
-        min_side: 40,
-        ..ImageLimits::default()
-    };
+    let small = ImageLimits { min_side: 40, ..ImageLimits::default() };
     let faults = inspect(&png(), MediaType::Png, &small).unwrap_err();
-    assert!(
-        faults[0].message.contains("48 x 32 pixels; 40 to 10000"),
-        "{}",
-        faults[0]
-    );
+    assert!(faults[0].message.contains("48 x 32 pixels; 40 to 10000"), "{}", faults[0]);
 }
 
 #[test]
@@ -258,10 +226,7 @@ fn a_file_is_what_its_bytes_are() {
     for (bytes, name) in foreign {
         let faults = inspect(bytes, MediaType::Jpeg, &ImageLimits::default()).unwrap_err();
         let codes: Vec<_> = faults.iter().map(|fault| fault.code).collect();
-        let expected = [
-            ImageFaultCode::ImageTypeMismatch,
-            ImageFaultCode::ImageTypeNotAllowed,
-        ];
+        let expected = [ImageFaultCode::ImageTypeMismatch, ImageFaultCode::ImageTypeNotAllowed];
         assert_eq!(codes, expected, "{name}");
         assert!(faults[1].message.contains(name), "{name}: {}", faults[1]);
         assert!(faults[1].message.contains("JPEG or PNG"));
@@ -288,10 +253,7 @@ fn a_damaged_png_is_corrupt() {
         ("interlace", with_header(|h| h[12] = 2)),
         ("palette length", with_chunks(&palette(4))),
         ("palette size", with_chunks(&palette(771))),
-        (
-            "two palettes",
-            with_chunks(&[palette(3), palette(3)].concat()),
-        ),
+        ("two palettes", with_chunks(&[palette(3), palette(3)].concat())),
         (
             "too little data",
             with_header(|h| h[..8].copy_from_slice(&[0, 0, 0x1B, 0x58, 0, 0, 0x1B, 0x58])),
@@ -306,10 +268,7 @@ fn a_damaged_png_is_corrupt() {
             ]
             .concat(),
         ),
-        (
-            "end with data",
-            [&file[..file.len() - 12], &chunk(*b"IEND", b"x")].concat(),
-        ),
+        ("end with data", [&file[..file.len() - 12], &chunk(*b"IEND", b"x")].concat()),
     ];
     for (row, file) in cases {
         assert_eq!(look(&file, MediaType::Png), only("image_corrupt"), "{row}");
@@ -352,31 +311,16 @@ fn a_damaged_jpeg_is_corrupt() {
     let cases: Vec<(&str, Vec<u8>)> = vec![
         ("B40 DHT overflow", with_segments(&huffman(full, 3))),
         ("B40 DHT short", with_segments(&huffman(short, 20))),
-        (
-            "B40 DQT short",
-            with_segments(b"\xFF\xDB\x00\x05\x00\x01\x01"),
-        ),
-        (
-            "DQT zero",
-            with_segments(&[b"\xFF\xDB\x00\x43\x00".as_slice(), &[0; 64]].concat()),
-        ),
-        (
-            "DQT place",
-            with_segments(&[b"\xFF\xDB\x00\x43\x0F".as_slice(), &[1; 64]].concat()),
-        ),
-        (
-            "B40 SOF twice",
-            [&file[..frame], &file[frame..frame + 19], &file[frame..]].concat(),
-        ),
+        ("B40 DQT short", with_segments(b"\xFF\xDB\x00\x05\x00\x01\x01")),
+        ("DQT zero", with_segments(&[b"\xFF\xDB\x00\x43\x00".as_slice(), &[0; 64]].concat())),
+        ("DQT place", with_segments(&[b"\xFF\xDB\x00\x43\x0F".as_slice(), &[1; 64]].concat())),
+        ("B40 SOF twice", [&file[..frame], &file[frame..frame + 19], &file[frame..]].concat()),
         ("scan first", [&file[..2], &file[scan..]].concat()),
         ("no scan", [&file[..scan], b"\xFF\xD9"].concat()),
         ("no frame", b"\xFF\xD8\xFF\xFE\x00\x06text\xFF\xD9".to_vec()),
         ("segment length", with_segments(b"\xFF\xE5\x00\x01")),
         ("stray restart", with_segments(b"\xFF\xD0")),
-        (
-            "restart in the data",
-            [&file[..file.len() - 2], b"\xFF\xD3\xFF\xD9"].concat(),
-        ),
+        ("restart in the data", [&file[..file.len() - 2], b"\xFF\xD3\xFF\xD9"].concat()),
         ("reserved marker", with_segments(b"\xFF\xC8\x00\x02")),
         ("garbage", with_segments(b"garbage")),
         ("precision", with_frame(|f| f[4] = 7)),
@@ -390,21 +334,12 @@ fn a_damaged_jpeg_is_corrupt() {
     for (row, file) in cases {
         assert_eq!(look(&file, MediaType::Jpeg), only("image_corrupt"), "{row}");
     }
-    for marker in [
-        0xC3_u8, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF,
-    ] {
+    for marker in [0xC3_u8, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF] {
         let coded = with_frame(|f| f[1] = marker);
-        assert_eq!(
-            look(&coded, MediaType::Jpeg),
-            only("image_type_not_allowed"),
-            "{marker:x}"
-        );
+        assert_eq!(look(&coded, MediaType::Jpeg), only("image_type_not_allowed"), "{marker:x}");
     }
     let twelve = with_frame(|f| f[4] = 12);
-    assert_eq!(
-        look(&twelve, MediaType::Jpeg),
-        only("image_type_not_allowed")
-    );
+    assert_eq!(look(&twelve, MediaType::Jpeg), only("image_type_not_allowed"));
     for marker in [0xC1_u8, 0xC2] {
         assert!(look(&with_frame(|f| f[1] = marker), MediaType::Jpeg).is_ok());
     }
@@ -425,11 +360,7 @@ fn a_jpeg_has_one_three_or_four_components() {
         assert!(look(&of(count), MediaType::Jpeg).is_ok(), "{count}");
     }
     for count in [0, 2, 5] {
-        assert_eq!(
-            look(&of(count), MediaType::Jpeg),
-            only("image_corrupt"),
-            "{count}"
-        );
+        assert_eq!(look(&of(count), MediaType::Jpeg), only("image_corrupt"), "{count}");
     }
 }
 
@@ -437,11 +368,7 @@ fn a_jpeg_has_one_three_or_four_components() {
 fn restarts_and_fill_bytes_are_part_of_a_jpeg() {
     let announced = with_segments(b"\xFF\xDD\x00\x04\x00\x01");
     let end = announced.len() - 2;
-    let restarted = [
-        &announced[..end],
-        b"\xFF\xD0\x01\xFF\x00\x02\xFF\xFF\xFF\xD9",
-    ]
-    .concat();
+    let restarted = [&announced[..end], b"\xFF\xD0\x01\xFF\x00\x02\xFF\xFF\xFF\xD9"].concat();
     let facts = look(&restarted, MediaType::Jpeg).unwrap();
     assert_eq!(facts.trailing_bytes, 0);
 }
@@ -453,32 +380,16 @@ fn more_than_one_picture_is_refused() {
     let animated = with_chunks(&chunk(*b"acTL", &[0, 0, 0x27, 0x10, 0, 0, 0, 0]));
     let cases: Vec<(&str, Vec<u8>, MediaType)> = vec![
         ("two JPEG", [&one[..], &one].concat(), MediaType::Jpeg),
-        (
-            "padded",
-            [&one[..], &[0; 64], &one].concat(),
-            MediaType::Jpeg,
-        ),
+        ("padded", [&one[..], &[0; 64], &one].concat(), MediaType::Jpeg),
         ("JPEG, PNG", [&one[..], &two].concat(), MediaType::Jpeg),
         ("two PNG", [&two[..], &two].concat(), MediaType::Png),
         ("inside", [&one[..end], &one].concat(), MediaType::Jpeg),
-        (
-            "MPO",
-            with_segments(b"\xFF\xE2\x00\x08MPF\0II"),
-            MediaType::Jpeg,
-        ),
+        ("MPO", with_segments(b"\xFF\xE2\x00\x08MPF\0II"), MediaType::Jpeg),
         ("APNG", animated, MediaType::Png),
-        (
-            "burst",
-            [&heic()[..], b"\0\0\0\x08moov"].concat(),
-            MediaType::Heic,
-        ),
+        ("burst", [&heic()[..], b"\0\0\0\x08moov"].concat(), MediaType::Heic),
     ];
     for (row, file, declared) in cases {
-        assert_eq!(
-            look(&file, declared),
-            only("image_multiple_frames"),
-            "{row}"
-        );
+        assert_eq!(look(&file, declared), only("image_multiple_frames"), "{row}");
     }
 }
 
@@ -496,29 +407,17 @@ fn what_follows_the_end_is_noted() {
 #[test]
 fn bombs_are_too_complex_or_too_large() {
     let chunks = chunk(*b"abCd", b"").repeat(100_000);
-    assert_eq!(
-        look(&with_chunks(&chunks), MediaType::Png),
-        only("image_too_complex")
-    );
+    assert_eq!(look(&with_chunks(&chunks), MediaType::Png), only("image_too_complex"));
     let text = chunk(*b"zTXt", &vec![0; 5 << 20]);
-    assert_eq!(
-        look(&with_chunks(&text), MediaType::Png),
-        only("image_too_complex")
-    );
+    assert_eq!(look(&with_chunks(&text), MediaType::Png), only("image_too_complex"));
     let segments = b"\xFF\xFE\x00\x02".repeat(100_000);
-    assert_eq!(
-        look(&with_segments(&segments), MediaType::Jpeg),
-        only("image_too_complex")
-    );
+    assert_eq!(look(&with_segments(&segments), MediaType::Jpeg), only("image_too_complex"));
     let file = jpeg();
     let start = find(&file, b"\xFF\xDA");
     let scan = &file[start..file.len() - 2];
     let scans = |count: usize| [&file[..start], &scan.repeat(count), b"\xFF\xD9"].concat();
     assert!(look(&scans(100), MediaType::Jpeg).is_ok());
-    assert_eq!(
-        look(&scans(101), MediaType::Jpeg),
-        only("image_too_complex")
-    );
+    assert_eq!(look(&scans(101), MediaType::Jpeg), only("image_too_complex"));
     let boxes = [heic(), b"\0\0\0\x08free".repeat(30_000)].concat();
     assert_eq!(look(&boxes, MediaType::Heic), only("image_too_complex"));
     let large = file.clone().tap(|f| f.resize(15 << 20, 0));
@@ -542,37 +441,19 @@ fn the_orientation_is_read_and_nonsense_is_not() {
     let orientation = |file: &[u8], declared| look(file, declared).unwrap().orientation;
     assert_eq!(orientation(&exif(6), MediaType::Jpeg), Some(6));
     assert_eq!(orientation(&exif(9), MediaType::Jpeg), None);
-    assert_eq!(
-        orientation(
-            &with_segments(b"\xFF\xE1\x00\x09Exif\0\0I"),
-            MediaType::Jpeg
-        ),
-        None
-    );
+    assert_eq!(orientation(&with_segments(b"\xFF\xE1\x00\x09Exif\0\0I"), MediaType::Jpeg), None);
     let in_png = with_chunks(&chunk(*b"eXIf", &tiff(8)));
     assert_eq!(orientation(&in_png, MediaType::Png), Some(8));
 }
 
 #[test]
 fn a_fault_becomes_an_error_of_the_form() {
-    let fault = inspect(b"", MediaType::Png, &ImageLimits::default())
-        .unwrap_err()
-        .remove(0);
+    let fault = inspect(b"", MediaType::Png, &ImageLimits::default()).unwrap_err().remove(0);
     let error = fault.into_shape_error("/images/0");
-    assert_eq!(
-        (error.code.as_str(), error.pointer.as_str()),
-        ("image_empty", "/images/0")
-    );
+    assert_eq!((error.code.as_str(), error.pointer.as_str()), ("image_empty", "/images/0"));
     assert_eq!(error.message, "the file is empty; attach the file again");
     assert!(ImageLimits::default().validate().is_ok());
-    assert!(
-        ImageLimits {
-            scans: 0,
-            ..ImageLimits::default()
-        }
-        .validate()
-        .is_err()
-    );
+    assert!(ImageLimits { scans: 0, ..ImageLimits::default() }.validate().is_err());
 }
 
 fn damaged() -> impl Strategy<Value = (Vec<u8>, MediaType)> {

@@ -28,10 +28,7 @@ pub struct IllegalTransition {
 /// Total: every pair of stage and event has an answer; the table is snapshotted in the tests.
 pub fn next(stage: &Stage, event: Event) -> Result<Stage, IllegalTransition> {
     let name = event.name();
-    step(stage, event).ok_or(IllegalTransition {
-        stage: stage.code(),
-        event: name,
-    })
+    step(stage, event).ok_or(IllegalTransition { stage: stage.code(), event: name })
 }
 
 fn step(stage: &Stage, event: Event) -> Option<Stage> {
@@ -43,27 +40,16 @@ fn step(stage: &Stage, event: Event) -> Option<Stage> {
         }
         Event::HoldAllowed => allowed(stage),
         Event::HoldRefused => {
-            let early = matches!(
-                stage,
-                Stage::Held {
-                    resume: Resume::Check | Resume::Dispatch,
-                    ..
-                }
-            );
+            let early =
+                matches!(stage, Stage::Held { resume: Resume::Check | Resume::Dispatch, .. });
             early.then_some(Stage::Rejected)
         }
         Event::Queued => {
-            let from = matches!(
-                stage,
-                Stage::Accepted | Stage::Offered { .. } | Stage::Queued
-            );
+            let from = matches!(stage, Stage::Accepted | Stage::Offered { .. } | Stage::Queued);
             from.then_some(Stage::Queued)
         }
         Event::Offered { reviewer } => {
-            let from = matches!(
-                stage,
-                Stage::Accepted | Stage::Queued | Stage::Offered { .. }
-            );
+            let from = matches!(stage, Stage::Accepted | Stage::Queued | Stage::Offered { .. });
             from.then_some(Stage::Offered { reviewer })
         }
         Event::Claimed(lease) => claimed(stage, lease),
@@ -97,10 +83,7 @@ fn may_hold(stage: &Stage, resume: Resume) -> bool {
     match resume {
         Resume::Check => matches!(stage, Stage::Received),
         Resume::Dispatch => {
-            matches!(
-                stage,
-                Stage::Accepted | Stage::Queued | Stage::Offered { .. }
-            )
+            matches!(stage, Stage::Accepted | Stage::Queued | Stage::Offered { .. })
         }
         Resume::Respond { .. } => matches!(stage, Stage::Released { .. }),
         Resume::Deliver => matches!(stage, Stage::Delivering),
@@ -111,45 +94,28 @@ fn agreed(stage: &Stage, outcome: Outcome) -> Option<Stage> {
     let Stage::SecondReview { first, lease } = stage else {
         return None;
     };
-    Some(Stage::AwaitingRelease {
-        outcome,
-        reviewers: vec![*first, lease.reviewer],
-    })
+    Some(Stage::AwaitingRelease { outcome, reviewers: vec![*first, lease.reviewer] })
 }
 
 fn differed(stage: &Stage) -> Option<Stage> {
     let Stage::SecondReview { first, lease } = stage else {
         return None;
     };
-    Some(Stage::AdjudicationDue {
-        first: *first,
-        second: lease.reviewer,
-    })
+    Some(Stage::AdjudicationDue { first: *first, second: lease.reviewer })
 }
 
 fn adjudicated(stage: &Stage, outcome: Outcome) -> Option<Stage> {
-    let Stage::Adjudication {
-        first,
-        second,
-        lease,
-    } = stage
-    else {
+    let Stage::Adjudication { first, second, lease } = stage else {
         return None;
     };
-    Some(Stage::AwaitingRelease {
-        outcome,
-        reviewers: vec![*first, *second, lease.reviewer],
-    })
+    Some(Stage::AwaitingRelease { outcome, reviewers: vec![*first, *second, lease.reviewer] })
 }
 
 fn released(stage: &Stage, officer: AccountId) -> Option<Stage> {
     let Stage::AwaitingRelease { outcome, .. } = stage else {
         return None;
     };
-    Some(Stage::Released {
-        outcome: *outcome,
-        officer,
-    })
+    Some(Stage::Released { outcome: *outcome, officer })
 }
 
 fn allowed(stage: &Stage) -> Option<Stage> {
@@ -158,10 +124,9 @@ fn allowed(stage: &Stage) -> Option<Stage> {
     };
     Some(match resume {
         Resume::Check | Resume::Dispatch => Stage::Accepted,
-        Resume::Respond { outcome, officer } => Stage::Released {
-            outcome: *outcome,
-            officer: *officer,
-        },
+        Resume::Respond { outcome, officer } => {
+            Stage::Released { outcome: *outcome, officer: *officer }
+        }
         Resume::Deliver => Stage::Delivering,
     })
 }
@@ -172,20 +137,13 @@ fn claimed(stage: &Stage, lease: Lease) -> Option<Stage> {
     }
     if let Stage::Examined { first } = stage {
         let another = *first != lease.reviewer;
-        return another.then_some(Stage::SecondReview {
-            first: *first,
-            lease,
-        });
+        return another.then_some(Stage::SecondReview { first: *first, lease });
     }
     let Stage::AdjudicationDue { first, second } = stage else {
         return None;
     };
     let another = ![*first, *second].contains(&lease.reviewer);
-    another.then_some(Stage::Adjudication {
-        first: *first,
-        second: *second,
-        lease,
-    })
+    another.then_some(Stage::Adjudication { first: *first, second: *second, lease })
 }
 
 fn lease_ended(stage: &Stage) -> Option<Stage> {
@@ -198,19 +156,14 @@ fn lease_ended(stage: &Stage) -> Option<Stage> {
     let Stage::Adjudication { first, second, .. } = stage else {
         return None;
     };
-    Some(Stage::AdjudicationDue {
-        first: *first,
-        second: *second,
-    })
+    Some(Stage::AdjudicationDue { first: *first, second: *second })
 }
 
 fn concluded(stage: &Stage) -> Option<Stage> {
     let Stage::Leased { lease } = stage else {
         return None;
     };
-    Some(Stage::Examined {
-        first: lease.reviewer,
-    })
+    Some(Stage::Examined { first: lease.reviewer })
 }
 
 /// Before an answer is released a request can be withdrawn or run out of time; afterwards it cannot be unsaid.
@@ -220,10 +173,7 @@ fn before_release(stage: &Stage) -> bool {
             stage,
             Stage::Released { .. }
                 | Stage::Delivering
-                | Stage::Held {
-                    resume: Resume::Respond { .. } | Resume::Deliver,
-                    ..
-                }
+                | Stage::Held { resume: Resume::Respond { .. } | Resume::Deliver, .. }
         )
         && !stage.is_answered()
 }

@@ -11,62 +11,28 @@ fn person(n: u128) -> AccountId {
 }
 
 fn lease(n: u128) -> Lease {
-    Lease {
-        reviewer: person(n),
-        token: 1,
-        until: DateTime::<Utc>::UNIX_EPOCH,
-    }
+    Lease { reviewer: person(n), token: 1, until: DateTime::<Utc>::UNIX_EPOCH }
 }
 
 fn stages() -> Vec<Stage> {
     use Stage as S;
-    let resume = Resume::Respond {
-        outcome: Outcome::Lead,
-        officer: person(9),
-    };
+    let resume = Resume::Respond { outcome: Outcome::Lead, officer: person(9) };
     vec![
         S::Received,
         S::Rejected,
-        S::Held {
-            role: Role::LocalAdministrator,
-            resume: Resume::Check,
-        },
-        S::Held {
-            role: Role::LocalAdministrator,
-            resume,
-        },
-        S::Held {
-            role: Role::LocalAdministrator,
-            resume: Resume::Deliver,
-        },
+        S::Held { role: Role::LocalAdministrator, resume: Resume::Check },
+        S::Held { role: Role::LocalAdministrator, resume },
+        S::Held { role: Role::LocalAdministrator, resume: Resume::Deliver },
         S::Accepted,
         S::Queued,
-        S::Offered {
-            reviewer: person(1),
-        },
+        S::Offered { reviewer: person(1) },
         S::Leased { lease: lease(1) },
         S::Examined { first: person(1) },
-        S::SecondReview {
-            first: person(1),
-            lease: lease(2),
-        },
-        S::AdjudicationDue {
-            first: person(1),
-            second: person(2),
-        },
-        S::Adjudication {
-            first: person(1),
-            second: person(2),
-            lease: lease(3),
-        },
-        S::AwaitingRelease {
-            outcome: Outcome::Lead,
-            reviewers: vec![person(1), person(2)],
-        },
-        S::Released {
-            outcome: Outcome::Lead,
-            officer: person(9),
-        },
+        S::SecondReview { first: person(1), lease: lease(2) },
+        S::AdjudicationDue { first: person(1), second: person(2) },
+        S::Adjudication { first: person(1), second: person(2), lease: lease(3) },
+        S::AwaitingRelease { outcome: Outcome::Lead, reviewers: vec![person(1), person(2)] },
+        S::Released { outcome: Outcome::Lead, officer: person(9) },
         S::Delivering,
         S::Delivered,
         S::AwaitingPickup,
@@ -81,46 +47,25 @@ fn stages() -> Vec<Stage> {
 
 fn events(n: u128) -> Vec<Event> {
     use Event as E;
-    let respond = Resume::Respond {
-        outcome: Outcome::Lead,
-        officer: person(9),
-    };
+    let respond = Resume::Respond { outcome: Outcome::Lead, officer: person(9) };
     let role = Role::LocalAdministrator;
     vec![
         E::CheckAccepted,
         E::CheckRejected,
-        E::Held {
-            role,
-            resume: Resume::Check,
-        },
-        E::Held {
-            role,
-            resume: Resume::Dispatch,
-        },
-        E::Held {
-            role,
-            resume: respond,
-        },
-        E::Held {
-            role,
-            resume: Resume::Deliver,
-        },
+        E::Held { role, resume: Resume::Check },
+        E::Held { role, resume: Resume::Dispatch },
+        E::Held { role, resume: respond },
+        E::Held { role, resume: Resume::Deliver },
         E::HoldAllowed,
         E::HoldRefused,
         E::Queued,
-        E::Offered {
-            reviewer: person(n),
-        },
+        E::Offered { reviewer: person(n) },
         E::Claimed(lease(n)),
         E::LeaseEnded,
         E::Concluded,
-        E::SecondAgreed {
-            outcome: Outcome::NoMatch,
-        },
+        E::SecondAgreed { outcome: Outcome::NoMatch },
         E::SecondDiffered,
-        E::Adjudicated {
-            outcome: Outcome::Inconclusive,
-        },
+        E::Adjudicated { outcome: Outcome::Inconclusive },
         E::ReleaseGranted { officer: person(9) },
         E::AnswerSealed,
         E::MailAccepted,
@@ -167,11 +112,7 @@ fn every_stage_code_has_a_sample() {
 fn a_stage_reads_back_from_its_column() {
     for stage in stages() {
         let text = serde_json::to_string(&stage).unwrap();
-        assert_eq!(
-            serde_json::from_str::<Stage>(&text).unwrap(),
-            stage,
-            "{text}"
-        );
+        assert_eq!(serde_json::from_str::<Stage>(&text).unwrap(), stage, "{text}");
     }
 }
 
@@ -179,10 +120,7 @@ fn a_stage_reads_back_from_its_column() {
 fn one_person_cannot_examine_twice() {
     let examined = Stage::Examined { first: person(1) };
     assert!(next(&examined, Event::Claimed(lease(1))).is_err());
-    let due = Stage::AdjudicationDue {
-        first: person(1),
-        second: person(2),
-    };
+    let due = Stage::AdjudicationDue { first: person(1), second: person(2) };
     assert!(next(&due, Event::Claimed(lease(1))).is_err());
     assert!(next(&due, Event::Claimed(lease(2))).is_err());
     assert!(next(&due, Event::Claimed(lease(3))).is_ok());
@@ -192,12 +130,7 @@ fn one_person_cannot_examine_twice() {
 fn every_open_stage_has_one_owner_and_one_deadline() {
     let now = DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(1);
     for stage in stages() {
-        assert_eq!(
-            stage.is_open(),
-            owner(&stage) != Owner::Nobody,
-            "{}",
-            stage.code()
-        );
+        assert_eq!(stage.is_open(), owner(&stage) != Owner::Nobody, "{}", stage.code());
         assert_eq!(
             stage.is_open(),
             deadline(&stage, now, &Terms::default()).is_some(),

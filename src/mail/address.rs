@@ -56,16 +56,10 @@ impl FromStr for MailAddress {
         let (local, domain) = text.rsplit_once('@').ok_or(BadHeader::Address)?;
         let fits = text.len() <= 254
             && (1..=64).contains(&local.len())
-            && local
-                .split('.')
-                .all(|atom| !atom.is_empty() && atom.bytes().all(is_atom_byte))
+            && local.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(is_atom_byte))
             && is_domain(domain)
             && text.parse::<lettre::Address>().is_ok();
-        if fits {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(BadHeader::Address)
-        }
+        if fits { Ok(Self(text.to_owned())) } else { Err(BadHeader::Address) }
     }
 }
 
@@ -85,9 +79,7 @@ pub(super) fn is_domain(text: &str) -> bool {
     (1..=253).contains(&text.len())
         && text.split('.').all(|label| {
             (1..=63).contains(&label.len())
-                && label
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
                 && !label.starts_with('-')
                 && !label.ends_with('-')
         })
@@ -129,10 +121,7 @@ impl MailMessageId {
 
     /// The hexadecimal part.
     pub fn digits(&self) -> &str {
-        self.0
-            .trim_start_matches('<')
-            .split_once('@')
-            .map_or("", |(digits, _)| digits)
+        self.0.trim_start_matches('<').split_once('@').map_or("", |(digits, _)| digits)
     }
 }
 
@@ -144,9 +133,7 @@ impl FromStr for MailMessageId {
             .and_then(|rest| rest.split_once('@'))
             .filter(|(digits, domain)| {
                 digits.len() == 64
-                    && digits
-                        .bytes()
-                        .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+                    && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
                     && is_domain(domain)
             })
             .map(|_| Self(text.to_owned()))
@@ -192,11 +179,7 @@ mod tests {
             "a@example..gov",
             "a@example.gov>",
         ] {
-            assert_eq!(
-                bad.parse::<MailAddress>(),
-                Err(BadHeader::Address),
-                "{bad:?}"
-            );
+            assert_eq!(bad.parse::<MailAddress>(), Err(BadHeader::Address), "{bad:?}");
         }
     }
 
@@ -216,10 +199,8 @@ mod tests {
 
     #[test]
     fn a_message_id_depends_on_key_release_and_recipient_and_on_nothing_else() {
-        let (a, b): (MailAddress, MailAddress) = (
-            "a@example.gov".parse().unwrap(),
-            "b@example.gov".parse().unwrap(),
-        );
+        let (a, b): (MailAddress, MailAddress) =
+            ("a@example.gov".parse().unwrap(), "b@example.gov".parse().unwrap());
         let id = |key: &[u8], release: &str, to: &MailAddress| {
             MailMessageId::derive(key, release, to, "unit.example.gov").unwrap()
         };

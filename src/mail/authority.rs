@@ -130,20 +130,11 @@ impl Authority {
         let mut builder = start(&subject, &key, validity, ids)?;
         builder.set_issuer_name(&subject)?;
         builder.append_extension(BasicConstraints::new().critical().ca().build()?)?;
-        builder.append_extension(
-            KeyUsage::new()
-                .critical()
-                .key_cert_sign()
-                .crl_sign()
-                .build()?,
-        )?;
+        builder.append_extension(KeyUsage::new().critical().key_cert_sign().crl_sign().build()?)?;
         let identifier = SubjectKeyIdentifier::new().build(&builder.x509v3_context(None, None))?;
         builder.append_extension(identifier)?;
         builder.sign(&key, MessageDigest::sha256())?;
-        Ok(Self(Certified {
-            certificate: builder.build(),
-            key,
-        }))
+        Ok(Self(Certified { certificate: builder.build(), key }))
     }
 
     /// A root that was kept.
@@ -268,33 +259,19 @@ mod tests {
     #[test]
     fn a_root_and_what_it_issues_read_back_from_pem() {
         let from = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
-        let validity = Validity {
-            from,
-            until: from + TimeDelta::days(30),
-        };
+        let validity = Validity { from, until: from + TimeDelta::days(30) };
         let ids = CountingIds::default();
         let root = Authority::new("Sample root", KeyKind::P256, validity, &ids).unwrap();
         let usage = CertificateUse::Server(&["mail.example.gov"]);
         let server = root.issue(usage, KeyKind::P256, validity, &ids).unwrap();
-        assert_eq!(
-            root.root().certificate().issued(server.certificate()),
-            X509VerifyResult::OK
-        );
+        assert_eq!(root.root().certificate().issued(server.certificate()), X509VerifyResult::OK);
         assert!(server.certificate().verify(root.root().key()).unwrap());
 
-        let again = Certified::from_pem(
-            &server.certificate_pem().unwrap(),
-            &server.key_pem().unwrap(),
-        )
-        .unwrap();
+        let again =
+            Certified::from_pem(&server.certificate_pem().unwrap(), &server.key_pem().unwrap())
+                .unwrap();
         assert_eq!(again.certificate(), server.certificate());
-        assert!(
-            again
-                .certificate()
-                .public_key()
-                .unwrap()
-                .public_eq(again.key())
-        );
+        assert!(again.certificate().public_key().unwrap().public_eq(again.key()));
         let serials = [root.root(), &server]
             .map(|c| c.certificate().serial_number().to_bn().unwrap().to_vec());
         assert_ne!(serials[0], serials[1]);

@@ -109,8 +109,7 @@ pub struct RecipientCertificate {
 
 impl std::fmt::Debug for RecipientCertificate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RecipientCertificate")
-            .finish_non_exhaustive()
+        f.debug_struct("RecipientCertificate").finish_non_exhaustive()
     }
 }
 
@@ -139,11 +138,7 @@ impl RecipientCertificate {
     ) -> Result<(), CertificateRefused> {
         let problems = problems(&self.certificate, address, at, trust)
             .unwrap_or_else(|_| vec![CertificateProblem::Unreadable]);
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(CertificateRefused(problems))
-        }
+        if problems.is_empty() { Ok(()) } else { Err(CertificateRefused(problems)) }
     }
 
     /// Whether an RSA key is shorter than the recommended 3072 bits: accepted, but worth a notice.
@@ -156,9 +151,7 @@ impl RecipientCertificate {
 
     /// SHA-256 of the certificate, hexadecimal, for the registry and the audit log.
     pub fn fingerprint(&self) -> Result<String, ErrorStack> {
-        let digest = self
-            .certificate
-            .digest(openssl::hash::MessageDigest::sha256())?;
+        let digest = self.certificate.digest(openssl::hash::MessageDigest::sha256())?;
         Ok(hex::encode(digest))
     }
 
@@ -175,10 +168,7 @@ fn problems(
 ) -> Result<Vec<CertificateProblem>, ErrorStack> {
     let mut found = Vec::new();
     found.extend(time_problem(certificate, at)?);
-    if !names(certificate)
-        .iter()
-        .any(|name| address.is_same_as(name))
-    {
+    if !names(certificate).iter().any(|name| address.is_same_as(name)) {
         found.push(CertificateProblem::Address);
     }
     if der::is_authority(&certificate.to_der()?) != Some(false) {
@@ -255,9 +245,7 @@ fn key_problem(certificate: &X509Ref) -> Option<CertificateProblem> {
     } else {
         return Some(CertificateProblem::KeyKind);
     };
-    let permits = certificate
-        .key_usage()
-        .is_some_and(|usage| usage.contains(needed));
+    let permits = certificate.key_usage().is_some_and(|usage| usage.contains(needed));
     (!permits).then_some(CertificateProblem::KeyUsage)
 }
 
@@ -287,9 +275,8 @@ fn is_trusted(
         store.add_cert(authority.clone())?;
     }
     store.set_param(&parameters)?;
-    X509StoreContext::new()?.init(&store.build(), certificate, &*Stack::new()?, |context| {
-        context.verify_cert()
-    })
+    X509StoreContext::new()?
+        .init(&store.build(), certificate, &*Stack::new()?, |context| context.verify_cert())
 }
 
 #[cfg(test)]

@@ -69,11 +69,9 @@ impl Draft {
     fn pem(&self) -> Vec<u8> {
         let time = |at: DateTime<Utc>| Asn1Time::from_unix(at.timestamp()).unwrap();
         let mut name = X509Name::builder().unwrap();
-        name.append_entry_by_nid(Nid::COMMONNAME, "Sample contact")
-            .unwrap();
+        name.append_entry_by_nid(Nid::COMMONNAME, "Sample contact").unwrap();
         if let Some(subject) = self.subject {
-            name.append_entry_by_nid(Nid::PKCS9_EMAILADDRESS, subject)
-                .unwrap();
+            name.append_entry_by_nid(Nid::PKCS9_EMAILADDRESS, subject).unwrap();
         }
         let name = name.build();
         let mut builder = X509::builder().unwrap();
@@ -162,14 +160,8 @@ fn each_flaw_has_its_own_reason() {
         ),
         (with(|d| d.ca = true), P::IsAuthority),
         (with(|d| d.usage = None), P::KeyUsage),
-        (
-            with(|d| d.usage = Some(usage(KeyUsage::digital_signature))),
-            P::KeyUsage,
-        ),
-        (
-            with(|d| d.usage = Some(usage(KeyUsage::key_encipherment))),
-            P::KeyUsage,
-        ),
+        (with(|d| d.usage = Some(usage(KeyUsage::digital_signature))), P::KeyUsage),
+        (with(|d| d.usage = Some(usage(KeyUsage::key_encipherment))), P::KeyUsage),
         (with(|d| d.key = rsa(2048)), P::KeyUsage),
         (with(|d| d.key = rsa(1024)), P::WeakKey),
         (with(|d| d.key = curve(Nid::SECP521R1)), P::KeyKind),
@@ -189,40 +181,23 @@ fn all_flaws_are_told_at_once() {
         d.until = at() - TimeDelta::hours(1);
         d.ca = true;
     });
-    assert_eq!(
-        problems,
-        [CertificateProblem::Expired, CertificateProblem::IsAuthority]
-    );
+    assert_eq!(problems, [CertificateProblem::Expired, CertificateProblem::IsAuthority]);
 }
 
 #[test]
 fn trust_is_a_path_to_one_of_the_authorities() {
-    let validity = Validity {
-        from: at() - TimeDelta::days(1),
-        until: at() + TimeDelta::days(1),
-    };
+    let validity = Validity { from: at() - TimeDelta::days(1), until: at() + TimeDelta::days(1) };
     let ids = CountingIds::default();
     let root = |name| Authority::new(name, KeyKind::P256, validity, &ids).unwrap();
     let (ours, other) = (root("Ours"), root("Other"));
     let to = address();
-    let contact = ours
-        .issue(
-            CertificateUse::MailEncryption(&to),
-            KeyKind::P256,
-            validity,
-            &ids,
-        )
-        .unwrap();
+    let contact =
+        ours.issue(CertificateUse::MailEncryption(&to), KeyKind::P256, validity, &ids).unwrap();
     let pem = contact.certificate_pem().unwrap();
     let check = |trust: &[X509]| {
-        RecipientCertificate::check(&pem, &to, at(), Some(trust))
-            .map(|_| ())
-            .map_err(|e| e.0)
+        RecipientCertificate::check(&pem, &to, at(), Some(trust)).map(|_| ()).map_err(|e| e.0)
     };
-    let (ours, other) = (
-        ours.root().certificate().clone(),
-        other.root().certificate().clone(),
-    );
+    let (ours, other) = (ours.root().certificate().clone(), other.root().certificate().clone());
     assert_eq!(check(&[other.clone(), ours]), Ok(()));
     assert_eq!(check(&[other]), Err(vec![CertificateProblem::Untrusted]));
     assert_eq!(check(&[]), Err(vec![CertificateProblem::Untrusted]));

@@ -10,9 +10,7 @@ use super::wire::{self, UnsafeBytes};
 /// id-envelopedData, 1.2.840.113549.1.7.3 (RFC 5652).
 const ENVELOPED: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x03];
 /// id-ct-authEnvelopedData, 1.2.840.113549.1.9.16.1.23 (RFC 5083).
-const AUTH_ENVELOPED: &[u8] = &[
-    0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x01, 0x17,
-];
+const AUTH_ENVELOPED: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x01, 0x17];
 
 /// Bytes that are no mail this program sealed.
 #[derive(Debug, Clone, Copy, thiserror::Error, PartialEq, Eq)]
@@ -46,9 +44,7 @@ impl Deliverable {
     pub fn from_stored(bytes: Vec<u8>) -> Result<Self, NotDeliverable> {
         wire::check(&bytes)?;
         let text = std::str::from_utf8(&bytes).map_err(|_| UnsafeBytes::NotText)?;
-        let (head, body) = text
-            .split_once("\r\n\r\n")
-            .ok_or(NotDeliverable::NotEncrypted)?;
+        let (head, body) = text.split_once("\r\n\r\n").ok_or(NotDeliverable::NotEncrypted)?;
         let headers = unfold(head);
         let kind = one(&headers, "Content-Type")?;
         let coding = one(&headers, "Content-Transfer-Encoding")?;
@@ -59,20 +55,13 @@ impl Deliverable {
             return Err(NotDeliverable::NotEncrypted);
         }
         let address = |name| {
-            one(&headers, name)?
-                .parse::<MailAddress>()
-                .map_err(|_| NotDeliverable::Header(name))
+            one(&headers, name)?.parse::<MailAddress>().map_err(|_| NotDeliverable::Header(name))
         };
         let (from, to) = (address("From")?, address("To")?);
         let message_id = one(&headers, "Message-ID")?
             .parse()
             .map_err(|_| NotDeliverable::Header("Message-ID"))?;
-        Ok(Self {
-            from,
-            to,
-            message_id,
-            bytes,
-        })
+        Ok(Self { from, to, message_id, bytes })
     }
 
     /// The envelope's sender.
@@ -122,9 +111,7 @@ fn unfold(head: &str) -> Vec<(String, String)> {
 }
 
 fn one<'a>(headers: &'a [(String, String)], name: &'static str) -> Result<&'a str, NotDeliverable> {
-    let mut found = headers
-        .iter()
-        .filter(|(given, _)| given.eq_ignore_ascii_case(name));
+    let mut found = headers.iter().filter(|(given, _)| given.eq_ignore_ascii_case(name));
     match (found.next(), found.next()) {
         (Some((_, value)), None) => Ok(value),
         _ => Err(NotDeliverable::Header(name)),
@@ -134,15 +121,13 @@ fn one<'a>(headers: &'a [(String, String)], name: &'static str) -> Result<&'a st
 /// Whether the base64 text holds a CMS message of one of the two encrypted kinds.
 fn is_encrypted(body: &str) -> bool {
     let joined: String = body.split("\r\n").collect();
-    base64::engine::general_purpose::STANDARD
-        .decode(joined)
-        .is_ok_and(|content| {
-            let kind = der::Elements(&content)
-                .content(der::SEQUENCE)
-                .and_then(|inside| der::Elements(inside).content(der::OBJECT));
-            kind.is_some_and(|kind| kind == ENVELOPED || kind == AUTH_ENVELOPED)
-                && CmsContentInfo::from_der(&content).is_ok()
-        })
+    base64::engine::general_purpose::STANDARD.decode(joined).is_ok_and(|content| {
+        let kind = der::Elements(&content)
+            .content(der::SEQUENCE)
+            .and_then(|inside| der::Elements(inside).content(der::OBJECT));
+        kind.is_some_and(|kind| kind == ENVELOPED || kind == AUTH_ENVELOPED)
+            && CmsContentInfo::from_der(&content).is_ok()
+    })
 }
 
 #[cfg(test)]
@@ -166,10 +151,7 @@ mod tests {
     fn nothing_in_clear_becomes_deliverable() {
         let plain = b"From: a@example.gov\r\nTo: b@example.gov\r\nContent-Type: text/plain\r\n\
             Content-Transfer-Encoding: base64\r\n\r\nSGVsbG8=\r\n";
-        assert_eq!(
-            Deliverable::from_stored(plain.to_vec()),
-            Err(NotDeliverable::NotEncrypted)
-        );
+        assert_eq!(Deliverable::from_stored(plain.to_vec()), Err(NotDeliverable::NotEncrypted));
         // A signature alone is no encryption, whatever the header says.
         assert_eq!(
             Deliverable::from_stored(sample_signed_only()),

@@ -197,12 +197,7 @@ mod tests {
 
     #[test]
     fn only_the_final_dot_leaves_a_mail_open() {
-        let reply = |code| {
-            Cause::Reply(Reply {
-                code,
-                enhanced: None,
-            })
-        };
+        let reply = |code| Cause::Reply(Reply { code, enhanced: None });
         assert!(matches!(
             DeliveryResult::of(Phase::Rcpt, reply(550)),
             DeliveryResult::Refused { .. }
@@ -211,12 +206,7 @@ mod tests {
             DeliveryResult::of(Phase::FinalDot, reply(451)),
             DeliveryResult::Deferred { .. }
         ));
-        for cause in [
-            Cause::Timeout,
-            Cause::Connection,
-            Cause::Protocol,
-            reply(354),
-        ] {
+        for cause in [Cause::Timeout, Cause::Connection, Cause::Protocol, reply(354)] {
             assert!(matches!(
                 DeliveryResult::of(Phase::FinalDot, cause.clone()),
                 DeliveryResult::Indeterminate { .. }
@@ -240,10 +230,7 @@ mod tests {
 
     #[test]
     fn a_reply_is_stored_and_shown_without_its_text() {
-        let reply = Reply {
-            code: 550,
-            enhanced: Some("5.1.1".to_owned()),
-        };
+        let reply = Reply { code: 550, enhanced: Some("5.1.1".to_owned()) };
         assert_eq!(reply.to_string(), "550 5.1.1");
         let result = DeliveryResult::of(Phase::Rcpt, Cause::Reply(reply));
         let json = serde_json::to_string(&result).unwrap();
@@ -251,9 +238,6 @@ mod tests {
             json,
             r#"{"result":"refused","phase":"rcpt","cause":{"reply":{"code":550,"enhanced":"5.1.1"}}}"#
         );
-        assert_eq!(
-            serde_json::from_str::<DeliveryResult>(&json).unwrap(),
-            result
-        );
+        assert_eq!(serde_json::from_str::<DeliveryResult>(&json).unwrap(), result);
     }
 }

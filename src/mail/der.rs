@@ -30,9 +30,7 @@ impl<'a> Iterator for Elements<'a> {
                 return None;
             }
             let (bytes, rest) = rest.split_at_checked(count)?;
-            let length = bytes
-                .iter()
-                .fold(0_usize, |sum, byte| (sum << 8) | usize::from(*byte));
+            let length = bytes.iter().fold(0_usize, |sum, byte| (sum << 8) | usize::from(*byte));
             (length, rest)
         };
         let (content, rest) = rest.split_at_checked(length)?;
@@ -44,9 +42,7 @@ impl<'a> Iterator for Elements<'a> {
 impl<'a> Elements<'a> {
     /// The content of the next element if it has `tag`.
     pub(super) fn content(&mut self, tag: u8) -> Option<&'a [u8]> {
-        self.next()
-            .filter(|(found, _)| *found == tag)
-            .map(|(_, content)| content)
+        self.next().filter(|(found, _)| *found == tag).map(|(_, content)| content)
     }
 }
 
@@ -83,12 +79,7 @@ mod tests {
         assert_eq!(two.next(), Some((0x06, &[9][..])));
         assert_eq!(two.next(), Some((0x04, &[7, 8][..])));
         assert_eq!(two.next(), None);
-        for broken in [
-            &[0x30][..],
-            &[0x30, 5, 1],
-            &[0x30, 0x80],
-            &[0x30, 0x85, 1, 1, 1, 1, 1],
-        ] {
+        for broken in [&[0x30][..], &[0x30, 5, 1], &[0x30, 0x80], &[0x30, 0x85, 1, 1, 1, 1, 1]] {
             assert_eq!(Elements(broken).next(), None, "{broken:?}");
         }
     }

@@ -21,16 +21,12 @@ pub struct FileMailer {
 impl FileMailer {
     /// A mailer into `folder`, which must exist.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self {
-            folder: folder.into(),
-            writing: Mutex::new(()),
-        }
+        Self { folder: folder.into(), writing: Mutex::new(()) }
     }
 
     /// The file that `mail` becomes.
     pub fn path(&self, mail: &Deliverable) -> PathBuf {
-        self.folder
-            .join(format!("{}.eml", mail.message_id().digits()))
+        self.folder.join(format!("{}.eml", mail.message_id().digits()))
     }
 
     async fn write(&self, mail: &Deliverable) -> std::io::Result<()> {
@@ -54,12 +50,7 @@ impl Mailer for FileMailer {
     fn deliver<'a>(&'a self, mail: &'a Deliverable) -> BoxFuture<'a, DeliveryResult> {
         async move {
             match self.write(mail).await {
-                Ok(()) => DeliveryResult::Sent {
-                    reply: Reply {
-                        code: 250,
-                        enhanced: None,
-                    },
-                },
+                Ok(()) => DeliveryResult::Sent { reply: Reply { code: 250, enhanced: None } },
                 Err(_) => DeliveryResult::of(Phase::Internal, Cause::Storage),
             }
         }
@@ -78,10 +69,7 @@ mod tests {
         let mailer = FileMailer::new(folder.path());
         let mail = sample_mail();
         for _ in 0..2 {
-            assert!(matches!(
-                mailer.deliver(&mail).await,
-                DeliveryResult::Sent { .. }
-            ));
+            assert!(matches!(mailer.deliver(&mail).await, DeliveryResult::Sent { .. }));
         }
         assert_eq!(std::fs::read(mailer.path(&mail)).unwrap(), mail.bytes());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -93,10 +81,7 @@ mod tests {
         let mailer = FileMailer::new(folder.path().join("none"));
         assert_eq!(
             mailer.deliver(&sample_mail()).await,
-            DeliveryResult::Deferred {
-                phase: Phase::Internal,
-                cause: Cause::Storage
-            }
+            DeliveryResult::Deferred { phase: Phase::Internal, cause: Cause::Storage }
         );
     }
 }

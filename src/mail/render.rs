@@ -7,14 +7,10 @@ use tera::{Context, Tera};
 use super::address::check_text;
 use crate::domain::RequestId;
 
-const ANSWER_SUBJECT: (&str, &str) = (
-    "answer/subject.txt",
-    include_str!("../../templates/mail/answer/subject.txt.tera"),
-);
-const ANSWER_BODY: (&str, &str) = (
-    "answer/body.txt",
-    include_str!("../../templates/mail/answer/body.txt.tera"),
-);
+const ANSWER_SUBJECT: (&str, &str) =
+    ("answer/subject.txt", include_str!("../../templates/mail/answer/subject.txt.tera"));
+const ANSWER_BODY: (&str, &str) =
+    ("answer/body.txt", include_str!("../../templates/mail/answer/body.txt.tera"));
 
 /// A mail that could not be put into words.
 #[derive(Debug, thiserror::Error)]
@@ -90,9 +86,7 @@ impl RenderedMail {
 
 impl std::fmt::Debug for RenderedMail {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RenderedMail")
-            .field("subject", &self.subject)
-            .finish_non_exhaustive()
+        f.debug_struct("RenderedMail").field("subject", &self.subject).finish_non_exhaustive()
     }
 }
 
@@ -108,8 +102,7 @@ impl MailRenderer {
     pub fn load() -> Result<Self, RenderError> {
         let mut tera = Tera::new();
         for (name, text) in [ANSWER_SUBJECT, ANSWER_BODY] {
-            tera.add_raw_template(name, text)
-                .map_err(|source| fault(name, source))?;
+            tera.add_raw_template(name, text).map_err(|source| fault(name, source))?;
         }
         let renderer = Self { tera };
         renderer.answer(&AnswerMail::sample())?;
@@ -119,12 +112,7 @@ impl MailRenderer {
     /// The mail that carries a report or a notice.
     pub fn answer(&self, mail: &AnswerMail) -> Result<RenderedMail, RenderError> {
         check_text(&mail.unit_name).map_err(RenderError::Subject)?;
-        let subject = self.fill(
-            ANSWER_SUBJECT.0,
-            &Subject {
-                unit_name: &mail.unit_name,
-            },
-        )?;
+        let subject = self.fill(ANSWER_SUBJECT.0, &Subject { unit_name: &mail.unit_name })?;
         let subject = subject.trim_end().to_owned();
         check_text(&subject).map_err(RenderError::Subject)?;
         let body = self.fill(ANSWER_BODY.0, mail)?;
@@ -143,10 +131,7 @@ impl MailRenderer {
 }
 
 fn fault(template: &'static str, source: tera::Error) -> RenderError {
-    RenderError::Template {
-        template,
-        source: Box::new(source),
-    }
+    RenderError::Template { template, source: Box::new(source) }
 }
 
 #[cfg(test)]
@@ -155,10 +140,7 @@ mod tests {
 
     #[test]
     fn the_answer_reads_so() {
-        let mail = MailRenderer::load()
-            .unwrap()
-            .answer(&AnswerMail::sample())
-            .unwrap();
+        let mail = MailRenderer::load().unwrap().answer(&AnswerMail::sample()).unwrap();
         insta::assert_snapshot!(mail.subject(), @"A document from Sample Regional Unit");
         insta::assert_snapshot!(mail.body(), @r"
         Sample Regional Unit sends you the attached document for request r-00000000000000000000000000000007.

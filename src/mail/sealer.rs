@@ -95,18 +95,11 @@ impl Sealer {
     pub fn seal(&self, answer: &Answer<'_>, at: DateTime<Utc>) -> Result<Deliverable, SealerError> {
         let certificate = self.check(answer.certificate, answer.to, at)?;
         let words = self.words.answer(answer.words)?;
-        let message_id = MailMessageId::derive(
-            &self.message_id_key,
-            answer.release,
-            answer.to,
-            &self.domain,
-        )
-        .map_err(|_| SealerError::MessageId)?;
-        let cipher = if answer.reads_gcm {
-            ContentCipher::Aes256Gcm
-        } else {
-            ContentCipher::Aes256Cbc
-        };
+        let message_id =
+            MailMessageId::derive(&self.message_id_key, answer.release, answer.to, &self.domain)
+                .map_err(|_| SealerError::MessageId)?;
+        let cipher =
+            if answer.reads_gcm { ContentCipher::Aes256Gcm } else { ContentCipher::Aes256Cbc };
         let letter = Letter {
             from: &self.from,
             to: answer.to,

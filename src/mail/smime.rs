@@ -93,11 +93,7 @@ impl SigningIdentity {
         if !certificate.public_key()?.public_eq(&key) {
             return Err(SealError::SignerKey);
         }
-        Ok(Self {
-            certificate,
-            key,
-            chain: chain.collect(),
-        })
+        Ok(Self { certificate, key, chain: chain.collect() })
     }
 }
 

@@ -23,33 +23,18 @@ struct World {
 fn world(kind: KeyKind) -> World {
     // CMS_verify looks at the machine's clock, so the certificates enclose it widely.
     let at = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
-    let validity = Validity {
-        from: at - TimeDelta::days(3650),
-        until: at + TimeDelta::days(36500),
-    };
+    let validity =
+        Validity { from: at - TimeDelta::days(3650), until: at + TimeDelta::days(36500) };
     let ids = CountingIds::default();
     let from: MailAddress = "unit@unit.example.gov".parse().unwrap();
     let to: MailAddress = "r.sample@pd.example.gov".parse().unwrap();
     let root = Authority::new("Sample root", KeyKind::P256, validity, &ids).unwrap();
-    let signing = root
-        .issue(CertificateUse::MailSigning(&from), kind, validity, &ids)
-        .unwrap();
-    let contact = root
-        .issue(CertificateUse::MailEncryption(&to), kind, validity, &ids)
-        .unwrap();
-    let signer = SigningIdentity::from_pem(
-        &signing.certificate_pem().unwrap(),
-        &signing.key_pem().unwrap(),
-    )
-    .unwrap();
-    World {
-        root,
-        signer,
-        contact,
-        from,
-        to,
-        at,
-    }
+    let signing = root.issue(CertificateUse::MailSigning(&from), kind, validity, &ids).unwrap();
+    let contact = root.issue(CertificateUse::MailEncryption(&to), kind, validity, &ids).unwrap();
+    let signer =
+        SigningIdentity::from_pem(&signing.certificate_pem().unwrap(), &signing.key_pem().unwrap())
+            .unwrap();
+    World { root, signer, contact, from, to, at }
 }
 
 impl World {
@@ -60,10 +45,7 @@ impl World {
     }
 
     fn words() -> RenderedMail {
-        MailRenderer::load()
-            .unwrap()
-            .answer(&AnswerMail::sample())
-            .unwrap()
+        MailRenderer::load().unwrap().answer(&AnswerMail::sample()).unwrap()
     }
 
     fn message_id(&self) -> MailMessageId {
@@ -113,9 +95,7 @@ fn decoded(mail: &[u8]) -> Vec<u8> {
     let text = std::str::from_utf8(mail).unwrap();
     let (_, body) = text.split_once("\r\n\r\n").unwrap();
     let joined: String = body.split("\r\n").collect();
-    base64::engine::general_purpose::STANDARD
-        .decode(joined)
-        .unwrap()
+    base64::engine::general_purpose::STANDARD.decode(joined).unwrap()
 }
 
 /// A sealed mail for the tests of other files.
@@ -148,10 +128,7 @@ fn what_is_sealed_opens_for_each_key_and_cipher() {
         for cipher in ContentCipher::VARIANTS {
             let mail = world.seal(*cipher).unwrap();
             let inner = String::from_utf8(world.open(mail.bytes()).unwrap()).unwrap();
-            assert!(
-                inner.starts_with("Content-Type: multipart/mixed;"),
-                "{inner}"
-            );
+            assert!(inner.starts_with("Content-Type: multipart/mixed;"), "{inner}");
             assert!(inner.contains("Content-Type: text/plain; charset=utf-8"));
             assert!(inner.contains("filename=\"document.pdf\""));
             assert!(inner.contains(&AnswerMail::sample().contact));
@@ -210,11 +187,7 @@ fn nothing_of_the_inside_stands_outside() {
     let mail = world(KeyKind::P256).seal(ContentCipher::Aes256Cbc).unwrap();
     let text = std::str::from_utf8(mail.bytes()).unwrap();
     let sample = AnswerMail::sample();
-    for inside in [
-        sample.contact,
-        sample.request.to_string(),
-        DOCUMENT_NAME.to_owned(),
-    ] {
+    for inside in [sample.contact, sample.request.to_string(), DOCUMENT_NAME.to_owned()] {
         assert!(!text.contains(&inside), "{inside}");
     }
 }
@@ -226,9 +199,7 @@ fn a_unit_with_letters_beyond_ascii_stays_within_the_wire_format() {
     answer.unit_name = "Unidad Peñasquitos 東".repeat(6);
     answer.banner = format!("{}\n.\n", "ß".repeat(3000));
     let words = MailRenderer::load().unwrap().answer(&answer).unwrap();
-    let mail = world
-        .seal_with(ContentCipher::Aes256Cbc, &words, world.at)
-        .unwrap();
+    let mail = world.seal_with(ContentCipher::Aes256Cbc, &words, world.at).unwrap();
     assert_eq!(wire::check(mail.bytes()), Ok(()));
     assert!(world.open(mail.bytes()).is_ok());
 }

@@ -30,10 +30,9 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), UnsafeBytes> {
     while !rest.is_empty() {
         let end = rest.windows(2).position(|two| two == b"\r\n");
         let (line, next) = match end {
-            Some(at) => (
-                rest.get(..at).unwrap_or_default(),
-                rest.get(at + 2..).unwrap_or_default(),
-            ),
+            Some(at) => {
+                (rest.get(..at).unwrap_or_default(), rest.get(at + 2..).unwrap_or_default())
+            }
             None => (rest, &[][..]),
         };
         if line.iter().any(|b| *b == b'\r' || *b == b'\n') {

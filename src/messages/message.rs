@@ -156,13 +156,7 @@ pub struct Message {
 impl Message {
     /// A message that is due at once.
     pub fn new(id: MessageId, at: DateTime<Utc>, route: Route, body: Body) -> Self {
-        Self {
-            id,
-            route,
-            body,
-            at,
-            not_before: at,
-        }
+        Self { id, route, body, at, not_before: at }
     }
 
     /// A command for `step`.
@@ -171,10 +165,7 @@ impl Message {
             Step::Check => Body::CheckSearchRequest { request },
             Step::Dispatch => Body::DispatchSearchRequest { request },
             Step::Respond => Body::RespondSearchRequest { request },
-            Step::Deliver => Body::DeliverAnswer {
-                request,
-                mailing: id.uuid(),
-            },
+            Step::Deliver => Body::DeliverAnswer { request, mailing: id.uuid() },
         };
         Self::new(id, at, Route::Step { step }, body)
     }

@@ -159,18 +159,12 @@ fn prepare(rules: &Rules, submission: &Submission) -> Result<Prepared, ParseFail
             }
             Err(faults) => {
                 errors.extend(
-                    faults
-                        .into_iter()
-                        .map(|fault| fault.into_shape_error(pointer.clone())),
+                    faults.into_iter().map(|fault| fault.into_shape_error(pointer.clone())),
                 );
             }
         }
     }
-    let used = form
-        .images
-        .iter()
-        .filter(|image| image.part.is_some())
-        .count();
+    let used = form.images.iter().filter(|image| image.part.is_some()).count();
     if used != submission.parts.len() {
         errors.push(ShapeError::new(
             "part_unknown",
@@ -182,11 +176,7 @@ fn prepare(rules: &Rules, submission: &Submission) -> Result<Prepared, ParseFail
         return Err(ParseFailure::Shape(errors));
     }
     let digest = body_digest(&submission.body).map_err(|error| ParseFailure::Shape(vec![error]))?;
-    Ok(Prepared {
-        form,
-        digest,
-        images,
-    })
+    Ok(Prepared { form, digest, images })
 }
 
 /// The bytes of an image; its inline content leaves the form, the sealed file has its own place.
@@ -231,10 +221,7 @@ async fn misshapen(
     failure: ParseFailure,
     now: DateTime<Utc>,
 ) -> Result<Submitted, PipelineError> {
-    let first = failure
-        .errors()
-        .first()
-        .map_or("unknown", |error| error.code.as_str());
+    let first = failure.errors().first().map_or("unknown", |error| error.code.as_str());
     let event = by_agency(agency, "search_request.misshapen", now)
         .detail("code", first)
         .detail("errors", &failure.errors().len().to_string());
@@ -253,14 +240,7 @@ async fn misshapen(
 }
 
 fn by_agency(agency: &Agency, action: &str, now: DateTime<Utc>) -> AuditEvent {
-    AuditEvent::new(
-        now,
-        Actor::Agency {
-            ori: agency.ori.clone(),
-        },
-        action,
-    )
-    .agency(&agency.ori)
+    AuditEvent::new(now, Actor::Agency { ori: agency.ori.clone() }, action).agency(&agency.ori)
 }
 
 /// The request that this submission repeats, if any.
@@ -279,25 +259,18 @@ async fn seen_before(
                 "this idempotency key belongs to another form; a new form needs a new key",
             ));
         }
-        return Ok(Some(Submitted::Before(
-            receipt_of(ctx, request, None).await?,
-        )));
+        return Ok(Some(Submitted::Before(receipt_of(ctx, request, None).await?)));
     }
     let hash = repeat_hash(&ctx.vault, prepared);
     if let Some(request) = ctx.store.repeat_of(hash, now - ctx.rules.repeat).await? {
-        return Ok(Some(Submitted::Before(
-            receipt_of(ctx, request, Some(request)).await?,
-        )));
+        return Ok(Some(Submitted::Before(receipt_of(ctx, request, Some(request)).await?)));
     }
     Ok(None)
 }
 
 fn repeat_hash(vault: &Vault, prepared: &Prepared) -> [u8; 32] {
-    let mut images: Vec<String> = prepared
-        .images
-        .iter()
-        .map(|(facts, _)| hex::encode(facts.sha256))
-        .collect();
+    let mut images: Vec<String> =
+        prepared.images.iter().map(|(facts, _)| hex::encode(facts.sha256)).collect();
     images.sort();
     let form = &prepared.form;
     let text = format!(
@@ -344,22 +317,13 @@ async fn store(
         received_at: now,
         deadline_at: deadline(&stage, now, &ctx.rules.terms),
         stage,
-        case_hash: ctx
-            .vault
-            .lookup_hash("case", intake.form.case_number.expose().trim()),
+        case_hash: ctx.vault.lookup_hash("case", intake.form.case_number.expose().trim()),
         repeat_hash,
-        supersedes: intake
-            .form
-            .supersedes
-            .as_deref()
-            .and_then(|id| id.parse().ok()),
+        supersedes: intake.form.supersedes.as_deref().and_then(|id| id.parse().ok()),
         data_key: ctx.vault.wrap(ctx.ids.as_ref(), &key, id)?,
         form: sealed::seal_intake(ctx, id, &key, &intake)?,
         probes,
-        idempotency: submission.key.map(|key| NewIdempotencyKey {
-            key,
-            body_digest: digest,
-        }),
+        idempotency: submission.key.map(|key| NewIdempotencyKey { key, body_digest: digest }),
     };
     insert(ctx, &submission.agency, request, now).await
 }
@@ -393,14 +357,10 @@ async fn insert(
 ) -> Result<Submitted, PipelineError> {
     let (id, unit) = (request.id, request.unit.clone());
     let mut change = Change::audited(vec![
-        by_agency(agency, "search_request.received", now)
-            .request(id)
-            .unit(&unit),
+        by_agency(agency, "search_request.received", now).request(id).unit(&unit),
     ]);
     change.guard = Guard::Insert(Box::new(request));
-    change
-        .outgoing
-        .push(Message::command(ctx.message_id(), now, Step::Check, id));
+    change.outgoing.push(Message::command(ctx.message_id(), now, Step::Check, id));
     let checked = ctx.progress.expect(id);
     match ctx.store.apply(change).await? {
         Applied::Now => {
@@ -452,11 +412,7 @@ pub async fn receipt_of(
     id: RequestId,
     duplicate_of: Option<RequestId>,
 ) -> Result<Receipt, PipelineError> {
-    let row = ctx
-        .store
-        .request(id)
-        .await?
-        .ok_or(PipelineError::Inconsistent("a request"))?;
+    let row = ctx.store.request(id).await?.ok_or(PipelineError::Inconsistent("a request"))?;
     Ok(Receipt {
         request: Some(id),
         state: receipt_state(&row),

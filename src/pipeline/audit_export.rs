@@ -35,9 +35,7 @@ pub async fn export(
     let closing = Checkpoint { origin, size, root }
         .sign(ctx.release_key.key())
         .map_err(|_| PipelineError::Inconsistent("the audit log's key"))?;
-    ctx.store
-        .add_checkpoint(size, closing.as_str().to_owned(), ctx.now())
-        .await?;
+    ctx.store.add_checkpoint(size, closing.as_str().to_owned(), ctx.now()).await?;
     let mut notes = VecDeque::new();
     for stored in ctx.store.checkpoints().await? {
         let covered = u64::try_from(stored.size).map_err(unreadable)?;
@@ -46,19 +44,11 @@ pub async fn export(
         }
     }
     notes.push_back((size, closing));
-    let export = Export {
-        ctx,
-        header: Some(header),
-        next: 0,
-        notes,
-    };
-    Ok(futures_util::stream::try_unfold(
-        export,
-        |mut export| async move {
-            let text = export.step().await?;
-            Ok(text.map(|text| (Bytes::from(text), export)))
-        },
-    ))
+    let export = Export { ctx, header: Some(header), next: 0, notes };
+    Ok(futures_util::stream::try_unfold(export, |mut export| async move {
+        let text = export.step().await?;
+        Ok(text.map(|text| (Bytes::from(text), export)))
+    }))
 }
 
 fn unreadable<E>(_: E) -> PipelineError {
@@ -88,9 +78,7 @@ impl Export {
         let limit = i64::try_from(wanted).map_err(unreadable)?;
         let bodies = self.ctx.store.audit_entries(self.next, limit).await?;
         if bodies.len() as u64 != wanted {
-            return Err(PipelineError::Inconsistent(
-                "the audit log: entries are missing",
-            ));
+            return Err(PipelineError::Inconsistent("the audit log: entries are missing"));
         }
         let mut text = String::new();
         for body in &bodies {

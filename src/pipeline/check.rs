@@ -16,9 +16,7 @@ pub async fn handle(
     request: RequestId,
 ) -> Result<Disposition, PipelineError> {
     let Some(row) = ctx.store.request(request).await? else {
-        return Ok(Disposition::DeadLetter {
-            reason: "request_unknown".to_owned(),
-        });
+        return Ok(Disposition::DeadLetter { reason: "request_unknown".to_owned() });
     };
     if row.stage.code() != StageCode::Received {
         ctx.progress.checked(request);
@@ -30,9 +28,7 @@ pub async fn handle(
     let standing = standing::standing(ctx, &registry, &row, intake.signature_verified);
     // The form is as fresh as it was when it came; it does not grow stale in a queue.
     let facts = facts::form(&intake.form, &standing, row.received_at);
-    let decision = ctx
-        .policies
-        .decide_form(&standing::packs(&registry, &row), &facts);
+    let decision = ctx.policies.decide_form(&standing::packs(&registry, &row), &facts);
     let change = match decision.verdict() {
         Verdict::Accept => accepted(ctx, &row, &decision, now)?,
         Verdict::Hold => hold::change(ctx, &row, &decision, Resume::Check)?,
@@ -54,12 +50,7 @@ fn accepted(
     if let Guard::Update(update) = &mut change.guard {
         update.number_in = Some(row.unit.clone());
     }
-    change.outgoing.push(Message::command(
-        ctx.message_id(),
-        now,
-        Step::Dispatch,
-        row.id,
-    ));
+    change.outgoing.push(Message::command(ctx.message_id(), now, Step::Dispatch, row.id));
     Ok(change)
 }
 
@@ -101,8 +92,6 @@ fn checked(
         findings: decision.findings().to_vec(),
         outcome: None,
     };
-    change
-        .outgoing
-        .push(dispatch::told_with(ctx, row, &stage, now, data));
+    change.outgoing.push(dispatch::told_with(ctx, row, &stage, now, data));
     change
 }

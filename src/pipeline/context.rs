@@ -92,13 +92,7 @@ impl Context {
 
     /// An audit event of one of the stages.
     pub fn event(&self, stage: &'static str, action: &str, at: DateTime<Utc>) -> AuditEvent {
-        AuditEvent::new(
-            at,
-            Actor::System {
-                stage: stage.to_owned(),
-            },
-            action,
-        )
+        AuditEvent::new(at, Actor::System { stage: stage.to_owned() }, action)
     }
 }
 
@@ -127,10 +121,7 @@ impl RegistrySource {
         if let (Some(held), Some(newest)) = (held, newest)
             && held.version == newest
         {
-            *self.lock() = Some(Held {
-                read: Instant::now(),
-                ..held.clone()
-            });
+            *self.lock() = Some(Held { read: Instant::now(), ..held.clone() });
             return Ok(held.registry);
         }
         let Some((version, sealed)) = store.registry().await? else {
@@ -138,11 +129,8 @@ impl RegistrySource {
         };
         let registry: Registry = vault.open_registry(&sealed)?;
         let registry = Arc::new(registry);
-        *self.lock() = Some(Held {
-            version,
-            read: Instant::now(),
-            registry: Arc::clone(&registry),
-        });
+        *self.lock() =
+            Some(Held { version, read: Instant::now(), registry: Arc::clone(&registry) });
         Ok(registry)
     }
 
@@ -152,9 +140,7 @@ impl RegistrySource {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Held>> {
-        self.held
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -185,8 +171,6 @@ impl Progress {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RequestId, Arc<Notify>>> {
-        self.waiting
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -63,16 +63,8 @@ pub async fn available(
         .into_iter()
         .filter_map(|id| registry.account(id))
         .filter(|account| account.active && account.role == Role::Reviewer)
-        .filter(|account| {
-            account
-                .credentials
-                .iter()
-                .any(|c| c.in_force(now) && c.cjis_minimum)
-        })
-        .map(|account| Available {
-            reviewer: account.id,
-            open_jobs: busy(account.id),
-        })
+        .filter(|account| account.credentials.iter().any(|c| c.in_force(now) && c.cjis_minimum))
+        .map(|account| Available { reviewer: account.id, open_jobs: busy(account.id) })
         .collect())
 }
 
@@ -83,21 +75,13 @@ pub async fn handle(
     request: RequestId,
 ) -> Result<Disposition, PipelineError> {
     let Some(row) = ctx.store.request(request).await? else {
-        return Ok(Disposition::DeadLetter {
-            reason: "request_unknown".to_owned(),
-        });
+        return Ok(Disposition::DeadLetter { reason: "request_unknown".to_owned() });
     };
-    if !matches!(
-        row.stage,
-        Stage::Accepted | Stage::Queued | Stage::Offered { .. }
-    ) {
+    if !matches!(row.stage, Stage::Accepted | Stage::Queued | Stage::Offered { .. }) {
         return super::step::acknowledge(ctx, cause, Step::Dispatch).await;
     }
-    let asked = if let Stage::Offered { reviewer } = &row.stage {
-        vec![*reviewer]
-    } else {
-        Vec::new()
-    };
+    let asked =
+        if let Stage::Offered { reviewer } = &row.stage { vec![*reviewer] } else { Vec::new() };
     offer(ctx, &row, Some(cause), &asked).await
 }
 
@@ -113,9 +97,7 @@ pub async fn offer(
     let intake = sealed::intake_of(ctx, row)?;
     let standing = standing::standing(ctx, &registry, row, intake.signature_verified);
     let facts = facts::dispatch(&intake.form, &standing, now);
-    let decision = ctx
-        .policies
-        .decide(&standing::packs(&registry, row), &facts);
+    let decision = ctx.policies.decide(&standing::packs(&registry, row), &facts);
     if decision.verdict() != Verdict::Accept {
         let change = hold::change(ctx, row, &decision, Resume::Dispatch)?;
         return super::step::apply_for(ctx, change, cause.map(|id| (id, Step::Dispatch))).await;
@@ -150,11 +132,7 @@ pub async fn offer(
 }
 
 fn event_name(chosen: Option<AccountId>) -> &'static str {
-    if chosen.is_some() {
-        "search_request.offered"
-    } else {
-        "search_request.queued"
-    }
+    if chosen.is_some() { "search_request.offered" } else { "search_request.queued" }
 }
 
 /// The announcement to the unit's own tools.
@@ -163,15 +141,8 @@ pub fn announce(ctx: &Context, row: &RequestRow, now: DateTime<Utc>) -> Message 
     Message::new(
         ctx.message_id(),
         now,
-        Route::Reviewers {
-            unit: row.unit.clone(),
-            lane,
-        },
-        Body::JobWaiting {
-            request: row.id,
-            unit: row.unit.clone(),
-            lane,
-        },
+        Route::Reviewers { unit: row.unit.clone(), lane },
+        Body::JobWaiting { request: row.id, unit: row.unit.clone(), lane },
     )
 }
 
@@ -182,22 +153,13 @@ pub fn told(ctx: &Context, row: &RequestRow, stage: &Stage, now: DateTime<Utc>) 
         row,
         stage,
         now,
-        EventData {
-            request: row.id,
-            state: stage.code(),
-            findings: Vec::new(),
-            outcome: None,
-        },
+        EventData { request: row.id, state: stage.code(), findings: Vec::new(), outcome: None },
     )
 }
 
 /// What an agency sees of a stage: who was asked is the unit's own business.
 pub fn for_agencies(code: StageCode) -> StageCode {
-    if code == StageCode::Offered {
-        StageCode::Queued
-    } else {
-        code
-    }
+    if code == StageCode::Offered { StageCode::Queued } else { code }
 }
 
 /// The same, with findings or an outcome.
@@ -209,22 +171,12 @@ pub fn told_with(
     data: EventData,
 ) -> Message {
     let event = for_agencies(stage.code()).as_str().to_owned();
-    let data = EventData {
-        state: for_agencies(data.state),
-        ..data
-    };
+    let data = EventData { state: for_agencies(data.state), ..data };
     Message::new(
         ctx.message_id(),
         now,
-        Route::Agency {
-            ori: row.ori.clone(),
-            event: event.clone(),
-        },
-        Body::AgencyEvent(AgencyEvent {
-            ori: row.ori.clone(),
-            event,
-            data,
-        }),
+        Route::Agency { ori: row.ori.clone(), event: event.clone() },
+        Body::AgencyEvent(AgencyEvent { ori: row.ori.clone(), event, data }),
     )
 }
 

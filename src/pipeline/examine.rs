@@ -44,17 +44,9 @@ pub async fn worklist(
     if stages.is_empty() {
         return Ok(Vec::new());
     }
-    let filter = WorkFilter {
-        unit: person.unit.clone(),
-        stages,
-        lane,
-        limit: 10_000,
-    };
+    let filter = WorkFilter { unit: person.unit.clone(), stages, lane, limit: 10_000 };
     let rows = ctx.store.jobs(&filter).await?;
-    Ok(rows
-        .into_iter()
-        .filter(|row| concerns(&row.stage, person))
-        .collect())
+    Ok(rows.into_iter().filter(|row| concerns(&row.stage, person)).collect())
 }
 
 /// Pure: whether a job is this person's business. A job that another holds, or that the person examined before, is not.
@@ -109,16 +101,10 @@ pub async fn claim(
     let form = sealed::form_of(ctx, &row)?;
     let registry = ctx.registry().await?;
     let reviewer = standing::reviewer(&registry, &row, &form, person, now);
-    let decision = ctx.policies.decide(
-        &standing::packs(&registry, &row),
-        &facts::lease(&reviewer, now),
-    );
+    let decision =
+        ctx.policies.decide(&standing::packs(&registry, &row), &facts::lease(&reviewer, now));
     refuse_unless_accepted(ctx, person, &row, &decision).await?;
-    let lease = Lease {
-        reviewer: person.id,
-        token: row.fence + 1,
-        until: now + ctx.rules.lease,
-    };
+    let lease = Lease { reviewer: person.id, token: row.fence + 1, until: now + ctx.rules.lease };
     let stage = next(&row.stage, Event::Claimed(lease))?;
     let mut update =
         RequestUpdate::stage(row.id, row.version, stage.clone(), now, Some(lease.until));
@@ -159,10 +145,7 @@ fn may_claim(stage: &Stage, person: &Account) -> Result<(), PipelineError> {
     }
     Err(PipelineError::forbidden(
         "role",
-        format!(
-            "this step is for the role `{}`",
-            <&'static str>::from(wanted)
-        ),
+        format!("this step is for the role `{}`", <&'static str>::from(wanted)),
     ))
 }
 
@@ -197,10 +180,7 @@ pub async fn give_back(
 
 /// Pure: whether the person still holds the job under this token.
 fn holds(row: &RequestRow, person: &Account, token: i64) -> Result<(), PipelineError> {
-    let held = row
-        .stage
-        .lease()
-        .is_some_and(|l| l.reviewer == person.id && l.token == token);
+    let held = row.stage.lease().is_some_and(|l| l.reviewer == person.id && l.token == token);
     if held {
         return Ok(());
     }
@@ -242,10 +222,7 @@ pub async fn conclude(
     // INVARIANT (blind): the audit entry and the events of the first examination do not say how it ended.
     let update = RequestUpdate::stage(row.id, row.version, stage.clone(), now, until);
     let mut change = Change::update(update, vec![audit]);
-    let record = ExaminationRecord {
-        examination: exam,
-        candidate_image: candidate_key,
-    };
+    let record = ExaminationRecord { examination: exam, candidate_image: candidate_key };
     change.records.push(NewRecord {
         id: record_id,
         request: row.id,
@@ -337,21 +314,12 @@ fn take_candidate_image(
             "a lead needs the candidate's image (LACRIS-RPT-5), base64",
         ));
     };
-    let bytes = STANDARD.decode(image).map_err(|_| {
-        shape(
-            "image_base64",
-            "expected base64 (RFC 4648 section 4, with padding)",
-        )
-    })?;
-    let declared = if bytes.starts_with(&[0x89, b'P']) {
-        MediaType::Png
-    } else {
-        MediaType::Jpeg
-    };
+    let bytes = STANDARD
+        .decode(image)
+        .map_err(|_| shape("image_base64", "expected base64 (RFC 4648 section 4, with padding)"))?;
+    let declared = if bytes.starts_with(&[0x89, b'P']) { MediaType::Png } else { MediaType::Jpeg };
     let facts = inspect(&bytes, declared, &ctx.rules.image).map_err(|faults| {
-        let faults = faults
-            .into_iter()
-            .map(|fault| fault.into_shape_error("/candidate/image"));
+        let faults = faults.into_iter().map(|fault| fault.into_shape_error("/candidate/image"));
         PipelineError::Refused(Refusal::Shape(faults.collect()))
     })?;
     if !facts.matches_declared_hash(&candidate.image_sha256) {
@@ -377,9 +345,8 @@ async fn examined_under(
     let reviewer = standing::reviewer(&registry, row, &form, person, now);
     let done = standing::examination(exam, probes);
     let service = standing::service(ctx, &registry, row);
-    let mut decision = ctx
-        .policies
-        .decide(&packs, &facts::conclude(&reviewer, &done, &service, now));
+    let mut decision =
+        ctx.policies.decide(&packs, &facts::conclude(&reviewer, &done, &service, now));
     if let Stage::SecondReview { first, .. } = &row.stage
         && decision.verdict() == Verdict::Accept
     {
@@ -389,21 +356,17 @@ async fn examined_under(
             saw_first_answer: false,
             comparison_done: done.comparison_done,
         };
-        decision = ctx
-            .policies
-            .decide(&packs, &facts::second_review(&reviewer, review, now));
+        decision = ctx.policies.decide(&packs, &facts::second_review(&reviewer, review, now));
     }
     let cited = exam.declined_under.as_deref();
     if exam.conclusion == Conclusion::Declined
         && cited.and_then(|c| ctx.policies.clause(c)).is_none()
     {
-        return Err(PipelineError::Refused(Refusal::Shape(vec![
-            ShapeError::new(
-                "clause_unknown",
-                "/declined_under",
-                "cite a clause of a pack in force; `leadbroker policy clauses` lists them",
-            ),
-        ])));
+        return Err(PipelineError::Refused(Refusal::Shape(vec![ShapeError::new(
+            "clause_unknown",
+            "/declined_under",
+            "cite a clause of a pack in force; `leadbroker policy clauses` lists them",
+        )])));
     }
     Ok(decision)
 }
@@ -432,7 +395,5 @@ pub async fn refuse_unless_accepted(
     }
     let event = by_person(person, "step.refused", ctx.now(), row).decision(decision);
     let _ = ctx.store.apply(Change::audited(vec![event])).await?;
-    Err(PipelineError::Refused(Refusal::Findings(
-        decision.findings().to_vec(),
-    )))
+    Err(PipelineError::Refused(Refusal::Findings(decision.findings().to_vec())))
 }

@@ -29,16 +29,8 @@ pub fn change(
     decision: &PolicyDecision,
     resume: Resume,
 ) -> Result<Change, PipelineError> {
-    let event = ctx
-        .event("hold", "search_request.held", ctx.now())
-        .decision(decision);
-    begin(
-        ctx,
-        row,
-        standing::decider(decision),
-        resume,
-        (decision.findings().to_vec(), event),
-    )
+    let event = ctx.event("hold", "search_request.held", ctx.now()).decision(decision);
+    begin(ctx, row, standing::decider(decision), resume, (decision.findings().to_vec(), event))
 }
 
 /// The change that holds a request for a reason.
@@ -54,21 +46,10 @@ pub fn begin(
     let until = deadline(&stage, now, &ctx.rules.terms);
     let mut update = RequestUpdate::stage(row.id, row.version, stage.clone(), now, until);
     update.findings = Some(findings.clone());
-    let event = event
-        .request(row.id)
-        .unit(&row.unit)
-        .agency(&row.ori)
-        .detail("role", role.into());
+    let event = event.request(row.id).unit(&row.unit).agency(&row.ori).detail("role", role.into());
     let mut change = Change::update(update, vec![event]);
-    let data = EventData {
-        request: row.id,
-        state: StageCode::Held,
-        findings,
-        outcome: None,
-    };
-    change
-        .outgoing
-        .push(dispatch::told_with(ctx, row, &stage, now, data));
+    let data = EventData { request: row.id, state: StageCode::Held, findings, outcome: None };
+    change.outgoing.push(dispatch::told_with(ctx, row, &stage, now, data));
     Ok(change)
 }
 
@@ -94,37 +75,20 @@ pub async fn decide(
     request: RequestId,
     decision: HoldDecision,
 ) -> Result<Stage, PipelineError> {
-    let row = ctx
-        .store
-        .request(request)
-        .await?
-        .ok_or_else(PipelineError::not_found)?;
+    let row = ctx.store.request(request).await?.ok_or_else(PipelineError::not_found)?;
     if row.unit != person.unit {
         return Err(PipelineError::not_found());
     }
     let Stage::Held { role, resume } = row.stage else {
-        return Err(PipelineError::conflict(
-            "state",
-            "this request is not held; read its status",
-        ));
+        return Err(PipelineError::conflict("state", "this request is not held; read its status"));
     };
     if role != person.role {
         return Err(PipelineError::forbidden(
             "role",
-            format!(
-                "this hold waits for the role `{}`",
-                <&'static str>::from(role)
-            ),
+            format!("this hold waits for the role `{}`", <&'static str>::from(role)),
         ));
     }
-    if decision
-        .reason
-        .expose()
-        .chars()
-        .filter(|c| c.is_alphabetic())
-        .count()
-        < 10
-    {
+    if decision.reason.expose().chars().filter(|c| c.is_alphabetic()).count() < 10 {
         return Err(PipelineError::conflict(
             "reason",
             "give the reason of the decision in a sentence; it is kept with the case",
@@ -136,11 +100,7 @@ pub async fn decide(
             "cite a clause of a pack in force; `leadbroker policy clauses` lists them",
         ));
     }
-    let event = if decision.allow {
-        Event::HoldAllowed
-    } else {
-        Event::HoldRefused
-    };
+    let event = if decision.allow { Event::HoldAllowed } else { Event::HoldRefused };
     let stage = next(&row.stage, event)?;
     let change = decided(ctx, person, &row, (resume, stage.clone(), &decision))?;
     step::apply_by_person(ctx, change).await?;

@@ -41,10 +41,7 @@ pub struct Preview {
 
 /// What a release signs: the request, the officer, the document.
 pub fn signed_text(request: RequestId, officer: &Account, document_sha256: &str) -> String {
-    format!(
-        "leadbroker release v1\n{request}\n{}\n{document_sha256}\n",
-        officer.id
-    )
+    format!("leadbroker release v1\n{request}\n{}\n{document_sha256}\n", officer.id)
 }
 
 /// Makes the document for the officer to read. Reading it is recorded.
@@ -98,13 +95,7 @@ async fn render(
         .map_err(|_| PipelineError::Document("the typesetter stopped".to_owned()))?
         .map_err(|error| PipelineError::Document(error.to_string()))?;
     let sha256 = hex::encode(openssl::sha::sha256(pdf.bytes()));
-    Ok((
-        Preview {
-            pdf: pdf.bytes().to_vec(),
-            sha256,
-        },
-        printed,
-    ))
+    Ok((Preview { pdf: pdf.bytes().to_vec(), sha256 }, printed))
 }
 
 /// Releases the document with this SHA-256.
@@ -148,23 +139,9 @@ pub async fn release(
     let event = examine::by_person(officer, "answer.released", now, &row)
         .decision(&decision)
         .detail("outcome", outcome.into())
-        .detail(
-            "document",
-            &hex::encode(ctx.vault.lookup_hash("document", document_sha256)),
-        );
-    let stage = next(
-        &row.stage,
-        Event::ReleaseGranted {
-            officer: officer.id,
-        },
-    )?;
-    let change = released(
-        ctx,
-        &row,
-        officer,
-        (stage.clone(), outcome, record, event),
-        now,
-    )?;
+        .detail("document", &hex::encode(ctx.vault.lookup_hash("document", document_sha256)));
+    let stage = next(&row.stage, Event::ReleaseGranted { officer: officer.id })?;
+    let change = released(ctx, &row, officer, (stage.clone(), outcome, record, event), now)?;
     step::apply_by_person(ctx, change).await?;
     Ok(stage)
 }
@@ -179,12 +156,7 @@ async fn sign(
     let signature = hex::encode(ctx.release_key.sign(text.as_bytes())?);
     let key = sealed::key_of(ctx, row)?;
     let object_key = sealed::put_image(ctx, row.id, &key, made.pdf).await?;
-    Ok(ReleaseRecord {
-        document_sha256: made.sha256,
-        object_key,
-        signature,
-        outcome,
-    })
+    Ok(ReleaseRecord { document_sha256: made.sha256, object_key, signature, outcome })
 }
 
 fn released(
@@ -213,14 +185,7 @@ fn released(
         findings: Vec::new(),
         outcome: Some(outcome),
     };
-    change
-        .outgoing
-        .push(dispatch::told_with(ctx, row, &stage, now, data));
-    change.outgoing.push(Message::command(
-        ctx.message_id(),
-        now,
-        Step::Respond,
-        row.id,
-    ));
+    change.outgoing.push(dispatch::told_with(ctx, row, &stage, now, data));
+    change.outgoing.push(Message::command(ctx.message_id(), now, Step::Respond, row.id));
     Ok(change)
 }

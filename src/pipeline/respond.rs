@@ -33,9 +33,7 @@ pub async fn handle(
     request: RequestId,
 ) -> Result<Disposition, PipelineError> {
     let Some(row) = ctx.store.request(request).await? else {
-        return Ok(Disposition::DeadLetter {
-            reason: "request_unknown".to_owned(),
-        });
+        return Ok(Disposition::DeadLetter { reason: "request_unknown".to_owned() });
     };
     let now = ctx.now();
     if !owes_an_answer(ctx, &row).await? {
@@ -48,10 +46,7 @@ pub async fn handle(
     let usable = recipient_usable(ctx, &registry, &row, &form, now);
     let agency = standing::agency(&registry, &row);
     let delivery = facts::Delivery {
-        channel: facts::Channel::Mail {
-            has_key: usable.is_ok(),
-            encrypted: true,
-        },
+        channel: facts::Channel::Mail { has_key: usable.is_ok(), encrypted: true },
         released: true,
         law_enforcement: true,
         owns_email: agency.owns_address(form.requester.email.expose()),
@@ -105,20 +100,13 @@ fn recipient_usable(
     now: DateTime<Utc>,
 ) -> Result<(), String> {
     let email = form.requester.email.expose();
-    let recipient = registry
-        .recipient(&row.ori, email)
-        .ok_or("certificate_missing")?;
+    let recipient = registry.recipient(&row.ori, email).ok_or("certificate_missing")?;
     let address: MailAddress = email.parse().map_err(|_| "address_unusable".to_owned())?;
-    ctx.sealer
-        .check(recipient.certificate.as_bytes(), &address, now)
-        .map(|_| ())
-        .map_err(|refused| {
-            refused
-                .0
-                .first()
-                .map_or("certificate_unreadable", |problem| problem.code())
-                .to_owned()
-        })
+    ctx.sealer.check(recipient.certificate.as_bytes(), &address, now).map(|_| ()).map_err(
+        |refused| {
+            refused.0.first().map_or("certificate_unreadable", |problem| problem.code()).to_owned()
+        },
+    )
 }
 
 fn held(
@@ -136,13 +124,7 @@ fn held(
         .event("respond", "answer.held", ctx.now())
         .decision(decision)
         .detail("reason", reason.as_deref().unwrap_or("policy"));
-    hold::begin(
-        ctx,
-        row,
-        Role::LocalAdministrator,
-        resume,
-        (decision.findings().to_vec(), event),
-    )
+    hold::begin(ctx, row, Role::LocalAdministrator, resume, (decision.findings().to_vec(), event))
 }
 
 async fn seal(
@@ -152,9 +134,7 @@ async fn seal(
     form: &Form,
     (release, now): (&ReleaseRecord, DateTime<Utc>),
 ) -> Result<Deliverable, PipelineError> {
-    let unit = registry
-        .unit(&row.unit)
-        .ok_or(PipelineError::Inconsistent("the unit's entry"))?;
+    let unit = registry.unit(&row.unit).ok_or(PipelineError::Inconsistent("the unit's entry"))?;
     let statement = |name: &str| {
         standing::statement(&ctx.policies, &unit.packs, name)
             .map(|words| words.text)
@@ -172,9 +152,8 @@ async fn seal(
         .recipient(&row.ori, email)
         .ok_or(PipelineError::Inconsistent("the recipient's entry"))?
         .clone();
-    let to: MailAddress = email
-        .parse()
-        .map_err(|_| PipelineError::Inconsistent("the recipient's address"))?;
+    let to: MailAddress =
+        email.parse().map_err(|_| PipelineError::Inconsistent("the recipient's address"))?;
     let document = sealed::image(ctx, &sealed::key_of(ctx, row)?, &release.object_key).await?;
     let sealer = std::sync::Arc::clone(&ctx.sealer);
     let release_id = format!("{}-{}", row.id, release.document_sha256);
@@ -207,9 +186,7 @@ async fn answered(
 ) -> Result<Change, PipelineError> {
     let key = sealed::key_of(ctx, row)?;
     let mailing = ctx.ids.id();
-    let envelope = Envelope {
-        to: crate::domain::Personal::new(mail.to().expose().to_owned()),
-    };
+    let envelope = Envelope { to: crate::domain::Personal::new(mail.to().expose().to_owned()) };
     let object_key = sealed::put_image(ctx, row.id, &key, mail.bytes().to_vec()).await?;
     crate::crash_point!("respond.after_mail_stored");
     let stage = if row.stage == Stage::Delivering {
@@ -235,16 +212,11 @@ async fn answered(
         envelope: sealed::seal_record(ctx, mailing, &key, &envelope)?,
         at: now,
     });
-    let body = Body::DeliverAnswer {
-        request: row.id,
-        mailing,
-    };
+    let body = Body::DeliverAnswer { request: row.id, mailing };
     change.outgoing.push(Message::new(
         ctx.message_id(),
         now,
-        Route::Step {
-            step: Step::Deliver,
-        },
+        Route::Step { step: Step::Deliver },
         body,
     ));
     Ok(change)

@@ -33,17 +33,12 @@ pub async fn withdraw(
         .ok_or_else(PipelineError::not_found)?;
     let now = ctx.now();
     let stage = next(&row.stage, Event::Withdrawn)?;
-    let event = AuditEvent::new(
-        now,
-        Actor::Agency {
-            ori: agency.ori.clone(),
-        },
-        "search_request.withdrawn",
-    )
-    .request(row.id)
-    .unit(&row.unit)
-    .agency(&row.ori)
-    .detail("from", row.stage.code().as_str());
+    let event =
+        AuditEvent::new(now, Actor::Agency { ori: agency.ori.clone() }, "search_request.withdrawn")
+            .request(row.id)
+            .unit(&row.unit)
+            .agency(&row.ori)
+            .detail("from", row.stage.code().as_str());
     let mut change = ended(ctx, &row, &stage, (Outcome::Withdrawn, event), now);
     let id = ctx.ids.id();
     let key = sealed::key_of(ctx, &row)?;
@@ -92,8 +87,6 @@ fn ended(
         findings: Vec::new(),
         outcome: Some(outcome),
     };
-    change
-        .outgoing
-        .push(dispatch::told_with(ctx, row, stage, now, data));
+    change.outgoing.push(dispatch::told_with(ctx, row, stage, now, data));
     change
 }

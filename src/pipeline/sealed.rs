@@ -11,10 +11,7 @@ use crate::vault::DataKey;
 
 /// The key of a request; a destroyed one is gone for good.
 pub fn key_of(ctx: &Context, row: &RequestRow) -> Result<DataKey, PipelineError> {
-    let wrapped = row
-        .data_key
-        .as_deref()
-        .ok_or(PipelineError::Refused(Refusal::Gone))?;
+    let wrapped = row.data_key.as_deref().ok_or(PipelineError::Refused(Refusal::Gone))?;
     Ok(ctx.vault.unwrap(wrapped, row.id)?)
 }
 
@@ -37,9 +34,7 @@ pub fn seal_intake(
     key: &DataKey,
     intake: &Intake,
 ) -> Result<Vec<u8>, PipelineError> {
-    Ok(ctx
-        .vault
-        .seal_json(ctx.ids.as_ref(), key, (&id.to_string(), "form"), intake)?)
+    Ok(ctx.vault.seal_json(ctx.ids.as_ref(), key, (&id.to_string(), "form"), intake)?)
 }
 
 /// Opens the form.
@@ -50,13 +45,8 @@ pub fn form_of(ctx: &Context, row: &RequestRow) -> Result<Form, PipelineError> {
 /// Opens a submission.
 pub fn intake_of(ctx: &Context, row: &RequestRow) -> Result<Intake, PipelineError> {
     let key = key_of(ctx, row)?;
-    let sealed = row
-        .form
-        .as_deref()
-        .ok_or(PipelineError::Refused(Refusal::Gone))?;
-    Ok(ctx
-        .vault
-        .open_json(&key, (&row.id.to_string(), "form"), sealed)?)
+    let sealed = row.form.as_deref().ok_or(PipelineError::Refused(Refusal::Gone))?;
+    Ok(ctx.vault.open_json(&key, (&row.id.to_string(), "form"), sealed)?)
 }
 
 /// Seals a record.
@@ -66,9 +56,7 @@ pub fn seal_record<T: Serialize>(
     key: &DataKey,
     record: &T,
 ) -> Result<Vec<u8>, PipelineError> {
-    Ok(ctx
-        .vault
-        .seal_json(ctx.ids.as_ref(), key, (&id.to_string(), "record"), record)?)
+    Ok(ctx.vault.seal_json(ctx.ids.as_ref(), key, (&id.to_string(), "record"), record)?)
 }
 
 /// Opens a record.
@@ -77,13 +65,8 @@ pub fn open_record<T: DeserializeOwned>(
     key: &DataKey,
     row: &RecordRow,
 ) -> Result<T, PipelineError> {
-    let sealed = row
-        .sealed
-        .as_deref()
-        .ok_or(PipelineError::Refused(Refusal::Gone))?;
-    Ok(ctx
-        .vault
-        .open_json(key, (&row.id.to_string(), "record"), sealed)?)
+    let sealed = row.sealed.as_deref().ok_or(PipelineError::Refused(Refusal::Gone))?;
+    Ok(ctx.vault.open_json(key, (&row.id.to_string(), "record"), sealed)?)
 }
 
 /// Seals a file and puts it into the image store; returns its opaque key there.
@@ -94,9 +77,7 @@ pub async fn put_image(
     bytes: Vec<u8>,
 ) -> Result<String, PipelineError> {
     let object_key = format!("{}/{}", request.uuid().simple(), ctx.ids.id().simple());
-    let sealed = ctx
-        .vault
-        .seal(ctx.ids.as_ref(), key, (&object_key, "image"), &bytes)?;
+    let sealed = ctx.vault.seal(ctx.ids.as_ref(), key, (&object_key, "image"), &bytes)?;
     ctx.vault.put(&object_key, sealed).await?;
     Ok(object_key)
 }

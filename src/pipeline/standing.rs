@@ -17,16 +17,9 @@ use crate::store::RequestRow;
 
 /// Packs of both sides: the unit's and the agency's own.
 pub fn packs(registry: &Registry, row: &RequestRow) -> Vec<PackId> {
-    let mut packs: Vec<PackId> = registry
-        .unit(&row.unit)
-        .map(|unit| unit.packs.clone())
-        .unwrap_or_default();
-    packs.extend(
-        registry
-            .agency(&row.ori)
-            .map(|agency| agency.packs.clone())
-            .unwrap_or_default(),
-    );
+    let mut packs: Vec<PackId> =
+        registry.unit(&row.unit).map(|unit| unit.packs.clone()).unwrap_or_default();
+    packs.extend(registry.agency(&row.ori).map(|agency| agency.packs.clone()).unwrap_or_default());
     packs.sort();
     packs.dedup();
     packs
@@ -34,27 +27,22 @@ pub fn packs(registry: &Registry, row: &RequestRow) -> Vec<PackId> {
 
 /// The agency as the registry has it; one that is gone from it counts as suspended.
 pub fn agency(registry: &Registry, row: &RequestRow) -> Agency {
-    registry
-        .agency(&row.ori)
-        .cloned()
-        .unwrap_or_else(|| Agency {
-            ori: row.ori.clone(),
-            name: row.ori.to_string(),
-            domains: Vec::new(),
-            standing: AgencyStanding::Suspended,
-            packs: Vec::new(),
-            amqp_user: None,
-            call_back: None,
-            agreements: Vec::new(),
-        })
+    registry.agency(&row.ori).cloned().unwrap_or_else(|| Agency {
+        ori: row.ori.clone(),
+        name: row.ori.to_string(),
+        domains: Vec::new(),
+        standing: AgencyStanding::Suspended,
+        packs: Vec::new(),
+        amqp_user: None,
+        call_back: None,
+        agreements: Vec::new(),
+    })
 }
 
 /// The unit's service.
 pub fn service(ctx: &Context, registry: &Registry, row: &RequestRow) -> Service {
     let unit = registry.unit(&row.unit);
-    let repositories = unit
-        .map(|unit| unit.repositories.as_slice())
-        .unwrap_or_default();
+    let repositories = unit.map(|unit| unit.repositories.as_slice()).unwrap_or_default();
     Service {
         unit: row.unit.clone(),
         enabled: unit.is_some(),
@@ -106,10 +94,7 @@ pub fn reviewer(
 
 /// Whether the printed names are the same; a person cannot be two roles on one request.
 fn is_requester(form: &Form, person: &Account) -> bool {
-    person
-        .name
-        .trim()
-        .eq_ignore_ascii_case(form.requester.name.expose().trim())
+    person.name.trim().eq_ignore_ascii_case(form.requester.name.expose().trim())
 }
 
 /// An examination as the rules see one.
@@ -124,41 +109,27 @@ pub fn examination(exam: &Examination, probes: usize) -> facts::Examination {
         narrative_letters: u32::try_from(exam.narrative_letters()).unwrap_or(u32::MAX),
         lead_images: u32::from(exam.candidate.is_some()),
         declined_clause: exam.declined_under.is_some(),
-        searched: exam
-            .searches
-            .iter()
-            .map(|search| search.repository.clone())
-            .collect(),
+        searched: exam.searches.iter().map(|search| search.repository.clone()).collect(),
     }
 }
 
 /// A releasing officer as the rules see one.
 pub fn officer(row: &RequestRow, form: &Form, person: &Account) -> Officer {
-    let reviewers: &[_] = if let Stage::AwaitingRelease { reviewers, .. } = &row.stage {
-        reviewers
-    } else {
-        &[]
-    };
+    let reviewers: &[_] =
+        if let Stage::AwaitingRelease { reviewers, .. } = &row.stage { reviewers } else { &[] };
     Officer {
         role: person.role,
         active: person.active,
         of_unit: person.unit == row.unit,
         is_requester: is_requester(form, person),
         is_reviewer: reviewers.first() == Some(&person.id),
-        is_second_reviewer: reviewers
-            .iter()
-            .skip(1)
-            .any(|reviewer| *reviewer == person.id),
+        is_second_reviewer: reviewers.iter().skip(1).any(|reviewer| *reviewer == person.id),
     }
 }
 
 /// The role that decides a hold.
 pub fn decider(decision: &PolicyDecision) -> Role {
-    decision
-        .deciders()
-        .first()
-        .copied()
-        .unwrap_or(Role::LocalAdministrator)
+    decision.deciders().first().copied().unwrap_or(Role::LocalAdministrator)
 }
 
 /// A statement's words, and what shows that they are printed as approved.
@@ -173,16 +144,8 @@ pub struct Words {
 /// The words of a statement, from the first of the packs that has it. The hash is taken of the words as they will be
 /// printed, so that the gate compares what leaves with what was approved.
 pub fn statement(policies: &PolicySet, packs: &[PackId], name: &str) -> Option<Words> {
-    let view = packs
-        .iter()
-        .find_map(|pack| policies.statement(pack, name))?;
+    let view = packs.iter().find_map(|pack| policies.statement(pack, name))?;
     let text_sha256 = hex::encode(openssl::sha::sha256(view.text.as_bytes()));
-    let printed = FormAffirmation {
-        statement: view.statement,
-        text_sha256,
-    };
-    Some(Words {
-        text: view.text,
-        printed,
-    })
+    let printed = FormAffirmation { statement: view.statement, text_sha256 };
+    Some(Words { text: view.text, printed })
 }

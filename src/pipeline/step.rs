@@ -64,18 +64,12 @@ pub enum PipelineError {
 impl PipelineError {
     /// A conflict.
     pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
-        Self::Refused(Refusal::Conflict {
-            code,
-            message: message.into(),
-        })
+        Self::Refused(Refusal::Conflict { code, message: message.into() })
     }
 
     /// A refusal for want of a right.
     pub fn forbidden(code: &'static str, message: impl Into<String>) -> Self {
-        Self::Refused(Refusal::Forbidden {
-            code,
-            message: message.into(),
-        })
+        Self::Refused(Refusal::Forbidden { code, message: message.into() })
     }
 
     /// There is no such thing.
@@ -131,10 +125,9 @@ pub async fn apply_for(
     change.done = cause;
     match ctx.store.apply(change).await? {
         crate::store::Applied::Now | crate::store::Applied::AlreadyApplied => Ok(Disposition::Done),
-        crate::store::Applied::Stale => Ok(Disposition::Retry {
-            after: Some(Duration::ZERO),
-            reason: "stale".to_owned(),
-        }),
+        crate::store::Applied::Stale => {
+            Ok(Disposition::Retry { after: Some(Duration::ZERO), reason: "stale".to_owned() })
+        }
     }
 }
 

@@ -46,10 +46,7 @@ const FILES: &[(&str, &str)] = files![
 
 /// The embedded files, for [`PolicySet::load`]; a unit's own packs can be added to them.
 pub fn files() -> BTreeMap<String, Vec<u8>> {
-    FILES
-        .iter()
-        .map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()))
-        .collect()
+    FILES.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect()
 }
 
 /// The packs that come with the program.

@@ -109,9 +109,7 @@ fn rule(
     let id = policy.annotation("id").filter(|id| !id.is_empty());
     let shown = id.map_or_else(|| policy.id().to_string(), str::to_owned);
     let mut read = |name: &'static str, may_be_empty: bool| {
-        let value = policy
-            .annotation(name)
-            .filter(|v| may_be_empty || !v.is_empty());
+        let value = policy.annotation(name).filter(|v| may_be_empty || !v.is_empty());
         if value.is_none() {
             errors.rule(path, text, &shown, PackProblem::AnnotationMissing(name));
         }
@@ -122,11 +120,7 @@ fn rule(
     let (message, remedy) = (read("message", false), read("remedy", false));
     let mut bad = |name, given: &str, allowed| {
         let given = given.to_owned();
-        let problem = PackProblem::AnnotationValue {
-            name,
-            given,
-            allowed,
-        };
+        let problem = PackProblem::AnnotationValue { name, given, allowed };
         errors.rule(path, text, &shown, problem);
     };
     let verdict = match verdict.as_deref() {
@@ -138,10 +132,7 @@ fn rule(
         }
         None => None,
     };
-    if let Some(field) = field
-        .as_deref()
-        .filter(|f| !f.is_empty() && !f.starts_with('/'))
-    {
+    if let Some(field) = field.as_deref().filter(|f| !f.is_empty() && !f.starts_with('/')) {
         bad("field", field, "a JSON pointer, or nothing for the whole");
     }
     let decider = match policy.annotation("role") {
@@ -182,11 +173,7 @@ fn validate(
     let found = result
         .validation_errors()
         .map(|e| (e.policy_id().to_string(), e.to_string()))
-        .chain(
-            result
-                .validation_warnings()
-                .map(|w| (w.policy_id().to_string(), w.to_string())),
-        );
+        .chain(result.validation_warnings().map(|w| (w.policy_id().to_string(), w.to_string())));
     for (id, message) in found {
         errors.rule(path, text, &id, PackProblem::Schema(message));
     }
@@ -285,9 +272,7 @@ fn by_each(clause: &Clause, what: &str, known: impl Fn(&String) -> bool) -> Opti
         return Some(format!("`by` names no {what}"));
     }
     let unknown = clause.by.iter().find(|by| !known(by))?;
-    Some(format!(
-        "`by` names `{unknown}`, and there is no such {what}"
-    ))
+    Some(format!("`by` names `{unknown}`, and there is no such {what}"))
 }
 
 fn planned(clause: &Clause) -> Option<String> {

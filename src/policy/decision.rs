@@ -43,12 +43,7 @@ pub(super) struct Answers {
 impl PolicyDecision {
     /// The verdict is the strictest of the findings.
     pub(super) fn new(answers: Answers) -> Self {
-        let verdict = answers
-            .findings
-            .iter()
-            .map(|f| f.verdict)
-            .max()
-            .unwrap_or(Verdict::Accept);
+        let verdict = answers.findings.iter().map(|f| f.verdict).max().unwrap_or(Verdict::Accept);
         Self {
             verdict,
             gates: answers.gates,

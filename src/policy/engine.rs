@@ -53,8 +53,7 @@ pub struct StatementView {
 impl PolicySet {
     pub(super) fn new(schema: Schema, packs: BTreeMap<PackId, Pack>) -> Result<Self, PackProblem> {
         let uid = |text: String| {
-            text.parse::<EntityUid>()
-                .map_err(|e| PackProblem::Unreadable(e.to_string()))
+            text.parse::<EntityUid>().map_err(|e| PackProblem::Unreadable(e.to_string()))
         };
         let actions = Gate::VARIANTS
             .iter()
@@ -159,8 +158,7 @@ impl PolicySet {
     }
 
     fn asked(&self, packs: &[PackId], gate: Gate) -> impl Iterator<Item = (&Pack, &GateRules)> {
-        self.in_force(packs)
-            .filter_map(move |pack| Some((pack, pack.gates.get(&gate)?)))
+        self.in_force(packs).filter_map(move |pack| Some((pack, pack.gates.get(&gate)?)))
     }
 
     fn decide_all<'a>(
@@ -198,9 +196,7 @@ impl PolicySet {
                 if rule.verdict == Verdict::Hold {
                     answers.deciders.insert(rule.role);
                 }
-                answers
-                    .findings
-                    .insert(rule.finding(&pack.in_force, &facts.prefix));
+                answers.findings.insert(rule.finding(&pack.in_force, &facts.prefix));
             }
             if !answer.failed.is_empty() {
                 answers.reject(
@@ -218,10 +214,7 @@ impl PolicySet {
         if unasked {
             answers.reject(
                 EVALUATION,
-                format!(
-                    "no policy in force has a rule for `{}`",
-                    facts.gate.as_str()
-                ),
+                format!("no policy in force has a rule for `{}`", facts.gate.as_str()),
                 "ask the unit's administrator to put a policy in force that decides this",
             );
         }
@@ -240,14 +233,9 @@ impl PolicySet {
     /// denies without a reason: a refusal must never be lost with its reason.
     fn answer<'a>(&self, question: Option<&Request>, rules: &'a GateRules) -> Answer<'a> {
         let Some(question) = question else {
-            return Answer {
-                broken: Vec::new(),
-                failed: rules.rules.keys().cloned().collect(),
-            };
+            return Answer { broken: Vec::new(), failed: rules.rules.keys().cloned().collect() };
         };
-        let response = self
-            .authorizer
-            .is_authorized(question, &rules.cedar, &self.entities);
+        let response = self.authorizer.is_authorized(question, &rules.cedar, &self.entities);
         let broken: Vec<&str> = match response.decision() {
             Decision::Allow => Vec::new(),
             Decision::Deny => response

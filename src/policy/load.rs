@@ -39,13 +39,7 @@ impl PolicySet {
         let mut rule_ids = BTreeSet::new();
         if let Some(schema) = &schema {
             for name in pack_names(files, &mut errors) {
-                let reader = Reader {
-                    files,
-                    name: &name,
-                    schema,
-                    permit: permit.as_ref(),
-                    now,
-                };
+                let reader = Reader { files, name: &name, schema, permit: permit.as_ref(), now };
                 if let Some(pack) = reader.read(&mut rule_ids, &mut errors) {
                     packs.insert(pack.in_force.pack.clone(), pack);
                 }
@@ -53,12 +47,7 @@ impl PolicySet {
         }
         match schema {
             Some(schema) if errors.list.is_empty() => Self::new(schema, packs).map_err(|problem| {
-                vec![PackError {
-                    file: SCHEMA.to_owned(),
-                    line: None,
-                    rule: None,
-                    problem,
-                }]
+                vec![PackError { file: SCHEMA.to_owned(), line: None, rule: None, problem }]
             }),
             _ => {
                 errors.list.sort();
@@ -83,12 +72,7 @@ impl Errors {
 
     /// An error at a line, where it is known.
     pub(super) fn at(&mut self, file: &str, line: Option<usize>, problem: PackProblem) {
-        self.list.push(PackError {
-            file: file.to_owned(),
-            line,
-            rule: None,
-            problem,
-        });
+        self.list.push(PackError { file: file.to_owned(), line, rule: None, problem });
     }
 
     /// An error of a rule, at the line where `text` gives it its id.
@@ -206,18 +190,10 @@ impl Reader<'_> {
         let statements = self.statements(&manifest, errors);
         let clauses = check::clauses(&self.path("clauses.toml"), table, errors);
         let gates = check::rules(self, rules_text, rule_ids, errors);
-        let parts = Parts {
-            rules_text,
-            clauses: &clauses,
-            gates: &gates,
-            statements: &statements,
-        };
+        let parts = Parts { rules_text, clauses: &clauses, gates: &gates, statements: &statements };
         self.cross_check(&manifest, &parts, errors);
         Some(Pack {
-            in_force: PackInForce {
-                pack: id,
-                sha256: self.content_digest(),
-            },
+            in_force: PackInForce { pack: id, sha256: self.content_digest() },
             title: manifest.title,
             issuer: manifest.issuer,
             number: manifest.number,
@@ -260,9 +236,7 @@ impl Reader<'_> {
 
     fn own_files(&self) -> impl Iterator<Item = (&String, &Vec<u8>)> {
         let prefix = format!("{}/", self.name);
-        self.files
-            .iter()
-            .filter(move |(path, _)| path.starts_with(&prefix))
+        self.files.iter().filter(move |(path, _)| path.starts_with(&prefix))
     }
 
     /// SHA-256 over names, lengths and bytes of all files, in the order of their names.
@@ -331,10 +305,7 @@ impl Reader<'_> {
             statements.insert(name.clone(), statement);
         }
         let prefix = self.path("statements/");
-        for (path, _) in self
-            .own_files()
-            .filter(|(path, _)| path.starts_with(&prefix))
-        {
+        for (path, _) in self.own_files().filter(|(path, _)| path.starts_with(&prefix)) {
             if !named.contains(path) {
                 errors.add(path, PackProblem::FileUnknown);
             }

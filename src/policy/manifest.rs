@@ -47,10 +47,7 @@ pub(super) struct ClauseTable {
 
 fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, D::Error> {
     let written = toml::value::Datetime::deserialize(deserializer)?;
-    written
-        .to_string()
-        .parse()
-        .map_err(|_| de::Error::custom("expected a date (2024-01-01)"))
+    written.to_string().parse().map_err(|_| de::Error::custom("expected a date (2024-01-01)"))
 }
 
 fn optional_date<'de, D: Deserializer<'de>>(

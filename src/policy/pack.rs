@@ -73,10 +73,7 @@ impl Pack {
     /// Every rule with its gate and its clause.
     pub fn rules(&self) -> impl Iterator<Item = (Gate, &str, &str)> {
         self.gates.iter().flat_map(|(gate, rules)| {
-            rules
-                .rules
-                .iter()
-                .map(|(id, rule)| (*gate, id.as_str(), rule.clause.as_str()))
+            rules.rules.iter().map(|(id, rule)| (*gate, id.as_str(), rule.clause.as_str()))
         })
     }
 }

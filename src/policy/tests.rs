@@ -126,12 +126,7 @@ fn questions(case: &Value, gate: &str) -> Vec<Facts> {
         "lease" => vec![facts::lease(&reviewer, now)],
         "conclude" => {
             let examination: Examination = read(case, "examination");
-            vec![facts::conclude(
-                &reviewer,
-                &examination,
-                &standing.service,
-                now,
-            )]
+            vec![facts::conclude(&reviewer, &examination, &standing.service, now)]
         }
         "second_review" => {
             let review: SecondReview = read(case, "second_review");
@@ -164,9 +159,7 @@ impl Scenario {
 
 fn put(case: &mut Value, pointer: &str, value: Option<Value>) {
     let (parent, name) = pointer.rsplit_once('/').unwrap();
-    let parent = case
-        .pointer_mut(parent)
-        .unwrap_or_else(|| panic!("{pointer}"));
+    let parent = case.pointer_mut(parent).unwrap_or_else(|| panic!("{pointer}"));
     match (parent, value) {
         (Value::Object(object), Some(value)) => drop(object.insert(name.to_owned(), value)),
         (Value::Object(object), None) => drop(object.remove(name).unwrap()),
@@ -177,18 +170,11 @@ fn put(case: &mut Value, pointer: &str, value: Option<Value>) {
 
 fn as_form(mut questions: Vec<Facts>) -> FormFacts {
     let probes = questions.split_off(1);
-    FormFacts {
-        submit: questions.remove(0),
-        probes,
-    }
+    FormFacts { submit: questions.remove(0), probes }
 }
 
 fn found(decision: &PolicyDecision) -> BTreeSet<String> {
-    decision
-        .findings()
-        .iter()
-        .map(|f| f.clause.clone())
-        .collect()
+    decision.findings().iter().map(|f| f.clause.clone()).collect()
 }
 
 // ---- the table
@@ -208,10 +194,7 @@ fn every_scenario_gives_exactly_its_verdict_its_clauses_and_its_rules() {
         let is = (decision.verdict(), found(&decision), broken);
         let should = (row.verdict, row.clauses.clone(), row.rules.clone());
         if is != should {
-            wrong.push(format!(
-                "{}:\n  is     {is:?}\n  should {should:?}",
-                row.name
-            ));
+            wrong.push(format!("{}:\n  is     {is:?}\n  should {should:?}", row.name));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -230,11 +213,8 @@ fn every_rule_is_kept_by_one_row_and_broken_by_another() {
             Verdict::Hold | Verdict::Reject => broken.insert(line.rule),
         };
     }
-    let all: BTreeSet<String> = POLICIES
-        .packs()
-        .flat_map(Pack::rules)
-        .map(|(_, rule, _)| rule.to_owned())
-        .collect();
+    let all: BTreeSet<String> =
+        POLICIES.packs().flat_map(Pack::rules).map(|(_, rule, _)| rule.to_owned()).collect();
     assert!(all.len() > 80, "{}", all.len());
     assert_eq!(kept, all);
     assert_eq!(broken, all);
@@ -248,17 +228,9 @@ fn a_form_of_three_images_is_decided_as_one_and_findings_point_at_their_image() 
     case["form"]["images_attached"] = json!(3);
     let decision = POLICIES.decide_form(&lacris(), &as_form(questions(&case, "form")));
     assert_eq!(decision.verdict(), Verdict::Accept);
-    assert_eq!(
-        decision.gates(),
-        &BTreeSet::from([Gate::Submit, Gate::UseProbe])
-    );
+    assert_eq!(decision.gates(), &BTreeSet::from([Gate::Submit, Gate::UseProbe]));
     assert!(decision.deciders().is_empty());
-    for asked in [
-        "LACRIS-REQ-2",
-        "LACRIS-INV-1",
-        "CORE-EVIDENCE",
-        "CORE-AGREEMENT",
-    ] {
+    for asked in ["LACRIS-REQ-2", "LACRIS-INV-1", "CORE-EVIDENCE", "CORE-AGREEMENT"] {
         assert!(decision.clauses().contains(asked), "{asked}");
     }
     assert_eq!(decision.packs().len(), 2);
@@ -268,52 +240,27 @@ fn a_form_of_three_images_is_decided_as_one_and_findings_point_at_their_image() 
     case["form"]["images"][2]["media_type"] = json!("image/heic");
     case["form"]["images"][1]["source"]["legal_basis"] = json!("subpoena");
     let decision = POLICIES.decide_form(&lacris(), &as_form(questions(&case, "form")));
-    let fields: Vec<&str> = decision
-        .findings()
-        .iter()
-        .map(|f| f.field.as_str())
-        .collect();
+    let fields: Vec<&str> = decision.findings().iter().map(|f| f.field.as_str()).collect();
     let warrant = "/images/1/source/warrant_number";
     assert_eq!(fields, [warrant, "/images/2/media_type", warrant]);
     assert_eq!(decision.verdict(), Verdict::Reject);
-    assert_eq!(
-        decision.deciders(),
-        &BTreeSet::from([Role::LocalAdministrator])
-    );
+    assert_eq!(decision.deciders(), &BTreeSet::from([Role::LocalAdministrator]));
     assert!(decision.accepted().is_err());
     let form: Form = read(&case, "form");
     let standing: Standing = read(&case, "standing");
     let now = at("2024-05-03T16:12:11Z");
     let all = facts::form(&form, &standing, now);
     assert_eq!(all.submit, facts::submit(&form, &standing, now));
-    assert_eq!(
-        Some(&all.probes[2]),
-        facts::probe(&form, 2, &standing, now).as_ref()
-    );
+    assert_eq!(Some(&all.probes[2]), facts::probe(&form, 2, &standing, now).as_ref());
     assert_eq!(facts::probe(&form, 3, &standing, now), None);
 }
 
 #[test]
 fn facts_hold_no_personal_data() {
     let case = good();
-    for gate in [
-        "form",
-        "dispatch",
-        "lease",
-        "conclude",
-        "second_review",
-        "release",
-        "deliver",
-    ] {
+    for gate in ["form", "dispatch", "lease", "conclude", "second_review", "release", "deliver"] {
         let text = format!("{:?}", questions(&case, gate));
-        for personal in [
-            "Jordan",
-            "jsample",
-            "24-001873",
-            "Assault",
-            "owner, 5th",
-            "+1213",
-        ] {
+        for personal in ["Jordan", "jsample", "24-001873", "Assault", "owner, 5th", "+1213"] {
             assert!(!text.contains(personal), "{gate}: {personal}");
         }
     }
@@ -337,11 +284,9 @@ fn with_extra(rules: &[(&str, &str)]) -> Files {
     );
     let manifest = "id = \"extra\"\ntitle = \"t\"\nissuer = \"i\"\nnumber = \"1\"\n\
                     effective = 2024-01-01\n";
-    for (name, text) in [
-        ("pack.toml", manifest),
-        ("clauses.toml", &clauses),
-        ("rules.cedar", &cedar),
-    ] {
+    for (name, text) in
+        [("pack.toml", manifest), ("clauses.toml", &clauses), ("rules.cedar", &cedar)]
+    {
         files.insert(format!("extra/{name}"), text.as_bytes().to_vec());
     }
     files
@@ -359,10 +304,7 @@ fn an_evaluation_error_rejects() {
     let facts = as_form(questions(&good(), "form"));
     let decision = policies.decide_form(&[pack("extra")], &facts);
     assert_eq!(decision.verdict(), Verdict::Reject);
-    assert_eq!(
-        found(&decision),
-        BTreeSet::from(["CORE-EVALUATION".to_owned()])
-    );
+    assert_eq!(found(&decision), BTreeSet::from(["CORE-EVALUATION".to_owned()]));
     assert!(decision.findings()[0].message.contains("`extra`"));
     let lines = policies.explain(&[pack("extra")], &facts.submit);
     let erred = lines.iter().find(|l| l.rule == "x-overflow").unwrap();
@@ -379,10 +321,7 @@ fn facts_that_do_not_fit_the_schema_reject() {
     facts.values.0.clear();
     let decision = POLICIES.decide(&lacris(), &facts);
     assert_eq!(decision.verdict(), Verdict::Reject);
-    assert_eq!(
-        found(&decision),
-        BTreeSet::from(["CORE-EVALUATION".to_owned()])
-    );
+    assert_eq!(found(&decision), BTreeSet::from(["CORE-EVALUATION".to_owned()]));
 }
 
 #[test]
@@ -413,10 +352,8 @@ fn every_gate_is_an_action_of_the_schema() {
     let errors = load(&with_extra(&[("x-all", rule)])).unwrap_err();
     assert_eq!(errors[0].rule.as_deref(), Some("x-all"));
     for gate in Gate::VARIANTS {
-        let rule = format!(
-            "forbid (principal, action == Action::\"{}\", resource);",
-            gate.as_str()
-        );
+        let rule =
+            format!("forbid (principal, action == Action::\"{}\", resource);", gate.as_str());
         let policies = load(&with_extra(&[("x-gate", &rule)])).unwrap();
         let mut facts = facts.clone();
         facts.gate = *gate;
@@ -475,32 +412,15 @@ fn spoilt(path: &str, from: &str, to: &str) -> Vec<PackError> {
 fn a_placeholder_is_refused() {
     for (path, from, to) in [
         ("lacris/pack.toml", "SAMPLE-600", "XXX"),
-        (
-            "lacris/pack.toml",
-            "Sample Regional Unit",
-            "[Insert agency name here]",
-        ),
-        (
-            "lacris/statements/no-match.txt",
-            "The ",
-            "[insert agency name here] ",
-        ),
-        (
-            "lacris/statements/footer.txt",
-            "facial-recognition@unit.example.gov",
-            "(insert email)",
-        ),
+        ("lacris/pack.toml", "Sample Regional Unit", "[Insert agency name here]"),
+        ("lacris/statements/no-match.txt", "The ", "[insert agency name here] "),
+        ("lacris/statements/footer.txt", "facial-recognition@unit.example.gov", "(insert email)"),
     ] {
-        let (from, to) = if path.ends_with("no-match.txt") {
-            ("Sample Regional Unit", to)
-        } else {
-            (from, to)
-        };
+        let (from, to) =
+            if path.ends_with("no-match.txt") { ("Sample Regional Unit", to) } else { (from, to) };
         let errors = spoilt(path, from, to);
-        let placeholder = errors
-            .iter()
-            .find(|e| matches!(e.problem, PackProblem::Placeholder(_)))
-            .unwrap();
+        let placeholder =
+            errors.iter().find(|e| matches!(e.problem, PackProblem::Placeholder(_))).unwrap();
         assert_eq!(placeholder.file, path);
         assert!(placeholder.line.is_some());
     }
@@ -526,11 +446,7 @@ fn files_that_are_missing_or_unknown_or_altered_are_refused() {
         let mut files = builtin::files();
         change(&mut files);
         let errors = load(&files).unwrap_err();
-        errors
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join("\n")
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     };
     let put = |files: &mut Files, path: &str, bytes: &[u8]| {
         files.insert(path.to_owned(), bytes.to_vec());
@@ -545,11 +461,7 @@ fn files_that_are_missing_or_unknown_or_altered_are_refused() {
     assert!(text.contains("SHA-256"), "{text}");
     let text = problem(&|files| put(files, "lacris/statements/lead-only.published.txt", b"x"));
     assert!(text.contains("SHA-256"), "{text}");
-    for path in [
-        "notes.txt",
-        "lacris/notes.txt",
-        "lacris/statements/more.txt",
-    ] {
+    for path in ["notes.txt", "lacris/notes.txt", "lacris/statements/more.txt"] {
         let text = problem(&|files| put(files, path, b"x"));
         assert!(text.contains(path), "{text}");
     }
@@ -581,10 +493,7 @@ fn the_catalogue_is_complete_and_every_proof_exists() {
     let lacris = POLICIES.pack(&pack("lacris")).unwrap();
     assert_eq!(lacris.clauses().len(), 90);
     let mut sources = String::new();
-    collect(
-        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")),
-        &mut sources,
-    );
+    collect(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut sources);
     for pack in POLICIES.packs() {
         for clause in pack.clauses().values() {
             let Some(test) = &clause.test else { continue };
@@ -602,10 +511,7 @@ fn the_catalogue_is_complete_and_every_proof_exists() {
             }
         }
         for (_, rule, clause) in pack.rules() {
-            assert!(
-                pack.clauses()[clause].by.iter().any(|by| by == rule),
-                "{rule}"
-            );
+            assert!(pack.clauses()[clause].by.iter().any(|by| by == rule), "{rule}");
         }
     }
 }
@@ -632,12 +538,7 @@ fn the_embedded_files_are_those_of_the_directory() {
             if path.is_dir() {
                 open.push(path);
             } else {
-                let name = path
-                    .strip_prefix(root)
-                    .unwrap()
-                    .to_str()
-                    .unwrap()
-                    .to_owned();
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
                 found.insert(name, std::fs::read(path).unwrap());
             }
         }
@@ -649,11 +550,8 @@ fn the_embedded_files_are_those_of_the_directory() {
 fn statements_are_shown_with_their_hash() {
     let shown = POLICIES.statements(&lacris());
     assert_eq!(shown.len(), 12);
-    let affirmed: Vec<&str> = shown
-        .iter()
-        .filter(|s| s.affirm)
-        .map(|s| s.statement.as_str())
-        .collect();
+    let affirmed: Vec<&str> =
+        shown.iter().filter(|s| s.affirm).map(|s| s.statement.as_str()).collect();
     assert_eq!(affirmed, ["lacris/adherence", "lacris/lead-only"]);
     for view in &shown {
         let digest = hex::encode(openssl::sha::sha256(view.text.as_bytes()));
@@ -663,32 +561,14 @@ fn statements_are_shown_with_their_hash() {
     }
     assert!(POLICIES.statements(&[]).is_empty());
     let lead_only = POLICIES.statement(&pack("lacris"), "lead-only").unwrap();
-    assert!(
-        lead_only
-            .text
-            .starts_with("Our agency understands that any results")
-    );
+    assert!(lead_only.text.starts_with("Our agency understands that any results"));
     assert_eq!(POLICIES.statement(&pack("lacris"), "absent"), None);
     let footer = &POLICIES.pack(&pack("lacris")).unwrap().statements()["footer"];
     assert!(footer.text.contains("posted within public view"));
-    assert!(
-        footer
-            .published
-            .as_ref()
-            .unwrap()
-            .contains("posed within public view")
-    );
+    assert!(footer.published.as_ref().unwrap().contains("posed within public view"));
     let json = serde_json::to_value(&lead_only).unwrap();
-    let members: BTreeSet<&str> = json
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect();
-    assert_eq!(
-        members,
-        BTreeSet::from(["statement", "text", "text_sha256", "clauses"])
-    );
+    let members: BTreeSet<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(members, BTreeSet::from(["statement", "text", "text_sha256", "clauses"]));
 }
 
 #[test]
@@ -704,11 +584,7 @@ fn a_clause_is_found_by_its_id() {
 fn the_built_in_packs_say_what_they_are() {
     let lacris = POLICIES.pack(&pack("lacris")).unwrap();
     assert_eq!(lacris.title(), "Facial Recognition Policy");
-    assert!(
-        lacris
-            .issuer()
-            .contains("Los Angeles County Regional Identification System")
-    );
+    assert!(lacris.issuer().contains("Los Angeles County Regional Identification System"));
     assert_eq!(lacris.number(), "SAMPLE-600");
     assert_eq!(lacris.effective().to_string(), "2024-01-01");
     assert!(lacris.review_due().is_some());
@@ -719,10 +595,7 @@ fn the_built_in_packs_say_what_they_are() {
 fn a_changed_pack_has_another_digest() {
     let before = POLICIES.pack(&pack("lacris")).unwrap().in_force().clone();
     let mut files = builtin::files();
-    files
-        .get_mut("lacris/rules.cedar")
-        .unwrap()
-        .extend_from_slice(b"\n// note\n");
+    files.get_mut("lacris/rules.cedar").unwrap().extend_from_slice(b"\n// note\n");
     let after = load(&files).unwrap();
     let after = after.pack(&pack("lacris")).unwrap().in_force();
     assert_eq!(before.pack, after.pack);
@@ -744,10 +617,7 @@ fn an_explanation_names_rule_clause_and_words() {
             "message": "facial recognition is not used for predictive analysis",
         })
     );
-    let kept = lines
-        .iter()
-        .filter(|l| l.verdict == Verdict::Accept)
-        .count();
+    let kept = lines.iter().filter(|l| l.verdict == Verdict::Accept).count();
     assert_eq!(kept, lines.len() - 2);
 }
 
@@ -755,12 +625,7 @@ fn an_explanation_names_rule_clause_and_words() {
 fn texts_are_written_for_people() {
     for (pack, lines) in POLICIES.packs().map(|p| {
         let rules = p.gates.values().flat_map(|g| g.rules.values());
-        (
-            p,
-            rules
-                .flat_map(|r| [&r.message, &r.remedy])
-                .collect::<Vec<_>>(),
-        )
+        (p, rules.flat_map(|r| [&r.message, &r.remedy]).collect::<Vec<_>>())
     }) {
         for text in lines {
             let first = text.split(' ').next().unwrap();

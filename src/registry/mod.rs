@@ -80,10 +80,7 @@ impl Registry {
 
     /// An agency.
     pub fn agency(&self, ori: &Ori) -> Option<&Agency> {
-        self.agencies
-            .iter()
-            .map(|entry| &entry.agency)
-            .find(|agency| agency.ori == *ori)
+        self.agencies.iter().map(|entry| &entry.agency).find(|agency| agency.ori == *ori)
     }
 
     /// The agency that a token belongs to (SHA-256 of the token). Compared in constant time.
@@ -104,10 +101,7 @@ impl Registry {
 
     /// An account.
     pub fn account(&self, id: AccountId) -> Option<&Account> {
-        self.accounts
-            .iter()
-            .map(|entry| &entry.account)
-            .find(|account| account.id == id)
+        self.accounts.iter().map(|entry| &entry.account).find(|account| account.id == id)
     }
 
     /// The active account that a token belongs to. Compared in constant time.
@@ -115,10 +109,7 @@ impl Registry {
         self.accounts
             .iter()
             .find(|entry| {
-                entry
-                    .token_sha256
-                    .as_deref()
-                    .is_some_and(|hash| same_hash(hash, token_sha256))
+                entry.token_sha256.as_deref().is_some_and(|hash| same_hash(hash, token_sha256))
             })
             .map(|entry| &entry.account)
             .filter(|account| account.active)
@@ -126,9 +117,7 @@ impl Registry {
 
     /// The entry of a login name.
     pub fn entry_by_login(&self, login: &str) -> Option<&AccountEntry> {
-        self.accounts
-            .iter()
-            .find(|entry| entry.account.login == login)
+        self.accounts.iter().find(|entry| entry.account.login == login)
     }
 
     /// The recipient of an address at an agency.

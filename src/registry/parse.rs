@@ -18,17 +18,10 @@ pub struct RegistryError {
 /// Reads a registry from TOML.
 pub fn parse(text: &str) -> Result<Registry, Vec<RegistryError>> {
     let registry: Registry = toml::from_str(text).map_err(|error| {
-        vec![RegistryError {
-            place: "file".to_owned(),
-            message: error.message().to_owned(),
-        }]
+        vec![RegistryError { place: "file".to_owned(), message: error.message().to_owned() }]
     })?;
     let errors = check(&registry);
-    if errors.is_empty() {
-        Ok(registry)
-    } else {
-        Err(errors)
-    }
+    if errors.is_empty() { Ok(registry) } else { Err(errors) }
 }
 
 /// Everything that contradicts itself.
@@ -47,18 +40,12 @@ struct Faults {
 
 impl Faults {
     fn add(&mut self, place: String, message: impl Into<String>) {
-        self.found.push(RegistryError {
-            place,
-            message: message.into(),
-        });
+        self.found.push(RegistryError { place, message: message.into() });
     }
 
     fn once(&mut self, seen: &mut BTreeSet<String>, value: &str, place: String) {
         if !seen.insert(value.to_lowercase()) {
-            self.add(
-                place,
-                format!("`{value}` stands here a second time; each may stand once"),
-            );
+            self.add(place, format!("`{value}` stands here a second time; each may stand once"));
         }
     }
 }
@@ -69,10 +56,8 @@ fn units(registry: &Registry, faults: &mut Faults) {
         let place = || format!("units.{}", unit.id);
         faults.once(&mut ids, unit.id.as_str(), place());
         if unit.contact.trim().is_empty() {
-            faults.add(
-                place(),
-                "a unit needs a contact for questions; it is printed (LACRIS-FTR-7)",
-            );
+            faults
+                .add(place(), "a unit needs a contact for questions; it is printed (LACRIS-FTR-7)");
         }
         if unit.packs.is_empty() {
             faults.add(place(), "a unit needs at least one policy pack");
@@ -140,14 +125,8 @@ fn people(registry: &Registry, faults: &mut Faults) {
         if shift.ends_at <= shift.starts_at {
             faults.add(place(), "a shift ends after it begins");
         }
-        if registry
-            .account(shift.account)
-            .is_none_or(|account| account.unit != shift.unit)
-        {
-            faults.add(
-                place(),
-                "the account must exist and belong to the shift's unit",
-            );
+        if registry.account(shift.account).is_none_or(|account| account.unit != shift.unit) {
+            faults.add(place(), "the account must exist and belong to the shift's unit");
         }
     }
 }
@@ -175,11 +154,8 @@ mod tests {
             packs = []
             agreements = [{ unit = "oxnard", number = "1", valid_from = "2025-01-01T00:00:00Z", valid_until = "2024-01-01T00:00:00Z", document_sha256 = "00" }]
         "#;
-        let places: Vec<String> = parse(text)
-            .unwrap_err()
-            .into_iter()
-            .map(|e| e.to_string())
-            .collect();
+        let places: Vec<String> =
+            parse(text).unwrap_err().into_iter().map(|e| e.to_string()).collect();
         assert_eq!(places.len(), 5, "{places:#?}");
         assert!(parse("units = 3").is_err());
     }

@@ -129,11 +129,7 @@ mod tests {
 
     fn half_red(width: u32, height: u32) -> RgbImage {
         RgbImage::from_fn(width, height, |x, _| {
-            if x < width / 2 {
-                Rgb([220, 20, 20])
-            } else {
-                Rgb([20, 20, 220])
-            }
+            if x < width / 2 { Rgb([220, 20, 20]) } else { Rgb([20, 20, 220]) }
         })
     }
 
@@ -166,21 +162,15 @@ mod tests {
         let upright = normalise(&lying_jpeg(), &PictureLimits::default()).unwrap();
         let read = image::load_from_memory(&upright).unwrap().to_rgb8();
         assert_eq!((read.width(), read.height()), (20, 40));
-        assert!(
-            read.get_pixel(10, 4).0[0] > 150,
-            "the left half is on top now"
-        );
+        assert!(read.get_pixel(10, 4).0[0] > 150, "the left half is on top now");
         assert!(!upright.windows(4).any(|window| window == b"Exif"));
     }
 
     #[test]
     fn transparent_parts_become_white() {
         let clear = DynamicImage::ImageRgba8(image::RgbaImage::new(8, 8));
-        let jpeg = normalise(
-            &as_format(&clear, ImageFormat::Png),
-            &PictureLimits::default(),
-        )
-        .unwrap();
+        let jpeg =
+            normalise(&as_format(&clear, ImageFormat::Png), &PictureLimits::default()).unwrap();
         let read = image::load_from_memory(&jpeg).unwrap().to_rgb8();
         assert!(read.get_pixel(4, 4).0.iter().all(|value| *value > 250));
     }
@@ -190,49 +180,23 @@ mod tests {
         let png = as_format(&half_red(300, 100).into(), ImageFormat::Png);
         let limits = PictureLimits::default();
         for tight in [
-            PictureLimits {
-                side: 299,
-                ..limits
-            },
-            PictureLimits {
-                alloc_bytes: 80_000,
-                ..limits
-            },
-            PictureLimits {
-                file_bytes: png.len() - 1,
-                ..limits
-            },
+            PictureLimits { side: 299, ..limits },
+            PictureLimits { alloc_bytes: 80_000, ..limits },
+            PictureLimits { file_bytes: png.len() - 1, ..limits },
         ] {
-            assert!(
-                matches!(normalise(&png, &tight), Err(PictureError::TooLarge)),
-                "{tight:?}"
-            );
+            assert!(matches!(normalise(&png, &tight), Err(PictureError::TooLarge)), "{tight:?}");
         }
-        normalise(
-            &png,
-            &PictureLimits {
-                side: 300,
-                file_bytes: png.len(),
-                ..limits
-            },
-        )
-        .unwrap();
+        normalise(&png, &PictureLimits { side: 300, file_bytes: png.len(), ..limits }).unwrap();
     }
 
     #[test]
     fn what_is_no_image_is_refused() {
         let limits = PictureLimits::default();
         for bytes in [&b""[..], b"%PDF-1.7", b"GIF89a\x01\x00\x01\x00", b"<svg/>"] {
-            assert!(matches!(
-                normalise(bytes, &limits),
-                Err(PictureError::Format)
-            ));
+            assert!(matches!(normalise(bytes, &limits), Err(PictureError::Format)));
         }
         for bytes in [&b"\xFF\xD8\xFF\xE0"[..], b"\x89PNG\r\n\x1a\n"] {
-            assert!(matches!(
-                normalise(bytes, &limits),
-                Err(PictureError::Damaged)
-            ));
+            assert!(matches!(normalise(bytes, &limits), Err(PictureError::Damaged)));
         }
     }
 }

@@ -116,11 +116,7 @@ pub fn render(document: &Document, made_at: DateTime<Utc>) -> Result<Pdf, Report
     text::prepare(&mut data)?;
     let mut files = vec![("/data.json", serde_json::to_vec(&data)?)];
     files.extend(pictures(document)?);
-    let template = if document.pictures().is_some() {
-        Template::Report
-    } else {
-        Template::Notice
-    };
+    let template = if document.pictures().is_some() { Template::Report } else { Template::Notice };
     let world = DocumentWorld::new(template, files)?;
     let outcome = export(&world, &identity(document, made_at), made_at);
     // Nothing of one document stays in the typesetter's cache for the next.
@@ -135,9 +131,7 @@ fn complete(document: &Document) -> Result<(), ReportError> {
             Err(ReportError::Incomplete { missing: "search" })
         }
         Document::ManualSearchReport(report) if report.examination.comparisons.is_empty() => {
-            Err(ReportError::Incomplete {
-                missing: "morphological comparison",
-            })
+            Err(ReportError::Incomplete { missing: "morphological comparison" })
         }
         Document::ManualSearchReport(_)
         | Document::NoMatchNotice(_)
@@ -164,10 +158,7 @@ fn pictures(document: &Document) -> Result<Vec<(&'static str, Vec<u8>)>, ReportE
         {
             let jpeg = picture.jpeg.expose();
             if jpeg.len() > MAX_PICTURE || !jpeg.starts_with(&[0xFF, 0xD8, 0xFF]) {
-                return Err(ReportError::Picture {
-                    which,
-                    limit: MAX_PICTURE,
-                });
+                return Err(ReportError::Picture { which, limit: MAX_PICTURE });
             }
             files.push((path, jpeg.clone()));
         }
@@ -184,14 +175,9 @@ fn pictures(document: &Document) -> Result<Vec<(&'static str, Vec<u8>)>, ReportE
 
 fn export(world: &DocumentWorld, name: &str, made_at: DateTime<Utc>) -> Result<Pdf, ReportError> {
     let paged: PagedDocument =
-        typst::compile(world)
-            .output
-            .map_err(|errors| ReportError::Template {
-                message: errors
-                    .first()
-                    .map(|error| error.message.to_string())
-                    .unwrap_or_default(),
-            })?;
+        typst::compile(world).output.map_err(|errors| ReportError::Template {
+            message: errors.first().map(|error| error.message.to_string()).unwrap_or_default(),
+        })?;
     let standards = PdfStandards::new(&[PdfStandard::A_2a, PdfStandard::Ua_1])
         .map_err(|_| ReportError::Export)?;
     let options = PdfOptions {
@@ -202,10 +188,7 @@ fn export(world: &DocumentWorld, name: &str, made_at: DateTime<Utc>) -> Result<P
         ..PdfOptions::default()
     };
     let bytes = typst_pdf::pdf(&paged, &options).map_err(|_| ReportError::Export)?;
-    Ok(Pdf {
-        bytes: Personal::new(bytes),
-        pages: paged.pages().len(),
-    })
+    Ok(Pdf { bytes: Personal::new(bytes), pages: paged.pages().len() })
 }
 
 fn timestamp(at: DateTime<Utc>) -> Option<Timestamp> {

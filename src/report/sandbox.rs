@@ -125,13 +125,7 @@ fn confine() -> rustix::io::Result<()> {
         (Resource::Core, 0),
     ] {
         let limit = Some(limit);
-        setrlimit(
-            resource,
-            Rlimit {
-                current: limit,
-                maximum: limit,
-            },
-        )?;
+        setrlimit(resource, Rlimit { current: limit, maximum: limit })?;
     }
     Ok(())
 }
@@ -139,11 +133,7 @@ fn confine() -> rustix::io::Result<()> {
 fn work(stdin: impl Read, mut stdout: impl Write, limits: &PictureLimits) -> u8 {
     let mut bytes = Vec::new();
     let most = u64::try_from(limits.file_bytes).unwrap_or(u64::MAX);
-    if stdin
-        .take(most.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .is_err()
-    {
+    if stdin.take(most.saturating_add(1)).read_to_end(&mut bytes).is_err() {
         return FAILED;
     }
     match normalise(&bytes, limits) {
@@ -192,10 +182,7 @@ mod tests {
         let mut nothing = Vec::new();
         assert_eq!(work(&b"GIF89a"[..], &mut nothing, &limits), FORMAT);
         assert_eq!(work(&b"\xFF\xD8\xFF"[..], &mut nothing, &limits), DAMAGED);
-        let tight = PictureLimits {
-            file_bytes: 99,
-            ..limits
-        };
+        let tight = PictureLimits { file_bytes: 99, ..limits };
         assert_eq!(work(&probe[..], &mut nothing, &tight), TOO_LARGE);
         assert!(nothing.is_empty());
     }
@@ -207,14 +194,8 @@ mod tests {
         assert!(matches!(read(TOO_LARGE), PictureError::TooLarge));
         assert!(matches!(read(DAMAGED), PictureError::Damaged));
         assert!(matches!(read(FAILED), PictureError::Worker));
-        assert!(
-            matches!(read(DONE), PictureError::Worker),
-            "no JPEG, no answer"
-        );
-        assert!(matches!(
-            verdict(None, Vec::new()),
-            Err(PictureError::Worker)
-        ));
+        assert!(matches!(read(DONE), PictureError::Worker), "no JPEG, no answer");
+        assert!(matches!(verdict(None, Vec::new()), Err(PictureError::Worker)));
     }
 
     #[tokio::test]
@@ -222,10 +203,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let echo = script(&dir, r#"[ "$1" = picture-worker ] && exec /bin/cat"#);
         let probe = samples::probe(2).unwrap();
-        assert_eq!(
-            normalise_in_child(&echo, probe.clone()).await.unwrap(),
-            probe
-        );
+        assert_eq!(normalise_in_child(&echo, probe.clone()).await.unwrap(), probe);
     }
 
     #[tokio::test]
@@ -233,30 +211,18 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let refuse = script(&dir, "exit 11");
         let outcome = normalise_in_child(&refuse, vec![0; 1_000_000]).await;
-        assert!(
-            matches!(outcome, Err(PictureError::TooLarge)),
-            "{outcome:?}"
-        );
+        assert!(matches!(outcome, Err(PictureError::TooLarge)), "{outcome:?}");
     }
 
     #[tokio::test]
     async fn a_child_that_hangs_is_ended_and_one_that_floods_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let pid = dir.path().join("pid");
-        let hang = script(
-            &dir,
-            &format!("echo $$ > {}; exec /bin/sleep 60", pid.display()),
-        );
+        let hang = script(&dir, &format!("echo $$ > {}; exec /bin/sleep 60", pid.display()));
         let outcome = normalise_within(&hang, Vec::new(), Duration::from_secs(1)).await;
-        assert!(
-            matches!(outcome, Err(PictureError::Deadline)),
-            "{outcome:?}"
-        );
+        assert!(matches!(outcome, Err(PictureError::Deadline)), "{outcome:?}");
         let process = Path::new("/proc").join(fs::read_to_string(&pid).unwrap().trim());
-        assert!(
-            !process.exists(),
-            "the child is gone, and nobody has to reap it"
-        );
+        assert!(!process.exists(), "the child is gone, and nobody has to reap it");
 
         let flood = script(&dir, "exec /bin/cat /dev/zero");
         let outcome = normalise_in_child(&flood, Vec::new()).await;

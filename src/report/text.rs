@@ -38,10 +38,8 @@ fn has_glyph(c: char) -> bool {
     let book = fonts().book();
     let mut faces = book.select_family(TYPEFACE).peekable();
     faces.peek().is_some()
-        && faces.all(|face| {
-            book.info(face)
-                .is_some_and(|info| info.coverage.contains(u32::from(c)))
-        })
+        && faces
+            .all(|face| book.info(face).is_some_and(|info| info.coverage.contains(u32::from(c))))
 }
 
 /// Controls, what turns the reading direction, what has no width, and what has no agreed meaning.
@@ -55,10 +53,7 @@ fn is_unseen(c: char) -> bool {
 }
 
 fn is_hash(text: &str) -> bool {
-    text.len() == 64
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 /// Makes every text of `value` printable and checks its size. Mandated statements are not touched:
@@ -71,28 +66,20 @@ fn prepare_at(value: &mut Value, path: &str, mandated: bool) -> Result<(), Repor
     match value {
         Value::String(text) => {
             if text.chars().count() > MAX_TEXT {
-                return Err(ReportError::TooLong {
-                    field: path.to_owned(),
-                });
+                return Err(ReportError::TooLong { field: path.to_owned() });
             }
             if path.ends_with("sha256") && !is_hash(text) {
-                return Err(ReportError::Hash {
-                    field: path.to_owned(),
-                });
+                return Err(ReportError::Hash { field: path.to_owned() });
             }
             let shown = printable(text);
             if mandated && (shown != *text || shown.trim().is_empty()) {
-                return Err(ReportError::Statement {
-                    field: path.to_owned(),
-                });
+                return Err(ReportError::Statement { field: path.to_owned() });
             }
             *text = shown;
         }
         Value::Array(items) => {
             if items.len() > MAX_ITEMS {
-                return Err(ReportError::TooLong {
-                    field: path.to_owned(),
-                });
+                return Err(ReportError::TooLong { field: path.to_owned() });
             }
             for (position, item) in items.iter_mut().enumerate() {
                 prepare_at(item, &format!("{path}/{position}"), mandated)?;
@@ -100,11 +87,7 @@ fn prepare_at(value: &mut Value, path: &str, mandated: bool) -> Result<(), Repor
         }
         Value::Object(members) => {
             for (name, member) in members.iter_mut() {
-                prepare_at(
-                    member,
-                    &format!("{path}/{name}"),
-                    mandated || name == "statements",
-                )?;
+                prepare_at(member, &format!("{path}/{name}"), mandated || name == "statements")?;
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -120,10 +103,7 @@ mod tests {
     #[test]
     fn latin_greek_and_cyrillic_stay_and_other_scripts_are_spelled_out() {
         assert_eq!(printable("Łódź Ωμέγα Жук\r\n#x"), "Łódź Ωμέγα Жук\n#x");
-        assert_eq!(
-            printable("中\u{202e}a\u{0}\t|"),
-            "[U+4E2D][U+202E]a[U+0000] |"
-        );
+        assert_eq!(printable("中\u{202e}a\u{0}\t|"), "[U+4E2D][U+202E]a[U+0000] |");
         assert_eq!(printable("\u{e001}\u{1f600}"), "[U+E001][U+1F600]");
     }
 

@@ -17,14 +17,9 @@ use super::render::ReportError;
 pub(super) const TYPEFACE: &str = "libertinus serif";
 
 const BASE: (&str, &str) = ("/base.typ", include_str!("../../templates/report/base.typ"));
-const REPORT: (&str, &str) = (
-    "/manual_search_report.typ",
-    include_str!("../../templates/report/manual_search_report.typ"),
-);
-const NOTICE: (&str, &str) = (
-    "/notice.typ",
-    include_str!("../../templates/report/notice.typ"),
-);
+const REPORT: (&str, &str) =
+    ("/manual_search_report.typ", include_str!("../../templates/report/manual_search_report.typ"));
+const NOTICE: (&str, &str) = ("/notice.typ", include_str!("../../templates/report/notice.typ"));
 
 static FONTS: LazyLock<FontStore> = LazyLock::new(|| {
     let mut fonts = FontStore::new();
@@ -46,9 +41,8 @@ pub(super) fn fonts() -> &'static FontStore {
 
 /// The identity of a file in memory.
 fn file_id(path: &str) -> Result<FileId, ReportError> {
-    let path = VirtualPath::new(path).map_err(|_| ReportError::Template {
-        message: format!("`{path}` is no path"),
-    })?;
+    let path = VirtualPath::new(path)
+        .map_err(|_| ReportError::Template { message: format!("`{path}` is no path") })?;
     Ok(RootedPath::new(VirtualRoot::Project, path).intern())
 }
 
@@ -98,11 +92,7 @@ impl World for DocumentWorld {
     }
 
     fn source(&self, id: FileId) -> FileResult<Source> {
-        SOURCES
-            .iter()
-            .find(|source| source.id() == id)
-            .cloned()
-            .ok_or(FileError::AccessDenied)
+        SOURCES.iter().find(|source| source.id() == id).cloned().ok_or(FileError::AccessDenied)
     }
 
     fn file(&self, id: FileId) -> FileResult<Bytes> {
@@ -130,13 +120,7 @@ mod tests {
     fn nothing_but_the_given_files_can_be_read() {
         let world =
             DocumentWorld::new(Template::Notice, vec![("/data.json", b"{}".to_vec())]).unwrap();
-        assert_eq!(
-            world
-                .file(file_id("/data.json").unwrap())
-                .unwrap()
-                .as_slice(),
-            b"{}"
-        );
+        assert_eq!(world.file(file_id("/data.json").unwrap()).unwrap().as_slice(), b"{}");
         assert!(world.source(world.main()).is_ok());
         assert!(world.file(file_id("/etc/passwd").unwrap()).is_err());
         assert!(world.source(file_id("/etc/passwd").unwrap()).is_err());

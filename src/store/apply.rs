@@ -72,11 +72,7 @@ async fn guard(connection: &mut AnyConnection, change: &Change) -> Result<Applie
                     .bind(step.as_str())
                     .execute(&mut *connection)
                     .await?;
-                Ok(if done.rows_affected() == 1 {
-                    Applied::Now
-                } else {
-                    Applied::AlreadyApplied
-                })
+                Ok(if done.rows_affected() == 1 { Applied::Now } else { Applied::AlreadyApplied })
             }
             None => Ok(Applied::Now),
         },
@@ -101,11 +97,7 @@ async fn take_idempotency_key(
     .bind(micros(request.received_at))
     .execute(&mut *connection)
     .await?;
-    Ok(if taken.rows_affected() == 1 {
-        Applied::Now
-    } else {
-        Applied::AlreadyApplied
-    })
+    Ok(if taken.rows_affected() == 1 { Applied::Now } else { Applied::AlreadyApplied })
 }
 
 async fn update_request(
@@ -194,20 +186,8 @@ async fn finish(connection: &mut AnyConnection, kept: &[&Change]) -> Result<(), 
     if all.is_empty() {
         return Ok(());
     }
-    execute_in(
-        connection,
-        "DELETE FROM deliveries WHERE message IN",
-        Vec::new(),
-        &all,
-    )
-    .await?;
-    execute_in(
-        connection,
-        "DELETE FROM messages WHERE id IN",
-        Vec::new(),
-        &all,
-    )
-    .await?;
+    execute_in(connection, "DELETE FROM deliveries WHERE message IN", Vec::new(), &all).await?;
+    execute_in(connection, "DELETE FROM messages WHERE id IN", Vec::new(), &all).await?;
     Ok(())
 }
 

@@ -33,15 +33,11 @@ pub(super) async fn append(
     let mut rows = Vec::new();
     for event in events {
         let entry = AuditEntry::new(size, (*event).clone());
-        let body = entry
-            .canonical()
-            .map_err(|error| StoreError::Audit(error.to_string()))?;
+        let body = entry.canonical().map_err(|error| StoreError::Audit(error.to_string()))?;
         let leaf = leaf_hash(&body);
         frontier.append(leaf);
-        let body = String::from_utf8(body).map_err(|_| StoreError::Inconsistent {
-            table: "audit_entries",
-            column: "body",
-        })?;
+        let body = String::from_utf8(body)
+            .map_err(|_| StoreError::Inconsistent { table: "audit_entries", column: "body" })?;
         rows.push(vec![
             signed(size)?.into(),
             leaf.into(),
@@ -50,12 +46,7 @@ pub(super) async fn append(
         ]);
         size += 1;
     }
-    insert_rows(
-        connection,
-        "INSERT INTO audit_entries (seq, leaf, body, request)",
-        rows,
-    )
-    .await?;
+    insert_rows(connection, "INSERT INTO audit_entries (seq, leaf, body, request)", rows).await?;
     sqlx::query("UPDATE audit_log SET size = $1, frontier = $2 WHERE id = 1")
         .bind(signed(size)?)
         .bind(frontier.to_bytes())
@@ -68,27 +59,17 @@ async fn head(
     connection: &mut AnyConnection,
     dialect: Dialect,
 ) -> Result<(u64, Frontier), StoreError> {
-    let row = sqlx::query(dialect.read_audit_head())
-        .fetch_one(&mut *connection)
-        .await?;
-    let column = Column {
-        row: &row,
-        table: "audit_log",
-    };
-    let size = u64::try_from(column.int("size")?).map_err(|_| StoreError::Inconsistent {
-        table: "audit_log",
-        column: "size",
-    })?;
+    let row = sqlx::query(dialect.read_audit_head()).fetch_one(&mut *connection).await?;
+    let column = Column { row: &row, table: "audit_log" };
+    let size = u64::try_from(column.int("size")?)
+        .map_err(|_| StoreError::Inconsistent { table: "audit_log", column: "size" })?;
     let frontier = Frontier::from_bytes(size, &column.bytes("frontier")?)
         .map_err(|error| StoreError::Audit(error.to_string()))?;
     Ok((size, frontier))
 }
 
 fn signed(size: u64) -> Result<i64, StoreError> {
-    i64::try_from(size).map_err(|_| StoreError::Inconsistent {
-        table: "audit_log",
-        column: "size",
-    })
+    i64::try_from(size).map_err(|_| StoreError::Inconsistent { table: "audit_log", column: "size" })
 }
 
 impl Store {
@@ -131,10 +112,7 @@ impl Store {
             .await?;
         rows.iter()
             .map(|row| {
-                Ok(StoredCheckpoint {
-                    size: row.try_get("size")?,
-                    note: row.try_get("note")?,
-                })
+                Ok(StoredCheckpoint { size: row.try_get("size")?, note: row.try_get("note")? })
             })
             .collect()
     }

@@ -108,10 +108,8 @@ pub(super) async fn execute_in(
         push_places(&mut sql, before.len(), chunk.len());
         sql.push(')');
         let mut query = sqlx::query(AssertSqlSafe(sql));
-        for value in before
-            .iter()
-            .cloned()
-            .chain(chunk.iter().map(|text| Value::Text(text.clone())))
+        for value in
+            before.iter().cloned().chain(chunk.iter().map(|text| Value::Text(text.clone())))
         {
             query = bind(query, value);
         }

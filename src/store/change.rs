@@ -66,10 +66,7 @@ impl Change {
 
     /// A change of a request.
     pub fn update(update: RequestUpdate, audit: Vec<AuditEvent>) -> Self {
-        Self {
-            guard: Guard::Update(Box::new(update)),
-            ..Self::audited(audit)
-        }
+        Self { guard: Guard::Update(Box::new(update)), ..Self::audited(audit) }
     }
 }
 

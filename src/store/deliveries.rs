@@ -68,8 +68,7 @@ impl Store {
     /// Claims what is due.
     pub async fn claim_due(&self, due: Due) -> Result<Vec<Claimed>, StoreError> {
         let skip_locked = self.dialect.skip_locked();
-        self.exclusively(move |connection| Box::pin(claim(connection, due, skip_locked)))
-            .await
+        self.exclusively(move |connection| Box::pin(claim(connection, due, skip_locked))).await
     }
 
     /// Puts a failed delivery back until `at`.
@@ -180,10 +179,7 @@ impl Store {
         .await?;
         rows.iter()
             .map(|row| {
-                let column = Column {
-                    row,
-                    table: "deliveries",
-                };
+                let column = Column { row, table: "deliveries" };
                 Ok(DeadLetter {
                     message: column.parsed("message")?,
                     queue: column.text("queue")?,
@@ -286,15 +282,8 @@ impl Store {
         .await?;
         rows.iter()
             .map(|row| {
-                let column = Column {
-                    row,
-                    table: "deliveries",
-                };
-                Ok((
-                    column.text("queue")?,
-                    column.text("state")?,
-                    column.int("depth")?,
-                ))
+                let column = Column { row, table: "deliveries" };
+                Ok((column.text("queue")?, column.text("state")?, column.int("depth")?))
             })
             .collect()
     }
@@ -333,10 +322,7 @@ async fn claim(
     }
     let mut claims = BTreeMap::new();
     for row in &rows {
-        let column = Column {
-            row,
-            table: "deliveries",
-        };
+        let column = Column { row, table: "deliveries" };
         let id: MessageId = column.parsed("message")?;
         claims.insert(id, (column.int("attempts")?, column.int("fence")?));
     }
@@ -357,10 +343,7 @@ async fn bodies_of(
     }
     let mut claimed = Vec::with_capacity(claims.len());
     for row in &query.fetch_all(&mut *connection).await? {
-        let column = Column {
-            row,
-            table: "messages",
-        };
+        let column = Column { row, table: "messages" };
         let id: MessageId = column.parsed("id")?;
         if let Some((attempts, fence)) = claims.get(&id) {
             claimed.push(Claimed {
@@ -415,10 +398,7 @@ async fn publish_again(
 
 impl StoredEvent {
     pub(super) fn read(row: &sqlx::any::AnyRow) -> Result<Self, StoreError> {
-        let column = Column {
-            row,
-            table: "messages",
-        };
+        let column = Column { row, table: "messages" };
         Ok(Self {
             id: column.parsed("id")?,
             at: column.time("created_at")?,

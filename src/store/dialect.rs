@@ -79,11 +79,7 @@ impl Dialect {
                 }
             }
             Self::Postgres => {
-                for setting in [
-                    "SHOW fsync",
-                    "SHOW synchronous_commit",
-                    "SHOW full_page_writes",
-                ] {
+                for setting in ["SHOW fsync", "SHOW synchronous_commit", "SHOW full_page_writes"] {
                     let value: String = conn.fetch_one(setting).await?.try_get(0)?;
                     if value == "off" {
                         return Err(StoreError::Unsafe(format!(

@@ -14,11 +14,7 @@ impl Store {
         let row = sqlx::query("SELECT max(version) AS version FROM registry_versions")
             .fetch_one(&self.readers)
             .await?;
-        Column {
-            row: &row,
-            table: "registry_versions",
-        }
-        .maybe_int("version")
+        Column { row: &row, table: "registry_versions" }.maybe_int("version")
     }
 
     /// The newest registry: version and sealed content.
@@ -29,10 +25,7 @@ impl Store {
         .fetch_optional(&self.readers)
         .await?;
         let Some(row) = row else { return Ok(None) };
-        let column = Column {
-            row: &row,
-            table: "registry_versions",
-        };
+        let column = Column { row: &row, table: "registry_versions" };
         Ok(Some((column.int("version")?, column.bytes("sealed")?)))
     }
 
@@ -51,11 +44,7 @@ impl Store {
                 )
                 .fetch_one(&mut *connection)
                 .await?;
-                let version = Column {
-                    row: &row,
-                    table: "registry_versions",
-                }
-                .int("version")?;
+                let version = Column { row: &row, table: "registry_versions" }.int("version")?;
                 sqlx::query(
                     "INSERT INTO registry_versions (version, imported_at, digest, sealed)
                      VALUES ($1, $2, $3, $4)",
@@ -97,11 +86,7 @@ impl Store {
                 })
             })
             .await?;
-        if holder == owner {
-            Ok(())
-        } else {
-            Err(StoreError::InUse(holder))
-        }
+        if holder == owner { Ok(()) } else { Err(StoreError::InUse(holder)) }
     }
 
     /// Gives the place back.
@@ -126,13 +111,7 @@ impl Store {
             .fetch_all(&self.readers)
             .await?;
         rows.iter()
-            .map(|row| {
-                Column {
-                    row,
-                    table: "discarded_objects",
-                }
-                .text("object_key")
-            })
+            .map(|row| Column { row, table: "discarded_objects" }.text("object_key"))
             .collect()
     }
 
@@ -192,14 +171,7 @@ impl Store {
                 .bind(micros(now - TimeDelta::hours(12)))
                 .fetch_optional(&mut *connection)
                 .await?;
-                row.map(|row| {
-                    Column {
-                        row: &row,
-                        table: "sessions",
-                    }
-                    .parsed("account")
-                })
-                .transpose()
+                row.map(|row| Column { row: &row, table: "sessions" }.parsed("account")).transpose()
             })
         })
         .await

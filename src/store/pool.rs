@@ -64,13 +64,7 @@ impl Store {
         let readers = pool(dialect, settings.readers.max(1), options).await?;
         let wake = Arc::new(Notify::new());
         let writer = Writer::start(dialect, writers, settings.relay, Arc::clone(&wake));
-        Ok(Self {
-            dialect,
-            readers,
-            relay: settings.relay,
-            writer,
-            wake,
-        })
+        Ok(Self { dialect, readers, relay: settings.relay, writer, wake })
     }
 
     /// Applies a change. After `Applied::Now` the state, the records, the audit entries and the messages of the
@@ -117,11 +111,7 @@ impl Store {
 }
 
 fn with_create(url: &str) -> String {
-    if url.contains('?') {
-        url.to_owned()
-    } else {
-        format!("{url}?mode=rwc")
-    }
+    if url.contains('?') { url.to_owned() } else { format!("{url}?mode=rwc") }
 }
 
 async fn pool(

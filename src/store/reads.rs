@@ -73,14 +73,8 @@ impl Store {
         .fetch_optional(&self.readers)
         .await?;
         let Some(row) = row else { return Ok(None) };
-        let column = Column {
-            row: &row,
-            table: "idempotency_keys",
-        };
-        Ok(Some((
-            column.parsed("request")?,
-            column.bytes("body_digest")?,
-        )))
+        let column = Column { row: &row, table: "idempotency_keys" };
+        Ok(Some((column.parsed("request")?, column.bytes("body_digest")?)))
     }
 
     /// The newest request with the same agency, case and images since `since` that was not refused.
@@ -99,14 +93,7 @@ impl Store {
         .bind(micros(since))
         .fetch_optional(&self.readers)
         .await?;
-        row.map(|row| {
-            Column {
-                row: &row,
-                table: "search_requests",
-            }
-            .parsed("id")
-        })
-        .transpose()
+        row.map(|row| Column { row: &row, table: "search_requests" }.parsed("id")).transpose()
     }
 
     /// An agency's requests, newest first.
@@ -128,18 +115,12 @@ impl Store {
             .bind(limit + 1)
             .fetch_all(&self.readers)
             .await?;
-        let mut rows: Vec<RequestRow> = rows
-            .iter()
-            .map(RequestRow::read)
-            .collect::<Result<_, _>>()?;
+        let mut rows: Vec<RequestRow> =
+            rows.iter().map(RequestRow::read).collect::<Result<_, _>>()?;
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = rows.len() > wanted;
         rows.truncate(wanted);
-        let next = if more {
-            rows.last().map(|row| row.id)
-        } else {
-            None
-        };
+        let next = if more { rows.last().map(|row| row.id) } else { None };
         Ok(Page { rows, next })
     }
 
@@ -160,12 +141,7 @@ impl Store {
         for stage in &filter.stages {
             query = query.bind(stage.as_str());
         }
-        query
-            .fetch_all(&self.readers)
-            .await?
-            .iter()
-            .map(RequestRow::read)
-            .collect()
+        query.fetch_all(&self.readers).await?.iter().map(RequestRow::read).collect()
     }
 
     /// Open requests whose deadline has passed.
@@ -199,10 +175,7 @@ impl Store {
         .await?;
         rows.iter()
             .map(|row| {
-                let column = Column {
-                    row,
-                    table: "probes",
-                };
+                let column = Column { row, table: "probes" };
                 Ok(ProbeRow {
                     ordinal: column.int("ordinal")?,
                     object_key: column.text("object_key")?,
@@ -224,10 +197,7 @@ impl Store {
         .await?;
         rows.iter()
             .map(|row| {
-                let column = Column {
-                    row,
-                    table: "case_records",
-                };
+                let column = Column { row, table: "case_records" };
                 Ok(RecordRow {
                     id: column.parsed("id")?,
                     kind: column.parsed("kind")?,
@@ -275,11 +245,7 @@ impl Store {
         )
         .fetch_one(&self.readers)
         .await?;
-        Column {
-            row: &row,
-            table: "deliveries",
-        }
-        .maybe_time("available_at")
+        Column { row: &row, table: "deliveries" }.maybe_time("available_at")
     }
 
     /// Requests by stage, for metrics.
@@ -288,8 +254,6 @@ impl Store {
             sqlx::query("SELECT stage, count(*) AS number FROM search_requests GROUP BY stage")
                 .fetch_all(&self.readers)
                 .await?;
-        rows.iter()
-            .map(|row| Ok((row.try_get("stage")?, row.try_get("number")?)))
-            .collect()
+        rows.iter().map(|row| Ok((row.try_get("stage")?, row.try_get("number")?))).collect()
     }
 }

@@ -104,10 +104,8 @@ pub struct StoredEvent {
 
 /// Text of a value for a column.
 pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|_| StoreError::Inconsistent {
-        table: "memory",
-        column: "json",
-    })
+    serde_json::to_string(value)
+        .map_err(|_| StoreError::Inconsistent { table: "memory", column: "json" })
 }
 
 /// One column, parsed.
@@ -118,10 +116,7 @@ pub(super) struct Column<'r> {
 
 impl Column<'_> {
     fn bad(&self, column: &'static str) -> StoreError {
-        StoreError::Inconsistent {
-            table: self.table,
-            column,
-        }
+        StoreError::Inconsistent { table: self.table, column }
     }
 
     pub(super) fn text(&self, column: &'static str) -> Result<String, StoreError> {
@@ -175,9 +170,7 @@ impl Column<'_> {
         let Some(value) = self.maybe_int(column)? else {
             return Ok(None);
         };
-        DateTime::from_timestamp_micros(value)
-            .map(Some)
-            .ok_or_else(|| self.bad(column))
+        DateTime::from_timestamp_micros(value).map(Some).ok_or_else(|| self.bad(column))
     }
 }
 
@@ -188,10 +181,7 @@ pub(super) const REQUEST_COLUMNS: &str =
 
 impl RequestRow {
     pub(super) fn read(row: &AnyRow) -> Result<Self, StoreError> {
-        let column = Column {
-            row,
-            table: "search_requests",
-        };
+        let column = Column { row, table: "search_requests" };
         let outcome = column
             .maybe_text("outcome")?
             .map(|word| serde_json::from_value(word.into()))
@@ -226,10 +216,7 @@ impl RequestRow {
 
 impl MailingRow {
     pub(super) fn read(row: &AnyRow) -> Result<Self, StoreError> {
-        let column = Column {
-            row,
-            table: "mailings",
-        };
+        let column = Column { row, table: "mailings" };
         Ok(Self {
             id: column.parsed("id")?,
             request: column.parsed("request")?,

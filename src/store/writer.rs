@@ -48,19 +48,8 @@ impl Writer {
     )]
     pub(super) fn start(dialect: Dialect, pool: AnyPool, relay: bool, wake: Arc<Notify>) -> Self {
         let (tasks, queue) = mpsc::channel(4 * GROUP);
-        tokio::spawn(run(
-            Loop {
-                dialect,
-                pool,
-                relay,
-                wake,
-            },
-            queue,
-        ));
-        Self {
-            tasks,
-            stopped: Arc::new(Mutex::new(false)),
-        }
+        tokio::spawn(run(Loop { dialect, pool, relay, wake }, queue));
+        Self { tasks, stopped: Arc::new(Mutex::new(false)) }
     }
 
     pub(super) async fn submit(&self, change: Change) -> Result<Applied, StoreError> {
@@ -87,10 +76,7 @@ impl Writer {
                 Ok(())
             })
         });
-        self.tasks
-            .send(Task::Run(work, signal))
-            .await
-            .map_err(|_| StoreError::Stopped)?;
+        self.tasks.send(Task::Run(work, signal)).await.map_err(|_| StoreError::Stopped)?;
         durable.await.map_err(|_| StoreError::Stopped)??;
         answered.await.map_err(|_| StoreError::Stopped)
     }
@@ -175,11 +161,7 @@ impl Loop {
                         self.wake.notify_waiters();
                     }
                     let applied = result.map(|outcomes| {
-                        outcomes
-                            .applied
-                            .first()
-                            .copied()
-                            .unwrap_or(Applied::AlreadyApplied)
+                        outcomes.applied.first().copied().unwrap_or(Applied::AlreadyApplied)
                     });
                     let _ = answer.send(applied);
                 }

@@ -51,15 +51,9 @@ impl DataKey {
         let mut nonce = [0; NONCE];
         ids.fill(&mut nonce)?;
         let mut tag = [0; TAG];
-        let cipher = encrypt_aead(
-            Cipher::aes_256_gcm(),
-            &self.0,
-            Some(&nonce),
-            aad,
-            plain,
-            &mut tag,
-        )
-        .map_err(|_| VaultError::Crypto)?;
+        let cipher =
+            encrypt_aead(Cipher::aes_256_gcm(), &self.0, Some(&nonce), aad, plain, &mut tag)
+                .map_err(|_| VaultError::Crypto)?;
         let mut sealed = Vec::with_capacity(1 + NONCE + TAG + cipher.len());
         sealed.push(VERSION);
         sealed.extend_from_slice(&nonce);
@@ -76,15 +70,7 @@ impl DataKey {
         if *version != VERSION {
             return None;
         }
-        decrypt_aead(
-            Cipher::aes_256_gcm(),
-            &self.0,
-            Some(nonce),
-            aad,
-            cipher,
-            tag,
-        )
-        .ok()
+        decrypt_aead(Cipher::aes_256_gcm(), &self.0, Some(nonce), aad, cipher, tag).ok()
     }
 }
 
@@ -141,8 +127,6 @@ impl MasterKey {
 fn hmac(key: &[u8], data: &[u8]) -> Result<[u8; 32], VaultError> {
     let key = PKey::hmac(key).map_err(|_| VaultError::Crypto)?;
     let mut signer = Signer::new(MessageDigest::sha256(), &key).map_err(|_| VaultError::Crypto)?;
-    let code = signer
-        .sign_oneshot_to_vec(data)
-        .map_err(|_| VaultError::Crypto)?;
+    let code = signer.sign_oneshot_to_vec(data).map_err(|_| VaultError::Crypto)?;
     code.try_into().map_err(|_| VaultError::Crypto)
 }

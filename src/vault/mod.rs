@@ -75,9 +75,7 @@ impl Vault {
         key: &DataKey,
         request: RequestId,
     ) -> Result<Vec<u8>, VaultError> {
-        self.master
-            .wrapping()
-            .seal(ids, &aad(&request.to_string(), "data-key"), key.bytes())
+        self.master.wrapping().seal(ids, &aad(&request.to_string(), "data-key"), key.bytes())
     }
 
     /// Unwraps a request's data key.
@@ -109,8 +107,7 @@ impl Vault {
         (name, purpose): (&str, &str),
         sealed: &[u8],
     ) -> Result<Vec<u8>, VaultError> {
-        key.open(&aad(name, purpose), sealed)
-            .ok_or_else(|| VaultError::Integrity(name.to_owned()))
+        key.open(&aad(name, purpose), sealed).ok_or_else(|| VaultError::Integrity(name.to_owned()))
     }
 
     /// Seals a value as JSON.
@@ -142,12 +139,7 @@ impl Vault {
         ids: &dyn IdSource,
         registry: &T,
     ) -> Result<Vec<u8>, VaultError> {
-        self.seal_json(
-            ids,
-            self.master.registry(),
-            ("registry", "registry"),
-            registry,
-        )
+        self.seal_json(ids, self.master.registry(), ("registry", "registry"), registry)
     }
 
     /// Opens a registry.

@@ -44,9 +44,7 @@ impl ImageStore {
             VaultError::Settings(format!("the image folder cannot be made: {}", error.kind()))
         })?;
         let store = LocalFileSystem::new_with_prefix(path).map_err(VaultError::Store)?;
-        Ok(Self {
-            store: Arc::new(store.with_fsync(true)),
-        })
+        Ok(Self { store: Arc::new(store.with_fsync(true)) })
     }
 
     /// An S3-compatible store.
@@ -60,16 +58,12 @@ impl ImageStore {
             .with_allow_http(settings.allow_http)
             .build()
             .map_err(VaultError::Store)?;
-        Ok(Self {
-            store: Arc::new(store),
-        })
+        Ok(Self { store: Arc::new(store) })
     }
 
     pub(super) async fn put(&self, key: &str, sealed: Vec<u8>) -> Result<(), VaultError> {
         let payload = PutPayload::from(sealed);
-        timed(self.store.put(&ObjectPath::from(key), payload))
-            .await?
-            .map_err(VaultError::Store)?;
+        timed(self.store.put(&ObjectPath::from(key), payload)).await?.map_err(VaultError::Store)?;
         Ok(())
     }
 
@@ -99,7 +93,5 @@ impl ImageStore {
 }
 
 async fn timed<T>(work: impl Future<Output = T>) -> Result<T, VaultError> {
-    tokio::time::timeout(DEADLINE, work)
-        .await
-        .map_err(|_| VaultError::Late)
+    tokio::time::timeout(DEADLINE, work).await.map_err(|_| VaultError::Late)
 }

@@ -20,9 +20,7 @@ impl fmt::Debug for SigningKey {
 impl SigningKey {
     /// A new key.
     pub fn generate() -> Result<Self, VaultError> {
-        PKey::generate_ed25519()
-            .map(Self)
-            .map_err(|_| VaultError::Crypto)
+        PKey::generate_ed25519().map(Self).map_err(|_| VaultError::Crypto)
     }
 
     /// From PEM (PKCS#8).
@@ -41,9 +39,7 @@ impl SigningKey {
 
     /// As PEM (PKCS#8), for a file that only leadbroker may read.
     pub fn to_pem(&self) -> Result<Vec<u8>, VaultError> {
-        self.0
-            .private_key_to_pem_pkcs8()
-            .map_err(|_| VaultError::Crypto)
+        self.0.private_key_to_pem_pkcs8().map_err(|_| VaultError::Crypto)
     }
 
     /// The key, for signing checkpoints.

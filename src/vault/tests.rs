@@ -8,10 +8,7 @@ use crate::id_source::SystemIds;
 fn vault(byte: u8) -> (Vault, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let images = ImageStore::folder(folder.path()).unwrap();
-    (
-        Vault::new(MasterKey::new(&[byte; 32]).unwrap(), images),
-        folder,
-    )
+    (Vault::new(MasterKey::new(&[byte; 32]).unwrap(), images), folder)
 }
 
 fn request(n: u128) -> RequestId {
@@ -22,13 +19,8 @@ fn request(n: u128) -> RequestId {
 fn what_is_sealed_opens_only_at_its_place() {
     let (vault, _folder) = vault(1);
     let key = vault.new_request_key(&SystemIds, request(1)).unwrap();
-    let sealed = vault
-        .seal(&SystemIds, &key, ("r-1", "form"), b"case 24-1")
-        .unwrap();
-    assert_eq!(
-        vault.open(&key, ("r-1", "form"), &sealed).unwrap(),
-        b"case 24-1"
-    );
+    let sealed = vault.seal(&SystemIds, &key, ("r-1", "form"), b"case 24-1").unwrap();
+    assert_eq!(vault.open(&key, ("r-1", "form"), &sealed).unwrap(), b"case 24-1");
     assert!(vault.open(&key, ("r-2", "form"), &sealed).is_err());
     assert!(vault.open(&key, ("r-1", "record"), &sealed).is_err());
     let other = vault.new_request_key(&SystemIds, request(1)).unwrap();
@@ -39,20 +31,12 @@ fn what_is_sealed_opens_only_at_its_place() {
 fn every_changed_or_missing_byte_is_found() {
     let (vault, _folder) = vault(1);
     let key = vault.new_request_key(&SystemIds, request(1)).unwrap();
-    let sealed = vault
-        .seal(&SystemIds, &key, ("r-1", "form"), b"case 24-1")
-        .unwrap();
+    let sealed = vault.seal(&SystemIds, &key, ("r-1", "form"), b"case 24-1").unwrap();
     for at in 0..sealed.len() {
         let mut changed = sealed.clone();
         changed[at] ^= 1;
-        assert!(
-            vault.open(&key, ("r-1", "form"), &changed).is_err(),
-            "byte {at}"
-        );
-        assert!(
-            vault.open(&key, ("r-1", "form"), &sealed[..at]).is_err(),
-            "cut at {at}"
-        );
+        assert!(vault.open(&key, ("r-1", "form"), &changed).is_err(), "byte {at}");
+        assert!(vault.open(&key, ("r-1", "form"), &sealed[..at]).is_err(), "cut at {at}");
     }
 }
 
@@ -62,10 +46,7 @@ fn a_wrapped_key_opens_only_for_its_request_and_master() {
     let (two, _other) = vault(2);
     let key = one.new_request_key(&SystemIds, request(1)).unwrap();
     let wrapped = one.wrap(&SystemIds, &key, request(1)).unwrap();
-    assert_eq!(
-        one.unwrap(&wrapped, request(1)).unwrap().bytes(),
-        key.bytes()
-    );
+    assert_eq!(one.unwrap(&wrapped, request(1)).unwrap().bytes(), key.bytes());
     assert!(one.unwrap(&wrapped, request(2)).is_err());
     assert!(two.unwrap(&wrapped, request(1)).is_err());
 }
@@ -74,18 +55,9 @@ fn a_wrapped_key_opens_only_for_its_request_and_master() {
 fn look_ups_differ_by_domain_and_key() {
     let (one, _folder) = vault(1);
     let (two, _other) = vault(2);
-    assert_eq!(
-        one.lookup_hash("case", "24-1"),
-        one.lookup_hash("case", "24-1")
-    );
-    assert_ne!(
-        one.lookup_hash("case", "24-1"),
-        one.lookup_hash("image", "24-1")
-    );
-    assert_ne!(
-        one.lookup_hash("case", "24-1"),
-        two.lookup_hash("case", "24-1")
-    );
+    assert_eq!(one.lookup_hash("case", "24-1"), one.lookup_hash("case", "24-1"));
+    assert_ne!(one.lookup_hash("case", "24-1"), one.lookup_hash("image", "24-1"));
+    assert_ne!(one.lookup_hash("case", "24-1"), two.lookup_hash("case", "24-1"));
 }
 
 #[test]

@@ -37,10 +37,7 @@ fn bearer(headers: &HeaderMap) -> Result<(&str, [u8; 32]), Problem> {
 pub(super) async fn any_agency(web: &Web, headers: &HeaderMap) -> Result<Agency, Problem> {
     let (_, hash) = bearer(headers)?;
     let registry = web.ctx().registry().await?;
-    registry
-        .agency_by_token(&hash)
-        .cloned()
-        .ok_or_else(Problem::unauthorized)
+    registry.agency_by_token(&hash).cloned().ok_or_else(Problem::unauthorized)
 }
 
 /// The agency in good standing that a request's token belongs to.
@@ -62,16 +59,9 @@ pub(super) async fn person(web: &Web, headers: &HeaderMap) -> Result<Account, Pr
     let ctx = web.ctx();
     let registry = ctx.registry().await?;
     if !token.starts_with(SESSION_PREFIX) {
-        return registry
-            .account_by_token(&hash)
-            .cloned()
-            .ok_or_else(Problem::unauthorized);
+        return registry.account_by_token(&hash).cloned().ok_or_else(Problem::unauthorized);
     }
-    let account = ctx
-        .store
-        .session(hash, ctx.now())
-        .await?
-        .ok_or_else(Problem::unauthorized)?;
+    let account = ctx.store.session(hash, ctx.now()).await?.ok_or_else(Problem::unauthorized)?;
     registry
         .account(account)
         .filter(|account| account.active)
@@ -107,14 +97,11 @@ pub(super) async fn refused(
     let PipelineError::Refused(crate::pipeline::Refusal::Forbidden { code, .. }) = &error else {
         return error;
     };
-    let mut event = AuditEvent::new(
-        ctx.now(),
-        Actor::Person { account: person.id },
-        "authz.denied",
-    )
-    .unit(&person.unit)
-    .detail("code", code)
-    .detail("role", person.role.into());
+    let mut event =
+        AuditEvent::new(ctx.now(), Actor::Person { account: person.id }, "authz.denied")
+            .unit(&person.unit)
+            .detail("code", code)
+            .detail("role", person.role.into());
     event.request = request;
     match ctx.store.apply(Change::audited(vec![event])).await {
         Ok(_) => error,
@@ -159,11 +146,7 @@ mod tests {
         ];
         for values in cases {
             let headers = headers(values);
-            assert_eq!(
-                bearer(&headers).unwrap_err(),
-                Problem::unauthorized(),
-                "{values:?}"
-            );
+            assert_eq!(bearer(&headers).unwrap_err(), Problem::unauthorized(), "{values:?}");
         }
     }
 }

@@ -45,9 +45,7 @@ fn unsupported(detail: &str) -> Problem {
 /// The kind of a body by its headers. Compressed bodies are refused: a kilobyte could become a gigabyte.
 pub(super) fn kind_of(headers: &HeaderMap) -> Result<BodyKind, Problem> {
     if headers.contains_key(header::CONTENT_ENCODING) {
-        return Err(unsupported(
-            "send the body uncompressed, without `Content-Encoding`",
-        ));
+        return Err(unsupported("send the body uncompressed, without `Content-Encoding`"));
     }
     let mut values = headers.get_all(header::CONTENT_TYPE).iter();
     let expected = "send one `Content-Type`: `application/json` in UTF-8, or `multipart/form-data` with its boundary";
@@ -128,16 +126,11 @@ pub(super) async fn upload(
     match kind_of(request.headers())? {
         BodyKind::Json => {
             let form = whole(request, limit).await?.to_vec();
-            Ok(Upload {
-                form,
-                parts: BTreeMap::new(),
-            })
+            Ok(Upload { form, parts: BTreeMap::new() })
         }
         BodyKind::Multipart => {
             let read = multipart(request, limit.saturating_add(MULTIPART_OVERHEAD), files);
-            tokio::time::timeout(BODY_TIME, read)
-                .await
-                .unwrap_or_else(|_| Err(late()))
+            tokio::time::timeout(BODY_TIME, read).await.unwrap_or_else(|_| Err(late()))
         }
     }
 }
@@ -149,19 +142,14 @@ async fn multipart(mut request: Request, limit: usize, files: usize) -> Result<U
         .map_err(|_| unsupported("send `multipart/form-data` with its boundary"))?;
     let mut form = None;
     let mut parts = BTreeMap::new();
-    while let Some(field) = multipart
-        .next_field()
-        .await
-        .map_err(|error| unreadable(error.status(), limit))?
+    while let Some(field) =
+        multipart.next_field().await.map_err(|error| unreadable(error.status(), limit))?
     {
         let name = field.name().unwrap_or_default().to_owned();
-        let json = field
-            .content_type()
-            .is_none_or(|kind| kind_of_value(kind) == Some(BodyKind::Json));
+        let json =
+            field.content_type().is_none_or(|kind| kind_of_value(kind) == Some(BodyKind::Json));
         if name == "form" && !json {
-            return Err(unsupported(
-                "the part `form` is `application/json` in UTF-8",
-            ));
+            return Err(unsupported("the part `form` is `application/json` in UTF-8"));
         }
         if name != "form" && parts.len() >= files {
             let error = ShapeError::new(
@@ -171,16 +159,9 @@ async fn multipart(mut request: Request, limit: usize, files: usize) -> Result<U
             );
             return Err(Problem::one_error(StatusCode::PAYLOAD_TOO_LARGE, &error));
         }
-        let bytes = field
-            .bytes()
-            .await
-            .map_err(|error| unreadable(error.status(), limit))?
-            .to_vec();
-        let before = if name == "form" {
-            form.replace(bytes)
-        } else {
-            parts.insert(name, bytes)
-        };
+        let bytes =
+            field.bytes().await.map_err(|error| unreadable(error.status(), limit))?.to_vec();
+        let before = if name == "form" { form.replace(bytes) } else { parts.insert(name, bytes) };
         if before.is_some() {
             return Err(bad_part(
                 "field_repeated",
@@ -189,10 +170,7 @@ async fn multipart(mut request: Request, limit: usize, files: usize) -> Result<U
         }
     }
     let form = form.ok_or_else(|| {
-        bad_part(
-            "form_missing",
-            "send the form as JSON in a part that is named `form`",
-        )
+        bad_part("form_missing", "send the form as JSON in a part that is named `form`")
     })?;
     if parts.contains_key("") {
         return Err(bad_part(
@@ -244,9 +222,7 @@ fn misfit(error: &serde_json::Error) -> ShapeError {
     let text = error.to_string();
     let at = format!("line {}, column {}", error.line(), error.column());
     let quoted = |prefix: &str| {
-        text.strip_prefix(prefix)
-            .and_then(|rest| rest.split('`').next())
-            .map(str::to_owned)
+        text.strip_prefix(prefix).and_then(|rest| rest.split('`').next()).map(str::to_owned)
     };
     if let Some(name) = quoted("missing field `") {
         return ShapeError::new(
@@ -288,10 +264,7 @@ mod tests {
     use super::*;
 
     fn request(kind: &str, body: impl Into<Body>) -> Request {
-        axum::http::Request::builder()
-            .header(header::CONTENT_TYPE, kind)
-            .body(body.into())
-            .unwrap()
+        axum::http::Request::builder().header(header::CONTENT_TYPE, kind).body(body.into()).unwrap()
     }
 
     fn parts(list: &[(&str, &str)]) -> String {
@@ -336,16 +309,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_form_comes_alone_or_with_its_files() {
-        let alone = upload(request("application/json", "{}"), 2, 1)
-            .await
-            .unwrap();
-        assert_eq!(
-            alone,
-            Upload {
-                form: b"{}".to_vec(),
-                parts: BTreeMap::new()
-            }
-        );
+        let alone = upload(request("application/json", "{}"), 2, 1).await.unwrap();
+        assert_eq!(alone, Upload { form: b"{}".to_vec(), parts: BTreeMap::new() });
         let both = parts(&[("file-1", "abc"), ("form", "{}")]);
         let both = upload(request(MULTIPART, both), 5, 1).await.unwrap();
         assert_eq!(both.form, b"{}");
@@ -357,31 +322,15 @@ mod tests {
         let big = "x".repeat(MULTIPART_OVERHEAD + 100);
         let cases = [
             (request("application/json", "{ }"), 2, (413, "too_large")),
-            (
-                request(MULTIPART, parts(&[("form", &big)])),
-                2,
-                (413, "too_large"),
-            ),
-            (
-                request(MULTIPART, parts(&[("a", "1"), ("b", "2")])),
-                9,
-                (413, "too_many_files"),
-            ),
+            (request(MULTIPART, parts(&[("form", &big)])), 2, (413, "too_large")),
+            (request(MULTIPART, parts(&[("a", "1"), ("b", "2")])), 9, (413, "too_many_files")),
             (
                 request(MULTIPART, parts(&[("form", "{}"), ("form", "{}")])),
                 9,
                 (400, "field_repeated"),
             ),
-            (
-                request(MULTIPART, parts(&[("a", "1")])),
-                9,
-                (400, "form_missing"),
-            ),
-            (
-                request(MULTIPART, "--b\r\nbroken"),
-                9,
-                (400, "body_unreadable"),
-            ),
+            (request(MULTIPART, parts(&[("a", "1")])), 9, (400, "form_missing")),
+            (request(MULTIPART, "--b\r\nbroken"), 9, (400, "body_unreadable")),
             (request("text/plain", "{}"), 9, (415, "media_type")),
         ];
         for (request, limit, (status, code)) in cases {
@@ -408,11 +357,7 @@ mod tests {
             ("{\"token\": 1, \"token\": 2}", 422, "shape"),
         ] {
             let problem = read(body).await.unwrap_err();
-            assert_eq!(
-                (problem.status().as_u16(), problem.code()),
-                (status, code),
-                "{body}"
-            );
+            assert_eq!((problem.status().as_u16(), problem.code()), (status, code), "{body}");
             assert!(!format!("{problem:?}").contains("Jordan"), "{body}");
         }
     }

@@ -25,22 +25,10 @@ const FIXED: [(HeaderName, &str); 9] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::CACHE_CONTROL, "no-store"),
-    (
-        header::STRICT_TRANSPORT_SECURITY,
-        "max-age=63072000; includeSubDomains",
-    ),
-    (
-        HeaderName::from_static("cross-origin-opener-policy"),
-        "same-origin",
-    ),
-    (
-        HeaderName::from_static("cross-origin-resource-policy"),
-        "same-origin",
-    ),
-    (
-        HeaderName::from_static("permissions-policy"),
-        "camera=(), geolocation=(), microphone=()",
-    ),
+    (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
     (header::X_FRAME_OPTIONS, "DENY"),
 ];
 
@@ -119,10 +107,7 @@ mod tests {
     }
 
     async fn answer(method: &str, path: &str) -> Response {
-        let request = axum::http::Request::builder()
-            .method(method)
-            .uri(path)
-            .body(Body::empty());
+        let request = axum::http::Request::builder().method(method).uri(path).body(Body::empty());
         app().oneshot(request.unwrap()).await.unwrap()
     }
 

@@ -46,26 +46,11 @@ impl Readiness {
     /// Pure: only a database that is away makes the service useless; all else it survives.
     fn of(checks: Checks) -> (StatusCode, Self) {
         let fine = |check| matches!(check, Check::Ok | Check::NotUsed);
-        let all = [
-            checks.database,
-            checks.image_store,
-            checks.broker,
-            checks.deliveries,
-        ];
+        let all = [checks.database, checks.image_store, checks.broker, checks.deliveries];
         if checks.database == Check::Away {
-            return (
-                StatusCode::SERVICE_UNAVAILABLE,
-                Self {
-                    status: "unavailable",
-                    checks,
-                },
-            );
+            return (StatusCode::SERVICE_UNAVAILABLE, Self { status: "unavailable", checks });
         }
-        let status = if all.into_iter().all(fine) {
-            "ok"
-        } else {
-            "degraded"
-        };
+        let status = if all.into_iter().all(fine) { "ok" } else { "degraded" };
         (StatusCode::OK, Self { status, checks })
     }
 }
@@ -83,16 +68,9 @@ pub(super) async fn ready(State(web): State<Arc<Web>>) -> Response {
         answers(ctx.vault.ping(), PATIENCE),
         tokio::time::timeout(PATIENCE, ctx.store.oldest_waiting()),
     );
-    let broker = web
-        .app
-        .broker_health
-        .as_ref()
-        .map_or(Check::NotUsed, |health| {
-            if *health.borrow() {
-                Check::Ok
-            } else {
-                Check::Away
-            }
+    let broker =
+        web.app.broker_health.as_ref().map_or(Check::NotUsed, |health| {
+            if *health.borrow() { Check::Ok } else { Check::Away }
         });
     let (deliveries, oldest_waiting_seconds) = match oldest {
         Ok(Ok(at)) => {
@@ -102,13 +80,7 @@ pub(super) async fn ready(State(web): State<Arc<Web>>) -> Response {
         }
         Ok(Err(_)) | Err(_) => (Check::Away, None),
     };
-    let checks = Checks {
-        database,
-        image_store,
-        broker,
-        deliveries,
-        oldest_waiting_seconds,
-    };
+    let checks = Checks { database, image_store, broker, deliveries, oldest_waiting_seconds };
     let (status, body) = Readiness::of(checks);
     (status, Json(body)).into_response()
 }
@@ -123,14 +95,7 @@ async fn answers<E>(ping: impl Future<Output = Result<(), E>>, patience: Duratio
 /// Counts and times, in Prometheus' text format.
 pub(super) async fn metrics(State(web): State<Arc<Web>>) -> Response {
     let text = (web.app.metrics)();
-    (
-        [(
-            header::CONTENT_TYPE,
-            "text/plain; version=0.0.4; charset=utf-8",
-        )],
-        text,
-    )
-        .into_response()
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
 #[cfg(test)]
@@ -151,34 +116,10 @@ mod tests {
             (status.as_u16(), body.status)
         };
         assert_eq!(of(fine), (200, "ok"));
-        assert_eq!(
-            of(Checks {
-                broker: Check::Away,
-                ..fine
-            }),
-            (200, "degraded")
-        );
-        assert_eq!(
-            of(Checks {
-                image_store: Check::Away,
-                ..fine
-            }),
-            (200, "degraded")
-        );
-        assert_eq!(
-            of(Checks {
-                deliveries: Check::Slow,
-                ..fine
-            }),
-            (200, "degraded")
-        );
-        assert_eq!(
-            of(Checks {
-                database: Check::Away,
-                ..fine
-            }),
-            (503, "unavailable")
-        );
+        assert_eq!(of(Checks { broker: Check::Away, ..fine }), (200, "degraded"));
+        assert_eq!(of(Checks { image_store: Check::Away, ..fine }), (200, "degraded"));
+        assert_eq!(of(Checks { deliveries: Check::Slow, ..fine }), (200, "degraded"));
+        assert_eq!(of(Checks { database: Check::Away, ..fine }), (503, "unavailable"));
     }
 
     #[tokio::test]
@@ -186,13 +127,7 @@ mod tests {
         let short = Duration::from_millis(20);
         let hangs = std::future::pending::<Result<(), ()>>();
         assert_eq!(answers(hangs, short).await, Check::Away);
-        assert_eq!(
-            answers(async { Err::<(), ()>(()) }, PATIENCE).await,
-            Check::Away
-        );
-        assert_eq!(
-            answers(async { Ok::<(), ()>(()) }, PATIENCE).await,
-            Check::Ok
-        );
+        assert_eq!(answers(async { Err::<(), ()>(()) }, PATIENCE).await, Check::Away);
+        assert_eq!(answers(async { Ok::<(), ()>(()) }, PATIENCE).await, Check::Ok);
     }
 }

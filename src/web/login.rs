@@ -67,9 +67,7 @@ impl LoginGuard {
         if recent.len() < FAILURES {
             return None;
         }
-        recent
-            .last()
-            .and_then(|at| (**at + WINDOW - now).to_std().ok())
+        recent.last().and_then(|at| (**at + WINDOW - now).to_std().ok())
     }
 
     /// Counts a failure. True if it locks the login.
@@ -79,15 +77,11 @@ impl LoginGuard {
             failures.retain(|_, times| times.last().is_some_and(|at| now - *at < WINDOW));
         }
         if failures.len() >= REMEMBERED {
-            let oldest = failures
-                .iter()
-                .min_by_key(|(_, times)| times.last().copied())
-                .map(|(key, _)| *key);
+            let oldest =
+                failures.iter().min_by_key(|(_, times)| times.last().copied()).map(|(key, _)| *key);
             oldest.map(|key| failures.remove(&key));
         }
-        let times = failures
-            .entry(openssl::sha::sha256(login.as_bytes()))
-            .or_default();
+        let times = failures.entry(openssl::sha::sha256(login.as_bytes())).or_default();
         times.retain(|at| now - *at < WINDOW);
         times.push(now);
         times.len() == FAILURES
@@ -113,19 +107,13 @@ pub(super) fn prove(
     code: &str,
     now: DateTime<Utc>,
 ) -> Proof {
-    let hash = entry
-        .and_then(|entry| entry.password_argon2.as_deref())
-        .unwrap_or(NOBODY);
-    let password = Argon2::default()
-        .verify_password(password.as_bytes(), hash)
-        .is_ok();
-    let step = entry
-        .and_then(|entry| entry.totp_secret.as_deref())
-        .and_then(|secret| {
-            let secret = Secret::try_from_base32(secret).ok()?;
-            let totp = Builder::new().with_secret(secret).build().ok()?;
-            totp.check(code, u64::try_from(now.timestamp()).ok()?)
-        });
+    let hash = entry.and_then(|entry| entry.password_argon2.as_deref()).unwrap_or(NOBODY);
+    let password = Argon2::default().verify_password(password.as_bytes(), hash).is_ok();
+    let step = entry.and_then(|entry| entry.totp_secret.as_deref()).and_then(|secret| {
+        let secret = Secret::try_from_base32(secret).ok()?;
+        let totp = Builder::new().with_secret(secret).build().ok()?;
+        totp.check(code, u64::try_from(now.timestamp()).ok()?)
+    });
     let active = entry.is_some_and(|entry| entry.account.active);
     match step {
         Some(step) if password && active => Proof::Right(step),
@@ -159,45 +147,27 @@ mod tests {
     }
 
     fn code(at: DateTime<Utc>) -> String {
-        let totp = Builder::new()
-            .with_secret(Secret::try_from_base32(SECRET).unwrap())
-            .build()
-            .unwrap();
-        totp.generate(u64::try_from(at.timestamp()).unwrap())
-            .to_string()
+        let totp =
+            Builder::new().with_secret(Secret::try_from_base32(SECRET).unwrap()).build().unwrap();
+        totp.generate(u64::try_from(at.timestamp()).unwrap()).to_string()
     }
 
     #[test]
     fn both_factors_of_an_active_account_are_needed() {
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let (good, code) = (entry(), code(now));
-        assert!(matches!(
-            prove(Some(&good), "correct horse", &code, now),
-            Proof::Right(_)
-        ));
+        assert!(matches!(prove(Some(&good), "correct horse", &code, now), Proof::Right(_)));
         assert_eq!(prove(Some(&good), "wrong horse", &code, now), Proof::Wrong);
-        assert_eq!(
-            prove(Some(&good), "correct horse", "000000", now),
-            Proof::Wrong
-        );
+        assert_eq!(prove(Some(&good), "correct horse", "000000", now), Proof::Wrong);
         assert_eq!(prove(None, "correct horse", &code, now), Proof::Wrong);
         let later = now + TimeDelta::minutes(5);
-        assert_eq!(
-            prove(Some(&good), "correct horse", &code, later),
-            Proof::Wrong
-        );
+        assert_eq!(prove(Some(&good), "correct horse", &code, later), Proof::Wrong);
         let mut left = good.clone();
         left.account.active = false;
-        assert_eq!(
-            prove(Some(&left), "correct horse", &code, now),
-            Proof::Wrong
-        );
+        assert_eq!(prove(Some(&left), "correct horse", &code, now), Proof::Wrong);
         let mut single = good;
         single.totp_secret = None;
-        assert_eq!(
-            prove(Some(&single), "correct horse", &code, now),
-            Proof::Wrong
-        );
+        assert_eq!(prove(Some(&single), "correct horse", &code, now), Proof::Wrong);
     }
 
     #[test]

@@ -54,11 +54,7 @@ impl Problem {
     /// With a further member, unless there is one of this name.
     #[must_use]
     pub fn default_member(self, name: &str, value: &impl Serialize) -> Self {
-        if self.0.members.contains_key(name) {
-            self
-        } else {
-            self.member(name, value)
-        }
+        if self.0.members.contains_key(name) { self } else { self.member(name, value) }
     }
 
     /// With a header.
@@ -109,11 +105,7 @@ impl Problem {
     /// What has not the wanted shape: 422, or 413 where something is too large or too many.
     pub fn shape(errors: &[ShapeError]) -> Self {
         let status = shape_status(errors);
-        let code = if status == StatusCode::PAYLOAD_TOO_LARGE {
-            "too_large"
-        } else {
-            "shape"
-        };
+        let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "too_large" } else { "shape" };
         Self::new(
             status,
             code,
@@ -137,11 +129,9 @@ impl Problem {
                 "method_not_allowed",
                 "this path does not take this method; the header `Allow` lists those that it takes",
             ),
-            StatusCode::PAYLOAD_TOO_LARGE => Self::new(
-                status,
-                "too_large",
-                "the body is larger than this path takes; send less",
-            ),
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Self::new(status, "too_large", "the body is larger than this path takes; send less")
+            }
             _ if status.is_server_error() => Self::internal(),
             _ => Self::new(
                 StatusCode::BAD_REQUEST,
@@ -176,26 +166,15 @@ pub(super) fn shape_status(errors: &[ShapeError]) -> StatusCode {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Content {
-            status,
-            code,
-            detail,
-            members: mut body,
-            headers,
-        } = *self.0;
+        let Content { status, code, detail, members: mut body, headers } = *self.0;
         let title = status.canonical_reason().unwrap_or("Problem");
-        body.insert(
-            "type".to_owned(),
-            format!("urn:leadbroker:problem:{code}").into(),
-        );
+        body.insert("type".to_owned(), format!("urn:leadbroker:problem:{code}").into());
         body.insert("title".to_owned(), title.into());
         body.insert("status".to_owned(), status.as_u16().into());
         body.insert("detail".to_owned(), detail.into());
         body.insert("code".to_owned(), code.into());
         let mut response = (status, headers, Json(Value::Object(body))).into_response();
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         response
     }
 }
@@ -221,11 +200,7 @@ impl From<PipelineError> for Problem {
 /// Logs a fault of the service and answers for it.
 fn fault(error: &PipelineError, passes: bool) -> Problem {
     tracing::error!(error = %error, passes, "a step failed");
-    if passes {
-        Problem::unavailable()
-    } else {
-        Problem::internal()
-    }
+    if passes { Problem::unavailable() } else { Problem::internal() }
 }
 
 impl From<StoreError> for Problem {
@@ -269,11 +244,7 @@ mod tests {
         let response = problem.into_response();
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
-        (
-            parts.status,
-            parts.headers,
-            serde_json::from_slice(&bytes).unwrap(),
-        )
+        (parts.status, parts.headers, serde_json::from_slice(&bytes).unwrap())
     }
 
     #[tokio::test]
@@ -299,10 +270,7 @@ mod tests {
     async fn a_missing_token_asks_for_one() {
         let (status, headers, _) = written(Problem::unauthorized()).await;
         assert_eq!(status, StatusCode::UNAUTHORIZED);
-        assert_eq!(
-            headers[header::WWW_AUTHENTICATE],
-            "Bearer realm=\"leadbroker\""
-        );
+        assert_eq!(headers[header::WWW_AUTHENTICATE], "Bearer realm=\"leadbroker\"");
     }
 
     #[test]
@@ -311,34 +279,13 @@ mod tests {
             let problem = Problem::from(error);
             (problem.status().as_u16(), problem.code().to_owned())
         };
-        assert_eq!(
-            of(PipelineError::not_found()),
-            (404, "not_found".to_owned())
-        );
-        assert_eq!(
-            of(PipelineError::forbidden("role", "x")),
-            (403, "role".to_owned())
-        );
-        assert_eq!(
-            of(PipelineError::conflict("leased", "x")),
-            (409, "leased".to_owned())
-        );
-        assert_eq!(
-            of(PipelineError::conflict("clause", "x")),
-            (422, "clause".to_owned())
-        );
-        assert_eq!(
-            of(PipelineError::Refused(Refusal::Gone)),
-            (410, "destroyed".to_owned())
-        );
-        assert_eq!(
-            of(PipelineError::Store(StoreError::Stopped)),
-            (503, "unavailable".to_owned())
-        );
-        assert_eq!(
-            of(PipelineError::Inconsistent("a request")),
-            (500, "internal".to_owned())
-        );
+        assert_eq!(of(PipelineError::not_found()), (404, "not_found".to_owned()));
+        assert_eq!(of(PipelineError::forbidden("role", "x")), (403, "role".to_owned()));
+        assert_eq!(of(PipelineError::conflict("leased", "x")), (409, "leased".to_owned()));
+        assert_eq!(of(PipelineError::conflict("clause", "x")), (422, "clause".to_owned()));
+        assert_eq!(of(PipelineError::Refused(Refusal::Gone)), (410, "destroyed".to_owned()));
+        assert_eq!(of(PipelineError::Store(StoreError::Stopped)), (503, "unavailable".to_owned()));
+        assert_eq!(of(PipelineError::Inconsistent("a request")), (500, "internal".to_owned()));
         let large = ShapeError::new("too_large", "", "x");
         let shape = PipelineError::Refused(Refusal::Shape(vec![large]));
         assert_eq!(of(shape), (413, "too_large".to_owned()));

@@ -21,10 +21,7 @@ impl FormRate {
     /// So many forms a second and agency, at least one.
     pub(super) fn new(forms_per_second: u32) -> Self {
         let quota = Quota::per_second(NonZeroU32::new(forms_per_second).unwrap_or(NonZeroU32::MIN));
-        Self {
-            limiter: RateLimiter::keyed(quota),
-            clock: DefaultClock::default(),
-        }
+        Self { limiter: RateLimiter::keyed(quota), clock: DefaultClock::default() }
     }
 
     /// Takes one form's share, or says when the next one is free.

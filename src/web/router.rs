@@ -32,14 +32,8 @@ fn agencies() -> Router<Arc<Web>> {
             get(v1::search_request_read::list).post(v1::search_request_submit::handle),
         )
         .route("/search-requests/{id}", get(v1::search_request_read::one))
-        .route(
-            "/search-requests/{id}/events",
-            get(v1::search_request_read::events),
-        )
-        .route(
-            "/search-requests/{id}/withdraw",
-            post(v1::search_request_withdraw::handle),
-        )
+        .route("/search-requests/{id}/events", get(v1::search_request_read::events))
+        .route("/search-requests/{id}/withdraw", post(v1::search_request_withdraw::handle))
         .route("/units", get(v1::form_read::units))
         .route("/units/{unit}/form", get(v1::form_read::form))
 }
@@ -53,10 +47,7 @@ fn people() -> Router<Arc<Web>> {
         .route("/jobs/{id}/claim", post(v1::job_step::claim))
         .route("/jobs/{id}/give-back", post(v1::job_step::give_back))
         .route("/jobs/{id}/conclude", post(v1::job_step::conclude))
-        .route(
-            "/jobs/{id}/second-review",
-            post(v1::job_step::second_review),
-        )
+        .route("/jobs/{id}/second-review", post(v1::job_step::second_review))
         .route("/jobs/{id}/adjudicate", post(v1::job_step::adjudicate))
         .route("/jobs/{id}/document", get(v1::document_release::document))
         .route("/jobs/{id}/release", post(v1::document_release::handle))
@@ -65,14 +56,8 @@ fn people() -> Router<Arc<Web>> {
         .route("/holds/{id}/decide", post(v1::hold_decide::decide))
         .route("/dead-letters", get(v1::dead_letter_handle::list))
         .route("/dead-letters/{message}", get(v1::dead_letter_handle::one))
-        .route(
-            "/dead-letters/{message}/replay",
-            post(v1::dead_letter_handle::replay),
-        )
-        .route(
-            "/dead-letters/{message}/drop",
-            post(v1::dead_letter_handle::drop),
-        )
+        .route("/dead-letters/{message}/replay", post(v1::dead_letter_handle::replay))
+        .route("/dead-letters/{message}/drop", post(v1::dead_letter_handle::drop))
         .route("/audit/requests/{id}", get(v1::audit_read::of_request))
         .route("/audit/export", get(v1::audit_read::export))
 }

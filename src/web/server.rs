@@ -41,9 +41,7 @@ async fn serve_router(
     max_connections: usize,
     shutdown: CancellationToken,
 ) {
-    let places = Arc::new(Semaphore::new(
-        max_connections.clamp(1, Semaphore::MAX_PERMITS),
-    ));
+    let places = Arc::new(Semaphore::new(max_connections.clamp(1, Semaphore::MAX_PERMITS)));
     let graceful = GracefulShutdown::new();
     let connections = TaskTracker::new();
     while let Some((stream, place)) = next(&listener, &places, &shutdown).await {
@@ -65,10 +63,7 @@ async fn serve_router(
     }
     drop(listener);
     connections.close();
-    if tokio::time::timeout(DRAIN_TIME, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    if tokio::time::timeout(DRAIN_TIME, graceful.shutdown()).await.is_err() {
         tracing::warn!(
             "some clients did not take their answers in time; their connections are cut"
         );
@@ -153,17 +148,9 @@ mod tests {
     async fn a_connection_beyond_the_limit_waits_for_a_place() {
         let (address, stop, server) = started(1).await;
         let mut first = TcpStream::connect(address).await.unwrap();
-        ask(
-            &mut first,
-            "GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-        )
-        .await;
+        ask(&mut first, "GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
         let mut second = TcpStream::connect(address).await.unwrap();
-        ask(
-            &mut second,
-            "GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-        )
-        .await;
+        ask(&mut second, "GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
         let begun = tokio::time::Instant::now();
         assert!(all(first).await.ends_with("done"));
         assert!(all(second).await.ends_with("done"));

@@ -60,11 +60,7 @@ pub(super) struct Web {
 impl Web {
     pub(super) fn new(app: AppState) -> Self {
         let rate = FormRate::new(app.limits.forms_per_second);
-        Self {
-            app,
-            rate,
-            logins: LoginGuard::default(),
-        }
+        Self { app, rate, logins: LoginGuard::default() }
     }
 
     pub(super) fn ctx(&self) -> &Context {

@@ -101,16 +101,11 @@ fn registry() -> Registry {
 }
 
 fn sealer(clock: &FixedClock, vault: &Vault) -> Sealer {
-    let validity = Validity {
-        from: clock.now(),
-        until: clock.now() + TimeDelta::days(30),
-    };
+    let validity = Validity { from: clock.now(), until: clock.now() + TimeDelta::days(30) };
     let root = Authority::new("Sample root", KeyKind::P256, validity, &SystemIds).unwrap();
     let from: MailAddress = "answers@leadbroker.example.gov".parse().unwrap();
     let usage = CertificateUse::MailSigning(&from);
-    let own = root
-        .issue(usage, KeyKind::P256, validity, &SystemIds)
-        .unwrap();
+    let own = root.issue(usage, KeyKind::P256, validity, &SystemIds).unwrap();
     let (certificate, key) = (own.certificate_pem().unwrap(), own.key_pem().unwrap());
     Sealer::new(SealerSettings {
         identity: SigningIdentity::from_pem(&certificate, &key).unwrap(),
@@ -125,23 +120,13 @@ fn sealer(clock: &FixedClock, vault: &Vault) -> Sealer {
 async fn world() -> World {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    let clock = Arc::new(FixedClock::new(
-        DateTime::from_timestamp(1_800_000_000, 0).unwrap(),
-    ));
+    let clock = Arc::new(FixedClock::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap()));
     let url = format!("sqlite:{}", at("leadbroker.db").display());
-    let store = Store::open(&StoreSettings {
-        url,
-        readers: 2,
-        relay: false,
-    })
-    .await
-    .unwrap();
+    let store = Store::open(&StoreSettings { url, readers: 2, relay: false }).await.unwrap();
     let images = ImageStore::folder(&at("images")).unwrap();
     let vault = Vault::new(MasterKey::new(&[7; 32]).unwrap(), images);
     let registry = vault.seal_registry(&SystemIds, &registry()).unwrap();
-    let actor = Actor::Operator {
-        command: "registry import".to_owned(),
-    };
+    let actor = Actor::Operator { command: "registry import".to_owned() };
     let event = AuditEvent::new(clock.now(), actor, "registry.imported");
     store.add_registry([0; 32], registry, event).await.unwrap();
     let ids: Arc<dyn IdSource> = Arc::new(SystemIds);
@@ -171,21 +156,11 @@ async fn world() -> World {
         ctx: ctx.clone(),
         tracker: TaskTracker::new(),
         metrics: Arc::new(|| "leadbroker_up 1\n".to_owned()),
-        limits: HttpLimits {
-            form_bytes: 1 << 20,
-            forms_per_second: 20,
-            max_connections: 10,
-        },
+        limits: HttpLimits { form_bytes: 1 << 20, forms_per_second: 20, max_connections: 10 },
         broker_health: None,
         audit_origin: "log.example.gov".to_owned(),
     };
-    World {
-        app: router(state.clone()),
-        ctx,
-        state,
-        clock,
-        _folder: folder,
-    }
+    World { app: router(state.clone()), ctx, state, clock, _folder: folder }
 }
 
 struct Answered {
@@ -200,28 +175,15 @@ impl Answered {
     }
 
     fn code(&self) -> (u16, String) {
-        (
-            self.status,
-            self.json()["code"].as_str().unwrap_or_default().to_owned(),
-        )
+        (self.status, self.json()["code"].as_str().unwrap_or_default().to_owned())
     }
 }
 
 impl World {
     async fn send(&self, request: Request<Body>) -> Answered {
-        let (parts, body) = self
-            .app
-            .clone()
-            .oneshot(request)
-            .await
-            .unwrap()
-            .into_parts();
+        let (parts, body) = self.app.clone().oneshot(request).await.unwrap().into_parts();
         let bytes = axum::body::to_bytes(body, 1 << 24).await.unwrap();
-        Answered {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            bytes,
-        }
+        Answered { status: parts.status.as_u16(), headers: parts.headers, bytes }
     }
 
     async fn get(&self, token: &str, path: &str) -> Answered {
@@ -240,18 +202,14 @@ impl World {
         if !key.is_empty() {
             request = request.header("Idempotency-Key", key);
         }
-        self.send(request.body(Body::from(body.to_string())).unwrap())
-            .await
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
     }
 
     async fn actions(&self) -> Vec<String> {
         let entries = self.ctx.store.audit_entries(0, 1_000).await.unwrap();
         let read =
             |body: &String| serde_json::from_str::<Value>(body).unwrap()["event"]["action"].clone();
-        entries
-            .iter()
-            .map(|body| read(body).as_str().unwrap().to_owned())
-            .collect()
+        entries.iter().map(|body| read(body).as_str().unwrap().to_owned()).collect()
     }
 }
 
@@ -259,11 +217,7 @@ fn form(case: &str, seed: u64) -> Value {
     let text = include_str!("../../tests/data/forms/search_request.v1.example.json");
     let mut form: Value = serde_json::from_str(text).unwrap();
     let image = crate::report::samples::probe(seed).unwrap();
-    let kind = if image.starts_with(&[0x89]) {
-        "image/png"
-    } else {
-        "image/jpeg"
-    };
+    let kind = if image.starts_with(&[0x89]) { "image/png" } else { "image/jpeg" };
     form["case_number"] = case.into();
     form["images"][0]["media_type"] = kind.into();
     form["images"][0]["sha256"] = hex::encode(openssl::sha::sha256(&image)).into();
@@ -307,10 +261,7 @@ async fn nothing_but_health_and_log_in_answers_without_a_token() {
         "dead-letters/{id}/replay",
         "dead-letters/{id}/drop",
     ];
-    let all = gets
-        .iter()
-        .map(|p| ("GET", p))
-        .chain(posts.iter().map(|p| ("POST", p)));
+    let all = gets.iter().map(|p| ("GET", p)).chain(posts.iter().map(|p| ("POST", p)));
     for (method, path) in all {
         let path = format!("/api/v1/{}", path.replace("{id}", &id));
         for token in [None, Some("Bearer nobody"), Some("Bearer lbs_nobody")] {
@@ -331,10 +282,7 @@ async fn nothing_but_health_and_log_in_answers_without_a_token() {
     let ready = world.get("x", "/readyz").await;
     assert_eq!((ready.status, &ready.json()["status"]), (200, &json!("ok")));
     assert_eq!(world.get("x", "/metrics").await.bytes, "leadbroker_up 1\n");
-    assert_eq!(
-        world.get("x", "/api/v2/units").await.code(),
-        (404, "not_found".to_owned())
-    );
+    assert_eq!(world.get("x", "/api/v2/units").await.code(), (404, "not_found".to_owned()));
 }
 
 #[tokio::test]
@@ -347,15 +295,10 @@ async fn an_agency_submits_follows_and_withdraws_its_own_requests() {
     let place = format!("{REQUESTS}/{id}");
     assert_eq!(first.headers[header::LOCATION], place.as_str());
     // The same key and form, and the same case and image under a new key: the same request.
-    assert_eq!(
-        world.keyed(AGENCY, REQUESTS, "key-1", &sent).await.json()["request"],
-        json!(id)
-    );
+    assert_eq!(world.keyed(AGENCY, REQUESTS, "key-1", &sent).await.json()["request"], json!(id));
     let repeat = world.keyed(AGENCY, REQUESTS, "key-2", &sent).await.json();
     assert_eq!(repeat["duplicate_of"], json!(id));
-    let other = world
-        .keyed(AGENCY, REQUESTS, "key-1", &form("24-2", 1))
-        .await;
+    let other = world.keyed(AGENCY, REQUESTS, "key-1", &form("24-2", 1)).await;
     assert_eq!(other.code(), (409, "idempotency_conflict".to_owned()));
     let list = world.get(AGENCY, REQUESTS).await.json();
     assert_eq!(list["items"].as_array().unwrap().len(), 1);
@@ -368,32 +311,17 @@ async fn an_agency_submits_follows_and_withdraws_its_own_requests() {
     );
     // For another agency it does not exist.
     for path in [place.clone(), format!("{place}/events")] {
-        assert_eq!(
-            world.get(OTHER, &path).await.code(),
-            (404, "not_found".to_owned())
-        );
+        assert_eq!(world.get(OTHER, &path).await.code(), (404, "not_found".to_owned()));
     }
     let reason = json!({ "reason": "no longer needed" });
-    let foreign = world
-        .post(OTHER, &format!("{place}/withdraw"), &reason)
-        .await;
+    let foreign = world.post(OTHER, &format!("{place}/withdraw"), &reason).await;
     assert_eq!(foreign.status, 404);
-    let withdrawn = world
-        .post(AGENCY, &format!("{place}/withdraw"), &reason)
-        .await;
-    assert_eq!(
-        (withdrawn.status, &withdrawn.json()["state"]),
-        (200, &json!("withdrawn"))
-    );
-    let again = world
-        .post(AGENCY, &format!("{place}/withdraw"), &reason)
-        .await;
+    let withdrawn = world.post(AGENCY, &format!("{place}/withdraw"), &reason).await;
+    assert_eq!((withdrawn.status, &withdrawn.json()["state"]), (200, &json!("withdrawn")));
+    let again = world.post(AGENCY, &format!("{place}/withdraw"), &reason).await;
     assert_eq!(again.code(), (409, "state".to_owned()));
     let events = world.get(AGENCY, &format!("{place}/events")).await.json();
-    assert_eq!(
-        events[0]["type"],
-        "gov.leadbroker.search_request.withdrawn.v1"
-    );
+    assert_eq!(events[0]["type"], "gov.leadbroker.search_request.withdrawn.v1");
     assert_eq!(events.as_array().unwrap().len(), 1);
 }
 
@@ -426,22 +354,13 @@ async fn pages_follow_each_other_without_gap_or_repeat() {
     let world = world().await;
     let mut sent = Vec::new();
     for seed in 0..5 {
-        let answer = world
-            .post(AGENCY, REQUESTS, &form(&format!("24-{seed}"), seed))
-            .await
-            .json();
+        let answer = world.post(AGENCY, REQUESTS, &form(&format!("24-{seed}"), seed)).await.json();
         sent.push(answer["request"].clone());
     }
     let (mut seen, mut path) = (Vec::new(), format!("{REQUESTS}?limit=2"));
     loop {
         let page = world.get(AGENCY, &path).await.json();
-        seen.extend(
-            page["items"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|item| item["request"].clone()),
-        );
+        seen.extend(page["items"].as_array().unwrap().iter().map(|item| item["request"].clone()));
         let Some(next) = page["next"].as_str() else {
             break;
         };
@@ -450,11 +369,7 @@ async fn pages_follow_each_other_without_gap_or_repeat() {
     sent.reverse();
     assert_eq!(seen, sent);
     for bad in ["limit=0", "limit=201", "limit=x", "cursor=x", "page=1"] {
-        assert_eq!(
-            world.get(AGENCY, &format!("{REQUESTS}?{bad}")).await.status,
-            400,
-            "{bad}"
-        );
+        assert_eq!(world.get(AGENCY, &format!("{REQUESTS}?{bad}")).await.status, 400, "{bad}");
     }
 }
 
@@ -468,17 +383,13 @@ async fn what_is_wrong_with_a_form_has_its_own_status() {
     let answer = world.post(SUSPENDED, REQUESTS, &form("24-1", 1)).await;
     assert_eq!(answer.code(), (403, "agency_suspended".to_owned()));
     assert_eq!(world.get(SUSPENDED, REQUESTS).await.status, 403);
-    let answer = world
-        .post(AGENCY, REQUESTS, &json!({ "__proto__": 1 }))
-        .await;
+    let answer = world.post(AGENCY, REQUESTS, &json!({ "__proto__": 1 })).await;
     assert_eq!(answer.code(), (422, "shape".to_owned()));
     assert_eq!(
         (&answer.json()["state"], &answer.json()["request"]),
         (&json!("rejected"), &Value::Null)
     );
-    let answer = world
-        .post(AGENCY, REQUESTS, &json!("x".repeat(1 << 20)))
-        .await;
+    let answer = world.post(AGENCY, REQUESTS, &json!("x".repeat(1 << 20))).await;
     assert_eq!(answer.code(), (413, "too_large".to_owned()));
     assert_eq!(answer.json()["state"], "rejected");
     let raw = |kind: &'static str, body: &'static str| {
@@ -492,10 +403,7 @@ async fn what_is_wrong_with_a_form_has_its_own_status() {
         world.send(raw("application/json", "{\"a\":")).await.code(),
         (400, "malformed".to_owned())
     );
-    assert_eq!(
-        world.send(raw("text/xml", "<a/>")).await.code(),
-        (415, "media_type".to_owned())
-    );
+    assert_eq!(world.send(raw("text/xml", "<a/>")).await.code(), (415, "media_type".to_owned()));
     let actions = world.actions().await;
     let count = |action: &str| actions.iter().filter(|a| *a == action).count();
     assert_eq!(count("search_request.sender_refused"), 2);
@@ -528,10 +436,7 @@ async fn a_form_may_bring_its_files_as_parts() {
 #[tokio::test]
 async fn a_unit_shows_what_its_forms_need() {
     let world = world().await;
-    assert_eq!(
-        world.get(AGENCY, "/api/v1/units").await.json()[0]["unit"],
-        "lacris"
-    );
+    assert_eq!(world.get(AGENCY, "/api/v1/units").await.json()[0]["unit"], "lacris");
     let form = world.get(AGENCY, "/api/v1/units/lacris/form").await.json();
     assert_eq!(
         (&form["packs"][0]["id"], &form["packs"][1]["id"]),
@@ -541,15 +446,9 @@ async fn a_unit_shows_what_its_forms_need() {
     let statements = form["statements"].as_array().unwrap();
     assert!(!statements.is_empty());
     for statement in statements {
-        assert_eq!(
-            statement["text_sha256"],
-            sha(statement["text"].as_str().unwrap())
-        );
+        assert_eq!(statement["text_sha256"], sha(statement["text"].as_str().unwrap()));
     }
-    assert_eq!(
-        world.get(AGENCY, "/api/v1/units/nowhere/form").await.status,
-        404
-    );
+    assert_eq!(world.get(AGENCY, "/api/v1/units/nowhere/form").await.status, 404);
 }
 
 #[tokio::test]
@@ -557,50 +456,28 @@ async fn who_may_not_do_a_step_is_refused_on_record() {
     let world = world().await;
     let sent = world.post(AGENCY, REQUESTS, &form("24-1", 1)).await.json();
     let job = format!("/api/v1/jobs/{}", sent["request"].as_str().unwrap());
-    assert_eq!(
-        world.get(REVIEWER, &job).await.code(),
-        (403, "not_assigned".to_owned())
-    );
+    assert_eq!(world.get(REVIEWER, &job).await.code(), (403, "not_assigned".to_owned()));
     let probe = world.get(REVIEWER, &format!("{job}/probes/0")).await;
     assert_eq!(probe.code(), (403, "not_assigned".to_owned()));
     for path in ["/api/v1/audit/export", "/api/v1/dead-letters"] {
-        assert_eq!(
-            world.get(REVIEWER, path).await.code(),
-            (403, "role".to_owned()),
-            "{path}"
-        );
+        assert_eq!(world.get(REVIEWER, path).await.code(), (403, "role".to_owned()), "{path}");
     }
     let actions = world.actions().await;
-    assert_eq!(
-        actions
-            .iter()
-            .filter(|action| *action == "authz.denied")
-            .count(),
-        4
-    );
+    assert_eq!(actions.iter().filter(|action| *action == "authz.denied").count(), 4);
     assert!(!actions.contains(&"case.read".to_owned()));
     // An agency's token opens nothing of a unit, a person's nothing of an agency.
     assert_eq!(world.get(AGENCY, "/api/v1/jobs").await.status, 401);
     assert_eq!(world.get(REVIEWER, REQUESTS).await.status, 401);
-    assert_eq!(
-        world.get(KEEPER, "/api/v1/dead-letters").await.json()["items"],
-        json!([])
-    );
+    assert_eq!(world.get(KEEPER, "/api/v1/dead-letters").await.json()["items"], json!([]));
 }
 
 #[tokio::test]
 async fn the_audit_log_is_read_on_record_and_verifies_offline() {
     let world = world().await;
     let sent = world.post(AGENCY, REQUESTS, &form("24-1", 1)).await.json();
-    let path = format!(
-        "/api/v1/audit/requests/{}",
-        sent["request"].as_str().unwrap()
-    );
+    let path = format!("/api/v1/audit/requests/{}", sent["request"].as_str().unwrap());
     let read = world.get(AUDITOR, &path).await.json();
-    assert_eq!(
-        read["entries"][0]["event"]["action"],
-        "search_request.received"
-    );
+    assert_eq!(read["entries"][0]["event"]["action"], "search_request.received");
     assert_eq!(read["entries"][1]["event"]["action"], "audit.read");
     assert_eq!(world.get(AUDITOR, "/api/v1/audit/export").await.status, 200);
     let export = world.get(AUDITOR, "/api/v1/audit/export").await;
@@ -617,12 +494,9 @@ async fn the_audit_log_is_read_on_record_and_verifies_offline() {
 async fn a_session_begins_with_both_factors_and_five_failures_lock_it() {
     let world = world().await;
     let code = || {
-        let totp = Builder::new()
-            .with_secret(Secret::try_from_base32(SECRET).unwrap())
-            .build()
-            .unwrap();
-        totp.generate(u64::try_from(world.clock.now().timestamp()).unwrap())
-            .to_string()
+        let totp =
+            Builder::new().with_secret(Secret::try_from_base32(SECRET).unwrap()).build().unwrap();
+        totp.generate(u64::try_from(world.clock.now().timestamp()).unwrap()).to_string()
     };
     let login = |password: &str, code: String| json!({ "login": "reviewer", "password": password, "code": code });
     let path = "/api/v1/sessions";
@@ -637,13 +511,7 @@ async fn a_session_begins_with_both_factors_and_five_failures_lock_it() {
     assert_eq!(used.code(), (401, "login_failed".to_owned()));
     assert_eq!(used.bytes, unknown.bytes);
     for _ in 0..4 {
-        assert_eq!(
-            world
-                .post("-", path, &login("wrong", "000000".to_owned()))
-                .await
-                .status,
-            401
-        );
+        assert_eq!(world.post("-", path, &login("wrong", "000000".to_owned())).await.status, 401);
     }
     world.clock.advance(TimeDelta::minutes(1));
     let locked = world.post("-", path, &login("correct horse", code())).await;
@@ -659,11 +527,7 @@ async fn a_session_begins_with_both_factors_and_five_failures_lock_it() {
     let actions = world.actions().await;
     let count = |action: &str| actions.iter().filter(|a| *a == action).count();
     assert_eq!(
-        (
-            count("session.refused"),
-            count("session.locked"),
-            count("session.begun")
-        ),
+        (count("session.refused"), count("session.locked"), count("session.begun")),
         (6, 1, 2)
     );
 }

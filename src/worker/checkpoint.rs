@@ -10,17 +10,11 @@ use crate::pipeline::{Context, PipelineError};
 /// Signs the head as it is now; the same head again changes nothing. Returns the size that is covered.
 pub async fn sign_head(ctx: &Context, origin: &str) -> Result<u64, PipelineError> {
     let (size, root) = ctx.store.audit_head().await?;
-    let checkpoint = Checkpoint {
-        origin: origin.to_owned(),
-        size,
-        root,
-    };
+    let checkpoint = Checkpoint { origin: origin.to_owned(), size, root };
     let note = checkpoint
         .sign(ctx.release_key.key())
         .map_err(|_| PipelineError::Inconsistent("the audit log's key"))?;
-    ctx.store
-        .add_checkpoint(size, note.as_str().to_owned(), ctx.now())
-        .await?;
+    ctx.store.add_checkpoint(size, note.as_str().to_owned(), ctx.now()).await?;
     Ok(size)
 }
 

@@ -91,13 +91,7 @@ impl Consumer {
         };
         drop(first);
         let now = self.ctx.now();
-        let due = Due {
-            step: self.step,
-            limit: BATCH,
-            now,
-            until: now + LEASE,
-            only,
-        };
+        let due = Due { step: self.step, limit: BATCH, now, until: now + LEASE, only };
         let claimed = self.ctx.store.claim_due(due).await?;
         let count = claimed.len();
         for delivery in claimed {
@@ -120,15 +114,9 @@ impl Consumer {
         let result = loop {
             let this = self.clone();
             let (id, body) = (delivery.id, delivery.body.clone());
-            let joined = self
-                .tracker
-                .spawn(async move { this.dispatch(id, &body).await })
-                .await;
+            let joined = self.tracker.spawn(async move { this.dispatch(id, &body).await }).await;
             let result = joined.unwrap_or_else(|_| {
-                Ok(Disposition::Retry {
-                    after: None,
-                    reason: "panic".to_owned(),
-                })
+                Ok(Disposition::Retry { after: None, reason: "panic".to_owned() })
             });
             attempts += 1;
             // The request moved while it was decided about: decide again at once, but not for ever.
@@ -162,9 +150,9 @@ impl Consumer {
             Body::DeliverAnswer { request, mailing } => {
                 respond::deliver::handle(&self.ctx, id, *request, *mailing).await
             }
-            Body::JobWaiting { .. } | Body::AgencyEvent(_) => Ok(Disposition::DeadLetter {
-                reason: "no_step_takes_this".to_owned(),
-            }),
+            Body::JobWaiting { .. } | Body::AgencyEvent(_) => {
+                Ok(Disposition::DeadLetter { reason: "no_step_takes_this".to_owned() })
+            }
         }
     }
 
@@ -185,11 +173,7 @@ impl Consumer {
                     return self.bury(delivery, reason).await;
                 };
                 let at = now + TimeDelta::from_std(delay).unwrap_or(TimeDelta::hours(1));
-                Ok(self
-                    .ctx
-                    .store
-                    .retry(delivery.id, self.step, at, reason)
-                    .await?)
+                Ok(self.ctx.store.retry(delivery.id, self.step, at, reason).await?)
             }
             Disposition::DeadLetter { reason } => self.bury(delivery, reason).await,
         }
@@ -204,11 +188,7 @@ impl Consumer {
             .detail("reason", &reason)
             .detail("attempts", &delivery.attempts.to_string());
         tracing::error!(step = self.step.as_str(), message = %delivery.id, reason, "a message was given up; see `leadbroker dead-letters list`");
-        Ok(self
-            .ctx
-            .store
-            .bury(delivery.id, self.step, reason, event)
-            .await?)
+        Ok(self.ctx.store.bury(delivery.id, self.step, reason, event).await?)
     }
 }
 

@@ -53,18 +53,11 @@ async fn answer(
     let Some(agency) = registry.agency_by_amqp_user(user).cloned() else {
         return Ok((
             None,
-            refusal(
-                "user_unknown",
-                "set `user_id` to your agency's user at the broker",
-            ),
+            refusal("user_unknown", "set `user_id` to your agency's user at the broker"),
         ));
     };
     let visible = |key: &str| key.len() <= 64 && key.bytes().all(|byte| byte.is_ascii_graphic());
-    let Some(key) = message
-        .message_id
-        .clone()
-        .filter(|key| !key.is_empty() && visible(key))
-    else {
+    let Some(key) = message.message_id.clone().filter(|key| !key.is_empty() && visible(key)) else {
         let receipt = refusal(
             "message_id",
             "set `message_id` to a key of your own, at most 64 visible ASCII characters; it makes a repeat harmless",

@@ -75,15 +75,9 @@ pub async fn once(ctx: &Context, publisher: &AmqpPublisher) -> Result<usize, Pip
 fn outgoing(message: &StoredEvent) -> Outgoing {
     let (exchange, routing_key) = address(&message.route);
     let (content_type, body) = if let Body::AgencyEvent(event) = &message.body {
-        (
-            "application/cloudevents+json",
-            cloud_event(message.id, message.at, event).to_string(),
-        )
+        ("application/cloudevents+json", cloud_event(message.id, message.at, event).to_string())
     } else {
-        (
-            "application/json",
-            serde_json::to_string(&message.body).unwrap_or_default(),
-        )
+        ("application/json", serde_json::to_string(&message.body).unwrap_or_default())
     };
     Outgoing {
         exchange: exchange.to_owned(),

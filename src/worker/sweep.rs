@@ -99,10 +99,7 @@ fn lease_ended(
 ) -> Result<Change, PipelineError> {
     let stage = next(&row.stage, Event::LeaseEnded)?;
     let until = deadline(&stage, now, &ctx.rules.terms);
-    let mut event = ctx
-        .event("sweep", "lease.expired", now)
-        .request(row.id)
-        .unit(&row.unit);
+    let mut event = ctx.event("sweep", "lease.expired", now).request(row.id).unit(&row.unit);
     if let Some(lease) = row.stage.lease() {
         event = event.detail("reviewer", &lease.reviewer.to_string());
     }
@@ -115,9 +112,7 @@ fn lease_ended(
 /// A step of leadbroker's own made no progress: its command is given once more. A second one is harmless.
 fn again(ctx: &Context, row: &RequestRow, step: Step, now: DateTime<Utc>) -> Change {
     let mut change = extended(ctx, row, "step.overdue", now);
-    change
-        .outgoing
-        .push(Message::command(ctx.message_id(), now, step, row.id));
+    change.outgoing.push(Message::command(ctx.message_id(), now, step, row.id));
     change
 }
 

@@ -38,9 +38,7 @@ async fn agency() -> (Ori, String, Connection) {
     let address = broker_address();
     let (_, rest) = address.rsplit_once('@').unwrap();
     let address = format!("amqp://{name}:a%20sample%20password@{rest}");
-    let connection = Connection::connect(&address, ConnectionProperties::default())
-        .await
-        .unwrap();
+    let connection = Connection::connect(&address, ConnectionProperties::default()).await.unwrap();
     (ori, name, connection)
 }
 
@@ -51,17 +49,10 @@ async fn publish(
     user_id: &str,
 ) -> Result<(), String> {
     let channel = connection.create_channel().await.unwrap();
-    channel
-        .confirm_select(ConfirmSelectOptions::default())
-        .await
-        .unwrap();
-    let properties = BasicProperties::default()
-        .with_user_id(user_id.into())
-        .with_expiration("1".into());
-    let options = BasicPublishOptions {
-        mandatory: true,
-        ..Default::default()
-    };
+    channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+    let properties =
+        BasicProperties::default().with_user_id(user_id.into()).with_expiration("1".into());
+    let options = BasicPublishOptions { mandatory: true, ..Default::default() };
     let confirm = channel
         .basic_publish(exchange.into(), key.into(), options, b"{}", properties)
         .await
@@ -76,13 +67,8 @@ async fn publish(
 
 async fn declare_queue(connection: &Connection, queue: &str) -> Result<(), String> {
     let channel = connection.create_channel().await.unwrap();
-    let options = QueueDeclareOptions {
-        auto_delete: true,
-        ..Default::default()
-    };
-    let declared = channel
-        .queue_declare(queue.into(), options, FieldTable::default())
-        .await;
+    let options = QueueDeclareOptions { auto_delete: true, ..Default::default() };
+    let declared = channel.queue_declare(queue.into(), options, FieldTable::default()).await;
     declared.map(|_| ()).map_err(|error| error.to_string())
 }
 
@@ -107,16 +93,9 @@ async fn bind(
 async fn consume(connection: &Connection, queue: &str) -> Result<(), String> {
     let channel = connection.create_channel().await.unwrap();
     let options = BasicConsumeOptions::default();
-    let consumed = channel.basic_consume(
-        queue.into(),
-        "sample".into(),
-        options,
-        FieldTable::default(),
-    );
-    consumed
-        .await
-        .map(|_| ())
-        .map_err(|error| error.to_string())
+    let consumed =
+        channel.basic_consume(queue.into(), "sample".into(), options, FieldTable::default());
+    consumed.await.map(|_| ()).map_err(|error| error.to_string())
 }
 
 fn refused(result: Result<(), String>, what: &str) {
@@ -127,28 +106,12 @@ fn refused(result: Result<(), String>, what: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agency_sends_forms_under_its_own_name_only() {
     let (_, name, connection) = agency().await;
-    publish(&connection, (INTAKE, INTAKE_KEY), &name)
-        .await
-        .unwrap();
-    refused(
-        publish(&connection, (INTAKE, "other.v1"), &name).await,
-        "another key",
-    );
-    refused(
-        publish(&connection, (WORK, "check"), &name).await,
-        "a command",
-    );
-    refused(
-        publish(&connection, (AGENCIES, "CA0194200.accepted"), &name).await,
-        "an event",
-    );
-    refused(
-        publish(&connection, ("", "leadbroker.check"), &name).await,
-        "straight to a queue",
-    );
-    let forged = publish(&connection, (INTAKE, INTAKE_KEY), "leadbroker")
-        .await
-        .unwrap_err();
+    publish(&connection, (INTAKE, INTAKE_KEY), &name).await.unwrap();
+    refused(publish(&connection, (INTAKE, "other.v1"), &name).await, "another key");
+    refused(publish(&connection, (WORK, "check"), &name).await, "a command");
+    refused(publish(&connection, (AGENCIES, "CA0194200.accepted"), &name).await, "an event");
+    refused(publish(&connection, ("", "leadbroker.check"), &name).await, "straight to a queue");
+    let forged = publish(&connection, (INTAKE, INTAKE_KEY), "leadbroker").await.unwrap_err();
     assert!(forged.contains("PRECONDITION_FAILED"), "{forged}");
     connection.close(200, "done".into()).await.unwrap();
 }
@@ -158,25 +121,17 @@ async fn an_agency_reads_its_own_events_only() {
     let (ori, _, connection) = agency().await;
     let own = format!("{}events", agency_prefix(&ori));
     declare_queue(&connection, &own).await.unwrap();
-    bind(&connection, &own, AGENCIES, &format!("{ori}.#"))
-        .await
-        .unwrap();
+    bind(&connection, &own, AGENCIES, &format!("{ori}.#")).await.unwrap();
     for key in ["#", "*.accepted", "CA0194200.#", &format!("{ori}0.#")] {
         refused(bind(&connection, &own, AGENCIES, key).await, key);
     }
-    refused(
-        bind(&connection, &own, INTAKE, "#").await,
-        "other agencies' forms",
-    );
+    refused(bind(&connection, &own, INTAKE, "#").await, "other agencies' forms");
     refused(bind(&connection, &own, WORK, "#").await, "commands");
     refused(
         declare_queue(&connection, "leadbroker.agency.CA0194200.events").await,
         "another's queue",
     );
-    refused(
-        consume(&connection, "leadbroker.check").await,
-        "leadbroker's queue",
-    );
+    refused(consume(&connection, "leadbroker.check").await, "leadbroker's queue");
     consume(&connection, &own).await.unwrap();
     connection.close(200, "done".into()).await.unwrap();
 }

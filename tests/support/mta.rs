@@ -122,11 +122,8 @@ impl Mta {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let heard = Arc::new(Mutex::new(Heard::default()));
-        let server = Server {
-            script: Arc::new(Mutex::new(script)),
-            heard: Arc::clone(&heard),
-            context,
-        };
+        let server =
+            Server { script: Arc::new(Mutex::new(script)), heard: Arc::clone(&heard), context };
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
@@ -138,12 +135,7 @@ impl Mta {
                 });
             }
         });
-        Self {
-            port,
-            ca_pem,
-            heard,
-            _tasks: tasks,
-        }
+        Self { port, ca_pem, heard, _tasks: tasks }
     }
 
     /// The port.
@@ -180,22 +172,11 @@ impl Mta {
 /// A root to trust, and the server's side of TLS.
 fn certificates(flaw: Flaw) -> (Vec<u8>, SslContext) {
     let now = SystemClock.now();
-    let validity = Validity {
-        from: now - TimeDelta::days(9),
-        until: now + TimeDelta::days(9),
-    };
+    let validity = Validity { from: now - TimeDelta::days(9), until: now + TimeDelta::days(9) };
     let authority = || Authority::new("Mail root", KeyKind::P256, validity, &SystemIds).unwrap();
     let trusted = authority();
-    let issuer = if flaw == Flaw::UnknownAuthority {
-        authority()
-    } else {
-        trusted.clone()
-    };
-    let hosts: &[&str] = if flaw == Flaw::WrongName {
-        &["other.example.gov"]
-    } else {
-        &[HOST]
-    };
+    let issuer = if flaw == Flaw::UnknownAuthority { authority() } else { trusted.clone() };
+    let hosts: &[&str] = if flaw == Flaw::WrongName { &["other.example.gov"] } else { &[HOST] };
     let until = now + TimeDelta::days(if flaw == Flaw::Expired { -1 } else { 9 });
     let server = issuer
         .issue(
@@ -210,12 +191,8 @@ fn certificates(flaw: Flaw) -> (Vec<u8>, SslContext) {
     context.set_private_key(server.key()).unwrap();
     if flaw == Flaw::OldProtocol {
         context.set_cipher_list("ALL:@SECLEVEL=0").unwrap();
-        context
-            .set_min_proto_version(Some(SslVersion::TLS1))
-            .unwrap();
-        context
-            .set_max_proto_version(Some(SslVersion::TLS1_1))
-            .unwrap();
+        context.set_min_proto_version(Some(SslVersion::TLS1)).unwrap();
+        context.set_max_proto_version(Some(SslVersion::TLS1_1)).unwrap();
     }
     (trusted.root().certificate_pem().unwrap(), context.build())
 }
@@ -244,15 +221,10 @@ impl Server {
             let script = self.script.lock().unwrap();
             (script.implicit_tls, script.hides_starttls)
         };
-        let mut clear = Wire {
-            stream,
-            ahead: Vec::new(),
-            heard: Arc::clone(&self.heard),
-            is_clear: true,
-        };
+        let mut clear =
+            Wire { stream, ahead: Vec::new(), heard: Arc::clone(&self.heard), is_clear: true };
         if !implicit {
-            self.act(&mut clear, Stage::Greeting, "220 mail.example.gov ready")
-                .await?;
+            self.act(&mut clear, Stage::Greeting, "220 mail.example.gov ready").await?;
             loop {
                 let line = clear.line().await?;
                 match line.as_str() {
@@ -262,8 +234,7 @@ impl Server {
                         self.act(&mut clear, Stage::ClearEhlo, &answer).await?;
                     }
                     "STARTTLS" if !hides => {
-                        self.act(&mut clear, Stage::StartTls, "220 2.0.0 go ahead")
-                            .await?;
+                        self.act(&mut clear, Stage::StartTls, "220 2.0.0 go ahead").await?;
                         break;
                     }
                     _ => clear.say("530 5.7.0 STARTTLS first").await?,
@@ -274,12 +245,8 @@ impl Server {
         let ssl = Ssl::new(&self.context).map_err(|_| Closed)?;
         let mut stream = SslStream::new(ssl, clear.stream).map_err(|_| Closed)?;
         Pin::new(&mut stream).accept().await.map_err(|_| Closed)?;
-        let wire = Wire {
-            stream,
-            ahead: Vec::new(),
-            heard: Arc::clone(&self.heard),
-            is_clear: false,
-        };
+        let wire =
+            Wire { stream, ahead: Vec::new(), heard: Arc::clone(&self.heard), is_clear: false };
         self.converse(wire, implicit).await
     }
 
@@ -308,12 +275,7 @@ impl Server {
     }
 
     fn next_act(&self, stage: Stage) -> Option<Act> {
-        self.script
-            .lock()
-            .unwrap()
-            .acts
-            .get_mut(&stage)
-            .and_then(VecDeque::pop_front)
+        self.script.lock().unwrap().acts.get_mut(&stage).and_then(VecDeque::pop_front)
     }
 
     async fn converse(
@@ -322,17 +284,12 @@ impl Server {
         greets: bool,
     ) -> Result<(), Closed> {
         if greets {
-            self.act(&mut wire, Stage::Greeting, "220 mail.example.gov ready")
-                .await?;
+            self.act(&mut wire, Stage::Greeting, "220 mail.example.gov ready").await?;
         }
         let (mut from, mut to) = (String::new(), Vec::new());
         loop {
             let line = wire.line().await?;
-            let verb = line
-                .split(' ')
-                .next()
-                .unwrap_or_default()
-                .to_ascii_uppercase();
+            let verb = line.split(' ').next().unwrap_or_default().to_ascii_uppercase();
             match verb.as_str() {
                 "EHLO" => {
                     let auth = self.script.lock().unwrap().auth;
@@ -357,11 +314,8 @@ impl Server {
                 }
                 "DATA" => {
                     if self.act(&mut wire, Stage::Data, "354 go on").await? {
-                        let mail = Accepted {
-                            from: from.clone(),
-                            to: to.clone(),
-                            bytes: Vec::new(),
-                        };
+                        let mail =
+                            Accepted { from: from.clone(), to: to.clone(), bytes: Vec::new() };
                         self.receive(&mut wire, mail).await?;
                     }
                 }
@@ -382,9 +336,7 @@ impl Server {
             wire.say("334 UGFzc3dvcmQ6").await?;
             wire.line().await?;
         }
-        self.act(wire, Stage::Auth, "235 2.7.0 welcome")
-            .await
-            .map(drop)
+        self.act(wire, Stage::Auth, "235 2.7.0 welcome").await.map(drop)
     }
 
     async fn receive(
@@ -404,8 +356,7 @@ impl Server {
             if line == b".\r\n" {
                 break;
             }
-            mail.bytes
-                .extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
+            mail.bytes.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
         }
         let act = self.next_act(Stage::Dot);
         let takes = match &act {
@@ -435,17 +386,13 @@ struct Wire<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     async fn say(&mut self, answer: &str) -> Result<(), Closed> {
-        self.stream
-            .write_all(format!("{answer}\r\n").as_bytes())
-            .await?;
+        self.stream.write_all(format!("{answer}\r\n").as_bytes()).await?;
         Ok(self.stream.flush().await?)
     }
 
     /// A command.
     async fn line(&mut self) -> Result<String, Closed> {
-        let line = String::from_utf8_lossy(&self.raw_line().await?)
-            .trim_end()
-            .to_owned();
+        let line = String::from_utf8_lossy(&self.raw_line().await?).trim_end().to_owned();
         self.heard.lock().unwrap().lines.push(line.clone());
         Ok(line)
     }
@@ -465,11 +412,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             return Err(Closed);
         }
         if self.is_clear {
-            self.heard
-                .lock()
-                .unwrap()
-                .clear
-                .extend_from_slice(&self.ahead[before..]);
+            self.heard.lock().unwrap().clear.extend_from_slice(&self.ahead[before..]);
         }
         Ok(())
     }

@@ -32,26 +32,12 @@ struct State {
 impl Proxy {
     /// Starts a proxy to `target`.
     pub(crate) async fn start(target: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("a loopback port");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
         let address = listener.local_addr().expect("its address");
-        let (state, end) = (
-            watch::Sender::new(State::default()),
-            CancellationToken::new(),
-        );
+        let (state, end) = (watch::Sender::new(State::default()), CancellationToken::new());
         let tracker = TaskTracker::new();
-        tracker.spawn(accept(
-            listener,
-            target,
-            (state.clone(), end.clone()),
-            tracker.clone(),
-        ));
-        Self {
-            address,
-            state,
-            end,
-        }
+        tracker.spawn(accept(listener, target, (state.clone(), end.clone()), tracker.clone()));
+        Self { address, state, end }
     }
 
     /// Cuts every connection and takes no new ones until [`Proxy::resume`].

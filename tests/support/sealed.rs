@@ -24,10 +24,7 @@ impl Correspondents {
     /// New ones, with keys of one kind.
     pub(crate) fn new(kind: KeyKind) -> Self {
         let at = SystemClock.now();
-        let validity = Validity {
-            from: at - TimeDelta::days(1),
-            until: at + TimeDelta::days(1),
-        };
+        let validity = Validity { from: at - TimeDelta::days(1), until: at + TimeDelta::days(1) };
         let from: MailAddress = "unit@unit.example.gov".parse().unwrap();
         let to: MailAddress = "r.sample@pd.example.gov".parse().unwrap();
         let root = Authority::new("Sample root", KeyKind::P256, validity, &SystemIds).unwrap();
@@ -40,14 +37,7 @@ impl Correspondents {
         )
         .unwrap();
         let root_pem = root.root().certificate_pem().unwrap();
-        Self {
-            root_pem,
-            contact,
-            signer,
-            from,
-            to,
-            at,
-        }
+        Self { root_pem, contact, signer, from, to, at }
     }
 
     /// The sealed mail of `release`, with `document` attached.
@@ -57,10 +47,7 @@ impl Correspondents {
         document: &[u8],
         cipher: ContentCipher,
     ) -> Deliverable {
-        let words = MailRenderer::load()
-            .unwrap()
-            .answer(&AnswerMail::sample())
-            .unwrap();
+        let words = MailRenderer::load().unwrap().answer(&AnswerMail::sample()).unwrap();
         let pem = self.contact.certificate_pem().unwrap();
         let recipient = RecipientCertificate::check(&pem, &self.to, self.at, None).unwrap();
         let message_id =

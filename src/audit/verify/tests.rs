@@ -18,9 +18,7 @@ fn export(count: u64, every: u64) -> Vec<String> {
     let mut lines = vec![header_line(&header).unwrap()];
     let mut frontier = Frontier::default();
     for seq in 0..count {
-        let actor = Actor::System {
-            stage: "check".to_owned(),
-        };
+        let actor = Actor::System { stage: "check".to_owned() };
         let event = AuditEvent::new(
             DateTime::from_timestamp(1_700_000_000, 0).unwrap(),
             actor,
@@ -49,25 +47,16 @@ fn check(lines: &[String]) -> Result<Verified, Broken> {
 
 /// The number of the entry in a line, if it is one.
 fn number(line: &str) -> Option<u64> {
-    serde_json::from_str::<EntryLine>(line)
-        .ok()
-        .map(|line| line.entry.seq)
+    serde_json::from_str::<EntryLine>(line).ok().map(|line| line.entry.seq)
 }
 
 #[test]
 fn a_sound_export_verifies() {
     let lines = export(10, 4);
     let verified = check(&lines).unwrap();
-    assert_eq!(
-        (verified.size, verified.checkpoints, verified.key_pinned),
-        (10, 3, false)
-    );
+    assert_eq!((verified.size, verified.checkpoints, verified.key_pinned), (10, 3, false));
     let raw = key().raw_public_key().unwrap();
-    assert!(
-        verify(lines.iter().map(String::as_str), Some(&raw), &[])
-            .unwrap()
-            .key_pinned
-    );
+    assert!(verify(lines.iter().map(String::as_str), Some(&raw), &[]).unwrap().key_pinned);
     assert!(verify(lines.iter().map(String::as_str), Some(&[0; 32]), &[]).is_err());
 }
 
@@ -92,14 +81,7 @@ fn a_truncated_log_is_found_by_a_checkpoint_that_an_agency_holds() {
     let held = Note::new(last.checkpoint).open(&raw).unwrap();
     let short = export(8, 4);
     assert!(check(&short).is_ok());
-    assert!(
-        verify(
-            short.iter().map(String::as_str),
-            None,
-            std::slice::from_ref(&held)
-        )
-        .is_err()
-    );
+    assert!(verify(short.iter().map(String::as_str), None, std::slice::from_ref(&held)).is_err());
     assert!(verify(whole.iter().map(String::as_str), None, &[held]).is_ok());
 }
 

@@ -23,10 +23,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
 /// Declares everything once and leaves. Tells at start what is wrong with a queue.
 pub async fn declare(link: &AmqpLink) -> Result<(), AmqpError> {
-    Session::open(link, "leadbroker declare")
-        .await?
-        .close()
-        .await;
+    Session::open(link, "leadbroker declare").await?.close().await;
     Ok(())
 }
 
@@ -56,25 +53,17 @@ pub(super) struct Session {
 impl Session {
     async fn open(link: &AmqpLink, name: &str) -> Result<Self, AmqpError> {
         let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let tls = lapin::tcp::OwnedTLSConfig {
-            identity: None,
-            cert_chain: link.authorities.clone(),
-        };
+        let tls =
+            lapin::tcp::OwnedTLSConfig { identity: None, cert_chain: link.authorities.clone() };
         let runtime = lapin::runtime::default_runtime()
             .map_err(|error| AmqpError::Connect(error.to_string()))?;
         let connect =
             Connection::connect_uri_with_config(link.url.0.clone(), properties, tls, runtime);
         let connection = answer(connect).await.map_err(AmqpError::Connect)?;
         let events = connection.events_listener().boxed();
-        let channel = answer(connection.create_channel())
-            .await
-            .map_err(AmqpError::Channel)?;
+        let channel = answer(connection.create_channel()).await.map_err(AmqpError::Channel)?;
         declare_all(&channel, &link.topology).await?;
-        Ok(Self {
-            connection,
-            channel,
-            events,
-        })
+        Ok(Self { connection, channel, events })
     }
 
     /// Ends when the connection or the channel has.
@@ -106,27 +95,19 @@ impl Session {
 
 async fn declare_all(channel: &Channel, topology: &Topology) -> Result<(), AmqpError> {
     for exchange in EXCHANGES {
-        let options = ExchangeDeclareOptions {
-            durable: true,
-            ..Default::default()
-        };
+        let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
         let declared = channel.exchange_declare(
             short(exchange)?,
             ExchangeKind::Topic,
             options,
             FieldTable::default(),
         );
-        answer(declared)
-            .await
-            .map_err(|reason| AmqpError::Exchange { exchange, reason })?;
+        answer(declared).await.map_err(|reason| AmqpError::Exchange { exchange, reason })?;
     }
     for queue in topology.queues() {
         declare_queue(channel, &queue)
             .await
-            .map_err(|reason| AmqpError::Queue {
-                queue: queue.name.clone(),
-                reason,
-            })?;
+            .map_err(|reason| AmqpError::Queue { queue: queue.name.clone(), reason })?;
     }
     Ok(())
 }
@@ -142,10 +123,7 @@ async fn declare_queue(channel: &Channel, queue: &Queue) -> Result<(), String> {
         };
         arguments.insert((*argument).into(), value);
     }
-    let options = QueueDeclareOptions {
-        durable: true,
-        ..Default::default()
-    };
+    let options = QueueDeclareOptions { durable: true, ..Default::default() };
     answer(channel.queue_declare(name.clone(), options, arguments)).await?;
     let options = QueueBindOptions::default();
     let exchange = queue.exchange.into();
@@ -177,24 +155,14 @@ impl Supervisor {
             problem: Some("not yet connected".to_owned()),
         };
         let health = watch::Sender::new(health);
-        Self {
-            link,
-            name,
-            health,
-            pause: Duration::ZERO,
-            opened: None,
-        }
+        Self { link, name, health, pause: Duration::ZERO, opened: None }
     }
 
     /// The next session; `None` once cancelled.
     pub(super) async fn next(&mut self) -> Option<Session> {
         let cancel = self.link.cancel.clone();
         loop {
-            if self
-                .opened
-                .take()
-                .is_some_and(|at| at.elapsed() > GOOD_LIFE)
-            {
+            if self.opened.take().is_some_and(|at| at.elapsed() > GOOD_LIFE) {
                 self.pause = Duration::ZERO;
             }
             let attempt = async {

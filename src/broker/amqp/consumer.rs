@@ -119,12 +119,8 @@ impl AmqpConsumer {
         let supervisor = Supervisor::new(link.clone(), name);
         let health = supervisor.health.subscribe();
         let (sender, messages) = mpsc::channel(usize::from(subscription.prefetch.max(1)));
-        let task = Task {
-            link: link.clone(),
-            subscription,
-            sender,
-            outstanding: TaskTracker::new(),
-        };
+        let task =
+            Task { link: link.clone(), subscription, sender, outstanding: TaskTracker::new() };
         link.tracker.spawn(task.supervise(supervisor));
         Self { messages, health }
     }
@@ -170,16 +166,10 @@ impl Task {
 
     /// Prefetch before consume: else everything that waits arrives at once.
     async fn subscribe(&self, channel: &Channel) -> Result<Consumer, AmqpError> {
-        let failed = |reason| AmqpError::Consume {
-            queue: self.subscription.queue.clone(),
-            reason,
-        };
-        answer(channel.basic_qos(
-            self.subscription.prefetch.max(1),
-            BasicQosOptions::default(),
-        ))
-        .await
-        .map_err(failed)?;
+        let failed = |reason| AmqpError::Consume { queue: self.subscription.queue.clone(), reason };
+        answer(channel.basic_qos(self.subscription.prefetch.max(1), BasicQosOptions::default()))
+            .await
+            .map_err(failed)?;
         let consume = channel.basic_consume(
             short(&self.subscription.queue)?,
             TAG.into(),
@@ -210,15 +200,8 @@ impl Task {
     }
 
     async fn drain(self, session: Session) {
-        let Self {
-            sender,
-            outstanding,
-            subscription,
-            ..
-        } = self;
-        let cancel = session
-            .channel
-            .basic_cancel(TAG.into(), BasicCancelOptions::default());
+        let Self { sender, outstanding, subscription, .. } = self;
+        let cancel = session.channel.basic_cancel(TAG.into(), BasicCancelOptions::default());
         report(answer(cancel).await.map(|()| true));
         drop(sender);
         outstanding.close();

@@ -88,11 +88,7 @@ impl std::str::FromStr for AmqpUrl {
 
 impl std::fmt::Debug for AmqpUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "AmqpUrl({}:{})",
-            self.0.authority.host, self.0.authority.port
-        )
+        write!(f, "AmqpUrl({}:{})", self.0.authority.host, self.0.authority.port)
     }
 }
 
@@ -132,11 +128,7 @@ mod tests {
     fn no_password_is_shown() {
         let url: AmqpUrl = "amqp://someone:secret@127.0.0.1:5672/%2f".parse().unwrap();
         assert_eq!(format!("{url:?}"), "AmqpUrl(127.0.0.1:5672)");
-        for wrong in [
-            "http://someone:secret@127.0.0.1/",
-            "amqp://someone:secret@[",
-            "secret",
-        ] {
+        for wrong in ["http://someone:secret@127.0.0.1/", "amqp://someone:secret@[", "secret"] {
             let error = wrong.parse::<AmqpUrl>().unwrap_err();
             assert!(!format!("{error} {error:?}").contains("secret"));
         }

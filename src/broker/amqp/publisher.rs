@@ -85,13 +85,8 @@ impl AmqpPublisher {
         let supervisor = Supervisor::new(link.clone(), "leadbroker publish".to_owned());
         let health = supervisor.health.subscribe();
         let ready = Arc::new(Mutex::new(None));
-        link.tracker
-            .spawn(supervise(supervisor, link.clone(), Arc::clone(&ready)));
-        Self {
-            ready,
-            health,
-            tracker: link.tracker.clone(),
-        }
+        link.tracker.spawn(supervise(supervisor, link.clone(), Arc::clone(&ready)));
+        Self { ready, health, tracker: link.tracker.clone() }
     }
 
     /// How the connection is.
@@ -116,10 +111,7 @@ impl AmqpPublisher {
             };
             let results = send(&current.channel, &batch).await;
             let broken = |result: &Result<(), PublishError>| {
-                matches!(
-                    result,
-                    Err(PublishError::Indeterminate | PublishError::Away)
-                )
+                matches!(result, Err(PublishError::Indeterminate | PublishError::Away))
             };
             if results.iter().any(broken) {
                 current.broken.notify_one();
@@ -127,26 +119,20 @@ impl AmqpPublisher {
             }
             results
         });
-        sent.await
-            .unwrap_or_else(|_| vec![Err(PublishError::Indeterminate); size])
+        sent.await.unwrap_or_else(|_| vec![Err(PublishError::Indeterminate); size])
     }
 }
 
 async fn supervise(mut supervisor: Supervisor, link: AmqpLink, ready: Arc<Mutex<Option<Ready>>>) {
     while let Some(mut session) = supervisor.next().await {
-        let confirms = session
-            .channel
-            .confirm_select(ConfirmSelectOptions::default());
+        let confirms = session.channel.confirm_select(ConfirmSelectOptions::default());
         if let Err(reason) = answer(confirms).await {
             supervisor.down(&AmqpError::Channel(reason));
             continue;
         }
         let broken = Arc::new(Notify::new());
         let channel = session.channel.clone();
-        *ready.lock().await = Some(Ready {
-            channel,
-            broken: Arc::clone(&broken),
-        });
+        *ready.lock().await = Some(Ready { channel, broken: Arc::clone(&broken) });
         supervisor.up();
         let error = tokio::select! {
             () = link.cancel.cancelled() => AmqpError::Lost("leadbroker is stopping".to_owned()),
@@ -198,10 +184,7 @@ async fn hand_over(
     if message.body.len() > MAX_BODY_BYTES && message.exchange != INTAKE {
         return Err(PublishError::Oversize);
     }
-    let options = BasicPublishOptions {
-        mandatory: true,
-        ..Default::default()
-    };
+    let options = BasicPublishOptions { mandatory: true, ..Default::default() };
     let sending = channel.basic_publish(
         short(&message.exchange)?,
         short(&message.routing_key)?,

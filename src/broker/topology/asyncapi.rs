@@ -18,10 +18,7 @@ pub fn asyncapi(version: &str, form: &Value, receipt: &Value) -> Value {
         let mut operation = operation;
         if let Some(members) = operation.as_object_mut() {
             members.insert("action".to_owned(), json!(action));
-            members.insert(
-                "channel".to_owned(),
-                json!({ "$ref": format!("#/channels/{name}") }),
-            );
+            members.insert("channel".to_owned(), json!({ "$ref": format!("#/channels/{name}") }));
         }
         channels.insert(name.to_owned(), channel);
         operations.insert(format!("{action}_{name}"), operation);
@@ -88,11 +85,7 @@ fn with(mut channel: Value, member: &str, value: Value) -> Value {
 
 fn intake_channel() -> Value {
     let description = format!("Read from the queue {}.", intake_queue());
-    with(
-        channel(INTAKE, INTAKE_KEY, INTAKE_KEY),
-        "description",
-        json!(description),
-    )
+    with(channel(INTAKE, INTAKE_KEY, INTAKE_KEY), "description", json!(description))
 }
 
 fn agency_channel() -> Value {
@@ -106,10 +99,7 @@ fn agency_channel() -> Value {
 }
 
 fn review_channel() -> Value {
-    let lanes: Vec<&'static str> = crate::domain::Lane::VARIANTS
-        .iter()
-        .map(Into::into)
-        .collect();
+    let lanes: Vec<&'static str> = crate::domain::Lane::VARIANTS.iter().map(Into::into).collect();
     with(
         channel(REVIEW, "{unit}.{lane}", REVIEW_MESSAGE),
         "parameters",
@@ -121,11 +111,7 @@ fn review_channel() -> Value {
 
 fn work_channel(step: Step) -> Value {
     let description = format!("Read from the queue {}.", step_queue(step));
-    with(
-        channel(WORK, step.as_str(), "command"),
-        "description",
-        json!(description),
-    )
+    with(channel(WORK, step.as_str(), "command"), "description", json!(description))
 }
 
 fn messages(form: &Value, receipt: &Value) -> Value {
@@ -177,11 +163,8 @@ mod tests {
 
     #[test]
     fn every_reference_leads_somewhere() {
-        let document = asyncapi(
-            "1.0.0",
-            &json!({ "type": "object" }),
-            &json!({ "type": "object" }),
-        );
+        let document =
+            asyncapi("1.0.0", &json!({ "type": "object" }), &json!({ "type": "object" }));
         let mut found = Vec::new();
         references(&document, &mut found);
         assert!(found.len() > 10);
@@ -189,19 +172,14 @@ mod tests {
             let pointer = reference.strip_prefix('#').unwrap();
             assert!(document.pointer(pointer).is_some(), "{reference}");
         }
-        assert_eq!(
-            document["channels"].as_object().unwrap().len(),
-            3 + Step::VARIANTS.len()
-        );
+        assert_eq!(document["channels"].as_object().unwrap().len(), 3 + Step::VARIANTS.len());
     }
 
     #[test]
     fn the_document_names_the_exchanges_of_the_table() {
         let document = asyncapi("1.0.0", &json!({}), &json!({}));
         for (_, channel) in document["channels"].as_object().unwrap() {
-            let exchange = channel["bindings"]["amqp"]["exchange"]["name"]
-                .as_str()
-                .unwrap();
+            let exchange = channel["bindings"]["amqp"]["exchange"]["name"].as_str().unwrap();
             assert!(super::super::EXCHANGES.contains(&exchange), "{exchange}");
         }
     }

@@ -106,11 +106,7 @@ fn topic_permissions(user: &BrokerUser) -> Vec<Value> {
     };
     let right = |exchange: &str, write: String, read: String| json!({ "user": user.name, "vhost": "/", "exchange": exchange, "write": write, "read": read });
     vec![
-        right(
-            INTAKE,
-            format!("^{}$", escaped(INTAKE_KEY)),
-            "^$".to_owned(),
-        ),
+        right(INTAKE, format!("^{}$", escaped(INTAKE_KEY)), "^$".to_owned()),
         right(AGENCIES, "^$".to_owned(), format!("^{ori}\\.")),
     ]
 }
@@ -128,11 +124,7 @@ mod tests {
         #![expect(clippy::unwrap_used, reason = "a test may panic")]
         let password = PasswordHash::new("a sample password", [1, 2, 3, 4]);
         vec![
-            BrokerUser {
-                name: "leadbroker".to_owned(),
-                password: password.clone(),
-                agency: None,
-            },
+            BrokerUser { name: "leadbroker".to_owned(), password: password.clone(), agency: None },
             BrokerUser {
                 name: "sample-agency".to_owned(),
                 password,
@@ -162,14 +154,8 @@ mod tests {
     fn definitions_declare_the_whole_table() {
         let topology = Topology::new(vec!["lacris".parse().unwrap()]);
         let all = definitions(&topology, &[]);
-        assert_eq!(
-            all["queues"].as_array().unwrap().len(),
-            topology.queues().len()
-        );
-        assert_eq!(
-            all["bindings"].as_array().unwrap().len(),
-            topology.queues().len()
-        );
+        assert_eq!(all["queues"].as_array().unwrap().len(), topology.queues().len());
+        assert_eq!(all["bindings"].as_array().unwrap().len(), topology.queues().len());
         assert_eq!(all["exchanges"].as_array().unwrap().len(), EXCHANGES.len());
     }
 

@@ -68,14 +68,8 @@ impl Basis {
             ("gender_identification", self.gender_identification),
             ("sexual_orientation", self.sexual_orientation),
             ("other_protected_class", self.other_protected_class),
-            (
-                "religious_political_or_social_views",
-                self.religious_political_or_social_views,
-            ),
-            (
-                "constitutionally_protected_activity",
-                self.constitutionally_protected_activity,
-            ),
+            ("religious_political_or_social_views", self.religious_political_or_social_views),
+            ("constitutionally_protected_activity", self.constitutionally_protected_activity),
             ("noncriminal_organization", self.noncriminal_organization),
         ]
         .into_iter()

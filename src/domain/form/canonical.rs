@@ -54,10 +54,7 @@ mod tests {
         let expected = "{\"a\":{\"x\":[1,2],\"y\":\"é\"},\"b\":1}";
         assert_eq!(signed_bytes(one).unwrap(), expected.as_bytes());
         assert_eq!(signed_bytes(two.as_bytes()).unwrap(), expected.as_bytes());
-        assert_ne!(
-            body_digest(one).unwrap(),
-            body_digest(two.as_bytes()).unwrap()
-        );
+        assert_ne!(body_digest(one).unwrap(), body_digest(two.as_bytes()).unwrap());
     }
 
     #[test]

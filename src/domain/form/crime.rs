@@ -59,11 +59,9 @@ impl TryFrom<CrimeMembers> for CrimeType {
     type Error = BadCrimeType;
     fn try_from(members: CrimeMembers) -> Result<Self, BadCrimeType> {
         match (members.code, members.system, members.not_available) {
-            (Some(code), Some(system), None) => Ok(Self::Coded {
-                code,
-                system,
-                description: members.description,
-            }),
+            (Some(code), Some(system), None) => {
+                Ok(Self::Coded { code, system, description: members.description })
+            }
             (None, None, Some(not_available)) if members.description.is_none() => {
                 Ok(Self::NotAvailable { not_available })
             }
@@ -74,18 +72,9 @@ impl TryFrom<CrimeMembers> for CrimeType {
 
 impl From<CrimeType> for CrimeMembers {
     fn from(crime: CrimeType) -> Self {
-        let mut members = Self {
-            code: None,
-            system: None,
-            description: None,
-            not_available: None,
-        };
+        let mut members = Self { code: None, system: None, description: None, not_available: None };
         match crime {
-            CrimeType::Coded {
-                code,
-                system,
-                description,
-            } => {
+            CrimeType::Coded { code, system, description } => {
                 members.code = Some(code);
                 members.system = Some(system);
                 members.description = description;

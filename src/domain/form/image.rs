@@ -47,10 +47,7 @@ impl FormImage {
     /// The file that `content` holds; `None` where there is no `content`. In a form that was parsed
     /// the base64 is valid.
     pub fn decode_content(&self) -> Result<Option<Vec<u8>>, base64::DecodeError> {
-        self.content
-            .as_ref()
-            .map(|content| STANDARD.decode(content.expose()))
-            .transpose()
+        self.content.as_ref().map(|content| STANDARD.decode(content.expose())).transpose()
     }
 }
 
@@ -133,20 +130,11 @@ struct BadVideo;
 impl TryFrom<VideoMembers> for Video {
     type Error = BadVideo;
     fn try_from(members: VideoMembers) -> Result<Self, BadVideo> {
-        let VideoMembers {
-            extracted,
-            live_stream,
-            custodian,
-            frame_time,
-            video_sha256,
-        } = members;
+        let VideoMembers { extracted, live_stream, custodian, frame_time, video_sha256 } = members;
         match (extracted, live_stream, custodian, frame_time) {
-            (true, Some(live_stream), Some(custodian), Some(frame_time)) => Ok(Self::Extracted {
-                live_stream,
-                custodian,
-                frame_time,
-                video_sha256,
-            }),
+            (true, Some(live_stream), Some(custodian), Some(frame_time)) => {
+                Ok(Self::Extracted { live_stream, custodian, frame_time, video_sha256 })
+            }
             (false, None, None, None) if video_sha256.is_none() => Ok(Self::NotExtracted),
             _ => Err(BadVideo),
         }
@@ -156,12 +144,7 @@ impl TryFrom<VideoMembers> for Video {
 impl From<Video> for VideoMembers {
     fn from(video: Video) -> Self {
         match video {
-            Video::Extracted {
-                live_stream,
-                custodian,
-                frame_time,
-                video_sha256,
-            } => Self {
+            Video::Extracted { live_stream, custodian, frame_time, video_sha256 } => Self {
                 extracted: true,
                 live_stream: Some(live_stream),
                 custodian: Some(custodian),

@@ -25,11 +25,7 @@ pub struct FormLimits {
 
 impl Default for FormLimits {
     fn default() -> Self {
-        Self {
-            images: 20,
-            image_bytes: 15 * MIB,
-            form_bytes: 60 * MIB,
-        }
+        Self { images: 20, image_bytes: 15 * MIB, form_bytes: 60 * MIB }
     }
 }
 

@@ -51,10 +51,7 @@ fn check_images(form: &Value) -> Vec<ShapeError> {
     let Some(images) = form.get("images").and_then(Value::as_array) else {
         return errors;
     };
-    let announced = form
-        .get("images_attached")
-        .and_then(Value::as_number)
-        .and_then(whole);
+    let announced = form.get("images_attached").and_then(Value::as_number).and_then(whole);
     let count = images.len();
     if let Some(announced) = announced.filter(|n| usize::try_from(*n) != Ok(count)) {
         errors.push(ShapeError::new(

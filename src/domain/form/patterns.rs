@@ -13,11 +13,7 @@ pub(super) const PATTERNS: [Pattern; 3] = [
         is_e164,
         "write the number as E.164: `+`, country code, number, only digits (+15555550100)",
     ),
-    (
-        "^[0-9a-f]{64}$",
-        is_sha256,
-        "a SHA-256 has 64 hexadecimal digits in lower case",
-    ),
+    ("^[0-9a-f]{64}$", is_sha256, "a SHA-256 has 64 hexadecimal digits in lower case"),
 ];
 
 fn is_ori(text: &str) -> bool {

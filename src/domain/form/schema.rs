@@ -96,11 +96,7 @@ impl Walk {
             _ => "null",
         };
         let got = type_name(value);
-        self.add(
-            &format!("type_expected_{expected}"),
-            at,
-            format!("expected {want}, got {got}"),
-        );
+        self.add(&format!("type_expected_{expected}"), at, format!("expected {want}, got {got}"));
     }
 
     fn not_allowed(&mut self, allowed: &[Value], value: &Value, at: &str) {
@@ -150,10 +146,7 @@ impl Walk {
                 format!("`{name}` is required, one of {}", list.join(", ")),
             );
         };
-        match branches
-            .iter()
-            .find(|b| constant(b).as_ref() == Some(given))
-        {
+        match branches.iter().find(|b| constant(b).as_ref() == Some(given)) {
             Some(branch) => self.node(branch, value, at),
             None if allowed.iter().all(Value::is_boolean) && !given.is_boolean() => {
                 self.wrong_type("boolean", given, &at_name);
@@ -196,16 +189,9 @@ impl Walk {
         let max = bound(schema, "maxItems").unwrap_or(usize::MAX);
         let count = items.len();
         if count > max || count < min {
-            let code = if count > max && at == "/images" {
-                "too_many_files"
-            } else {
-                "items_count"
-            };
-            self.add(
-                code,
-                at,
-                format!("{min} to {max} items are allowed, {count} given"),
-            );
+            let code =
+                if count > max && at == "/images" { "too_many_files" } else { "items_count" };
+            self.add(code, at, format!("{min} to {max} items are allowed, {count} given"));
         }
         let unique = schema.get("uniqueItems") == Some(&Value::Bool(true));
         let Some(item_schema) = schema.get("items") else {
@@ -238,20 +224,10 @@ impl Walk {
         let Some(number) = number else {
             return self.wrong_type("integer", value, at);
         };
-        let min = schema
-            .get("minimum")
-            .and_then(Value::as_i64)
-            .unwrap_or(i64::MIN);
-        let max = schema
-            .get("maximum")
-            .and_then(Value::as_i64)
-            .unwrap_or(i64::MAX);
+        let min = schema.get("minimum").and_then(Value::as_i64).unwrap_or(i64::MIN);
+        let max = schema.get("maximum").and_then(Value::as_i64).unwrap_or(i64::MAX);
         if !(min..=max).contains(&number) {
-            self.add(
-                "number_range",
-                at,
-                format!("a whole number from {min} to {max} is allowed"),
-            );
+            self.add("number_range", at, format!("a whole number from {min} to {max} is allowed"));
         }
     }
 
@@ -268,11 +244,7 @@ impl Walk {
             );
         }
         if min > 0 && text.trim().is_empty() {
-            return self.add(
-                "length",
-                at,
-                "the text holds only spaces; write what is asked for",
-            );
+            return self.add("length", at, "the text holds only spaces; write what is asked for");
         }
         if let Some(pattern) = schema.get("pattern").and_then(Value::as_str) {
             let known = PATTERNS.iter().find(|(p, _, _)| *p == pattern);
@@ -313,16 +285,11 @@ fn property<'a>(schema: &'a Value, name: &str) -> Option<&'a Value> {
 }
 
 fn bound(schema: &Value, keyword: &str) -> Option<usize> {
-    schema
-        .get(keyword)
-        .and_then(Value::as_u64)
-        .and_then(|n| usize::try_from(n).ok())
+    schema.get(keyword).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok())
 }
 
 fn plain(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// The member whose constant tells the branches apart.
@@ -346,12 +313,7 @@ fn by_presence<'a>(branches: &[&'a Value], object: &Map<String, Value>) -> Optio
             .filter_map(Value::as_str)
             .any(|name| object.contains_key(name))
     };
-    branches
-        .iter()
-        .rev()
-        .find(present)
-        .or_else(|| branches.first())
-        .copied()
+    branches.iter().rev().find(present).or_else(|| branches.first()).copied()
 }
 
 fn type_name(value: &Value) -> &'static str {

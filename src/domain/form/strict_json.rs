@@ -19,21 +19,12 @@ pub(super) fn read(bytes: &[u8]) -> Result<Value, ShapeError> {
     let text = decode(bytes)?;
     let state = RefCell::new(State::default());
     let mut json = serde_json::Deserializer::from_str(text);
-    let node = Node {
-        state: &state,
-        at: "",
-        depth: 0,
-    };
-    let read = node
-        .deserialize(&mut json)
-        .and_then(|value| json.end().map(|()| value));
+    let node = Node { state: &state, at: "", depth: 0 };
+    let read = node.deserialize(&mut json).and_then(|value| json.end().map(|()| value));
     read.map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
         match state.into_inner().fault {
-            Some(fault) => ShapeError {
-                message: format!("{} ({place})", fault.message),
-                ..fault
-            },
+            Some(fault) => ShapeError { message: format!("{} ({place})", fault.message), ..fault },
             None => syntax(&error, &place),
         }
     })
@@ -41,11 +32,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Value, ShapeError> {
 
 fn decode(bytes: &[u8]) -> Result<&str, ShapeError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err(ShapeError::new(
-            "body_empty",
-            "",
-            "the body is empty; send the form as JSON",
-        ));
+        return Err(ShapeError::new("body_empty", "", "the body is empty; send the form as JSON"));
     }
     let encoding = |what: &str| Err(ShapeError::new("encoding_utf8", "", what));
     if bytes.starts_with(b"\xEF\xBB\xBF") {
@@ -163,9 +150,7 @@ impl<'de> Visitor<'de> for Node<'_> {
         Ok(Value::Number(value.into()))
     }
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value)
-            .map(Value::Number)
-            .ok_or_else(|| E::custom("number out of range"))
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("number out of range"))
     }
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
         Ok(Value::String(value.to_owned()))
@@ -179,11 +164,7 @@ impl<'de> Visitor<'de> for Node<'_> {
         let mut list = Vec::new();
         loop {
             let at = pointer::index(self.at, list.len());
-            let node = Node {
-                state: self.state,
-                at: &at,
-                depth: self.depth + 1,
-            };
+            let node = Node { state: self.state, at: &at, depth: self.depth + 1 };
             match items.next_element_seed(node)? {
                 Some(value) => list.push(value),
                 None => return Ok(Value::Array(list)),
@@ -203,11 +184,7 @@ impl<'de> Visitor<'de> for Node<'_> {
                     "a name stands twice in one object; send each name once",
                 )));
             }
-            let node = Node {
-                state: self.state,
-                at: &at,
-                depth: self.depth + 1,
-            };
+            let node = Node { state: self.state, at: &at, depth: self.depth + 1 };
             let value = members.next_value_seed(node)?;
             object.insert(name, value);
         }

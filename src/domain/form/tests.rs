@@ -80,20 +80,18 @@ fn sample(schema: &Value, choice: usize, maximal: bool) -> Value {
         Some("integer") => json!(1),
         Some("boolean") => json!(choice.is_multiple_of(2)),
         Some("null") => Value::Null,
-        Some("string") => json!(
-            match (text("pattern"), text("format"), text("contentEncoding")) {
-                (Some("^[A-Z]{2}[A-Z0-9]{7}$"), ..) => "CA0194200".to_owned(),
-                (Some("^\\+[1-9][0-9]{6,14}$"), ..) => "+12135550142".to_owned(),
-                (Some("^[0-9a-f]{64}$"), ..) => "0a".repeat(32),
-                (_, Some("date-time"), _) => "2024-05-02T23:14:07.250-07:00".to_owned(),
-                (_, Some("email"), _) => "jsample@pd.example.gov".to_owned(),
-                (.., Some("base64")) => "QUJD".to_owned(),
-                (pattern, format, _) => {
-                    assert_eq!((pattern, format), (None, None), "new in the contract");
-                    "é".repeat(usize::try_from(schema["maxLength"].as_u64().unwrap()).unwrap())
-                }
+        Some("string") => json!(match (text("pattern"), text("format"), text("contentEncoding")) {
+            (Some("^[A-Z]{2}[A-Z0-9]{7}$"), ..) => "CA0194200".to_owned(),
+            (Some("^\\+[1-9][0-9]{6,14}$"), ..) => "+12135550142".to_owned(),
+            (Some("^[0-9a-f]{64}$"), ..) => "0a".repeat(32),
+            (_, Some("date-time"), _) => "2024-05-02T23:14:07.250-07:00".to_owned(),
+            (_, Some("email"), _) => "jsample@pd.example.gov".to_owned(),
+            (.., Some("base64")) => "QUJD".to_owned(),
+            (pattern, format, _) => {
+                assert_eq!((pattern, format), (None, None), "new in the contract");
+                "é".repeat(usize::try_from(schema["maxLength"].as_u64().unwrap()).unwrap())
             }
-        ),
+        }),
         other => panic!("new in the contract: {other:?}"),
     }
 }
@@ -102,11 +100,7 @@ fn whole_sample(choice: usize, maximal: bool) -> Value {
     let mut form = sample(&DOCUMENT, choice, maximal);
     let image = form.pointer_mut("/images/0").unwrap();
     let image = image.as_object_mut().unwrap();
-    image.remove(if choice.is_multiple_of(2) {
-        "content"
-    } else {
-        "part"
-    });
+    image.remove(if choice.is_multiple_of(2) { "content" } else { "part" });
     let part = json!("probe-1");
     if !image.contains_key("content") {
         image.insert("part".to_owned(), part);
@@ -135,19 +129,9 @@ fn the_content_is_the_file_and_every_accepted_text_decodes() {
         let form = with("/images/0/content", json!(text));
         parse_form(form.to_string().as_bytes()).map(|form| form.images[0].clone())
     };
-    assert_eq!(
-        image("QUJDRA==")
-            .unwrap()
-            .decode_content()
-            .unwrap()
-            .unwrap(),
-        b"ABCD"
-    );
+    assert_eq!(image("QUJDRA==").unwrap().decode_content().unwrap().unwrap(), b"ABCD");
     // The last character of `QUJDRB==` holds bits that belong to no byte.
-    assert_eq!(
-        image("QUJDRB==").unwrap_err().errors()[0].code,
-        "base64_invalid"
-    );
+    assert_eq!(image("QUJDRB==").unwrap_err().errors()[0].code, "base64_invalid");
     let mut part = image("").unwrap();
     part.content = None;
     assert_eq!(part.decode_content().unwrap(), None);
@@ -178,13 +162,8 @@ fn types_and_schema_have_the_same_members_in_every_branch() {
 
 #[test]
 fn the_grounds_are_those_of_the_schema() {
-    let asked = DOCUMENT["properties"]["basis"]["required"]
-        .as_array()
-        .unwrap();
-    let basis = Basis {
-        noncriminal_organization: true,
-        ..Basis::default()
-    };
+    let asked = DOCUMENT["properties"]["basis"]["required"].as_array().unwrap();
+    let basis = Basis { noncriminal_organization: true, ..Basis::default() };
     let names: Vec<Value> = basis.grounds().map(|(name, _)| json!(name)).collect();
     assert_eq!(&names, asked);
     let json = serde_json::to_value(basis).unwrap();
@@ -207,10 +186,8 @@ fn what_is_no_json_is_malformed() {
         assert_ne!(text, EXAMPLE);
         text.into_bytes()
     };
-    let latin1: Vec<u8> = swap("Jordan", "J\u{1}rdan")
-        .into_iter()
-        .map(|b| if b == 1 { 0xF6 } else { b })
-        .collect();
+    let latin1: Vec<u8> =
+        swap("Jordan", "J\u{1}rdan").into_iter().map(|b| if b == 1 { 0xF6 } else { b }).collect();
     let overlong: Vec<u8> = swap("Jordan", "J\u{1}\u{2}rdan")
         .into_iter()
         .map(|b| match b {
@@ -223,61 +200,34 @@ fn what_is_no_json_is_malformed() {
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
         ("B01", Vec::new(), "body_empty"),
         ("B01 space", b" \r\n\t".to_vec(), "body_empty"),
-        (
-            "B02",
-            EXAMPLE.as_bytes()[..EXAMPLE.len() / 2].to_vec(),
-            "json_syntax",
-        ),
+        ("B02", EXAMPLE.as_bytes()[..EXAMPLE.len() / 2].to_vec(), "json_syntax"),
         (
             "B02 end",
             EXAMPLE.trim_end().as_bytes()[..EXAMPLE.trim_end().len() - 1].to_vec(),
             "json_syntax",
         ),
         ("B03", [EXAMPLE.as_bytes(), b"x"].concat(), "json_syntax"),
-        (
-            "B03 two",
-            [EXAMPLE.as_bytes(), EXAMPLE.as_bytes()].concat(),
-            "json_syntax",
-        ),
-        (
-            "B04",
-            swap("\"context\"", "\"case_number\": \"1\", \"context\""),
-            "json_duplicate_key",
-        ),
+        ("B03 two", [EXAMPLE.as_bytes(), EXAMPLE.as_bytes()].concat(), "json_syntax"),
+        ("B04", swap("\"context\"", "\"case_number\": \"1\", \"context\""), "json_duplicate_key"),
         (
             "B04 escaped",
-            swap(
-                "\"kind\": \"cctv\"",
-                "\"kind\": \"cctv\", \"\\u006bind\": \"atm\"",
-            ),
+            swap("\"kind\": \"cctv\"", "\"kind\": \"cctv\", \"\\u006bind\": \"atm\""),
             "json_duplicate_key",
         ),
         ("B06", deep.clone().into_bytes(), "json_too_deep"),
-        (
-            "B06 objects",
-            "{\"a\":".repeat(10_000).into_bytes(),
-            "json_too_deep",
-        ),
+        ("B06 objects", "{\"a\":".repeat(10_000).into_bytes(), "json_too_deep"),
         ("B07", many.into_bytes(), "json_too_many_values"),
         (
             "B09 1e400",
             swap("\"images_attached\": 1", "\"images_attached\": 1e400"),
             "type_expected_integer",
         ),
-        (
-            "B09 NaN",
-            swap("\"images_attached\": 1", "\"images_attached\": NaN"),
-            "json_syntax",
-        ),
+        ("B09 NaN", swap("\"images_attached\": 1", "\"images_attached\": NaN"), "json_syntax"),
         ("B10 latin1", latin1, "encoding_utf8"),
         ("B10 overlong", overlong, "encoding_utf8"),
         ("B10 lone", swap("Jordan", "\\ud800"), "encoding_utf8"),
         ("B10 lone low", swap("Jordan", "\\udc00"), "encoding_utf8"),
-        (
-            "B10 BOM",
-            [b"\xEF\xBB\xBF", EXAMPLE.as_bytes()].concat(),
-            "encoding_utf8",
-        ),
+        ("B10 BOM", [b"\xEF\xBB\xBF", EXAMPLE.as_bytes()].concat(), "encoding_utf8"),
         ("B10 UTF-16", utf16, "encoding_utf8"),
         ("B11 raw", swap("Jordan", "Jor\ndan"), "json_syntax"),
     ];
@@ -300,41 +250,11 @@ fn every_misfit_has_its_code_and_its_place() {
     let text = |count: usize| json!("x".repeat(count));
     let cases: Vec<(&str, &str, Value, &str, &str)> = vec![
         ("B05", "/role", json!("admin"), "field_unknown", "/role"),
-        (
-            "B05 inside",
-            "/images/0/status",
-            json!("released"),
-            "field_unknown",
-            "/images/0/status",
-        ),
-        (
-            "B18",
-            "/__proto__",
-            json!({}),
-            "field_unknown",
-            "/__proto__",
-        ),
-        (
-            "B18",
-            "/requester/constructor",
-            json!(1),
-            "field_unknown",
-            "/requester/constructor",
-        ),
-        (
-            "B09 text",
-            "/images_attached",
-            json!("1"),
-            "type_expected_integer",
-            "/images_attached",
-        ),
-        (
-            "B09 half",
-            "/images_attached",
-            json!(1.5),
-            "type_expected_integer",
-            "/images_attached",
-        ),
+        ("B05 inside", "/images/0/status", json!("released"), "field_unknown", "/images/0/status"),
+        ("B18", "/__proto__", json!({}), "field_unknown", "/__proto__"),
+        ("B18", "/requester/constructor", json!(1), "field_unknown", "/requester/constructor"),
+        ("B09 text", "/images_attached", json!("1"), "type_expected_integer", "/images_attached"),
+        ("B09 half", "/images_attached", json!(1.5), "type_expected_integer", "/images_attached"),
         (
             "B09 2^53+1",
             "/images_attached",
@@ -342,34 +262,10 @@ fn every_misfit_has_its_code_and_its_place() {
             "number_range",
             "/images_attached",
         ),
-        (
-            "B09 2^64-1",
-            "/images_attached",
-            json!(u64::MAX),
-            "number_range",
-            "/images_attached",
-        ),
-        (
-            "B09 -0",
-            "/images_attached",
-            json!(-0.0),
-            "number_range",
-            "/images_attached",
-        ),
-        (
-            "B09 -1",
-            "/images_attached",
-            json!(-1),
-            "number_range",
-            "/images_attached",
-        ),
-        (
-            "B11 NUL",
-            "/case_number",
-            json!("24\u{0}1"),
-            "text_control_character",
-            "/case_number",
-        ),
+        ("B09 2^64-1", "/images_attached", json!(u64::MAX), "number_range", "/images_attached"),
+        ("B09 -0", "/images_attached", json!(-0.0), "number_range", "/images_attached"),
+        ("B09 -1", "/images_attached", json!(-1), "number_range", "/images_attached"),
+        ("B11 NUL", "/case_number", json!("24\u{0}1"), "text_control_character", "/case_number"),
         (
             "B11 newline",
             "/requester/name",
@@ -398,13 +294,7 @@ fn every_misfit_has_its_code_and_its_place() {
             "text_unsafe_character",
             "/requester/name",
         ),
-        (
-            "B12 zero",
-            "/case_number",
-            json!("24\u{200B}1"),
-            "text_unsafe_character",
-            "/case_number",
-        ),
+        ("B12 zero", "/case_number", json!("24\u{200B}1"), "text_unsafe_character", "/case_number"),
         (
             "B12 narrative",
             "/justification/situation",
@@ -412,13 +302,7 @@ fn every_misfit_has_its_code_and_its_place() {
             "text_unsafe_character",
             "/justification/situation",
         ),
-        (
-            "B13 empty",
-            "/case_number",
-            json!(""),
-            "length",
-            "/case_number",
-        ),
+        ("B13 empty", "/case_number", json!(""), "length", "/case_number"),
         (
             "B13 spaces",
             "/justification/situation",
@@ -433,13 +317,7 @@ fn every_misfit_has_its_code_and_its_place() {
             "length",
             "/justification/situation",
         ),
-        (
-            "B13 max+1",
-            "/requester/name",
-            text(121),
-            "length",
-            "/requester/name",
-        ),
+        ("B13 max+1", "/requester/name", text(121), "length", "/requester/name"),
         (
             "B21",
             "/images/0/source/kind",
@@ -461,20 +339,8 @@ fn every_misfit_has_its_code_and_its_place() {
             "value_not_allowed",
             "/images/0/source/legal_basis",
         ),
-        (
-            "branch",
-            "/images/0/source/court",
-            json!("x"),
-            "field_unknown",
-            "/images/0/source/court",
-        ),
-        (
-            "purpose",
-            "/purpose/kind",
-            json!("curiosity"),
-            "value_not_allowed",
-            "/purpose/kind",
-        ),
+        ("branch", "/images/0/source/court", json!("x"), "field_unknown", "/images/0/source/court"),
+        ("purpose", "/purpose/kind", json!("curiosity"), "value_not_allowed", "/purpose/kind"),
         (
             "purpose facts",
             "/purpose",
@@ -482,20 +348,8 @@ fn every_misfit_has_its_code_and_its_place() {
             "field_missing",
             "/purpose/threat",
         ),
-        (
-            "no kind",
-            "/purpose",
-            json!({}),
-            "field_missing",
-            "/purpose/kind",
-        ),
-        (
-            "purpose null",
-            "/purpose",
-            json!(null),
-            "type_expected_object",
-            "/purpose",
-        ),
+        ("no kind", "/purpose", json!({}), "field_missing", "/purpose/kind"),
+        ("purpose null", "/purpose", json!(null), "type_expected_object", "/purpose"),
         (
             "crime both",
             "/crime_type/not_available",
@@ -503,20 +357,8 @@ fn every_misfit_has_its_code_and_its_place() {
             "field_unknown",
             "/crime_type/code",
         ),
-        (
-            "crime none",
-            "/crime_type",
-            json!({}),
-            "field_missing",
-            "/crime_type/code",
-        ),
-        (
-            "crime text",
-            "/crime_type",
-            json!("13A"),
-            "type_expected_object",
-            "/crime_type",
-        ),
+        ("crime none", "/crime_type", json!({}), "field_missing", "/crime_type/code"),
+        ("crime text", "/crime_type", json!("13A"), "type_expected_object", "/crime_type"),
         (
             "video",
             "/images/0/video/extracted",
@@ -531,13 +373,7 @@ fn every_misfit_has_its_code_and_its_place() {
             "field_unknown",
             "/images/0/video/custodian",
         ),
-        (
-            "surveillance",
-            "/surveillance",
-            json!([]),
-            "type_expected_object",
-            "/surveillance",
-        ),
+        ("surveillance", "/surveillance", json!([]), "type_expected_object", "/surveillance"),
         (
             "B24 31 Feb",
             "/signature/signed_at",
@@ -559,27 +395,9 @@ fn every_misfit_has_its_code_and_its_place() {
             "date_invalid",
             "/images/0/video/frame_time",
         ),
-        (
-            "B26 ORI",
-            "/requesting_agency",
-            json!("CA019420"),
-            "pattern",
-            "/requesting_agency",
-        ),
-        (
-            "phone",
-            "/requester/phone",
-            json!("213-555-0142"),
-            "pattern",
-            "/requester/phone",
-        ),
-        (
-            "hash",
-            "/images/0/sha256",
-            json!("A".repeat(64)),
-            "pattern",
-            "/images/0/sha256",
-        ),
+        ("B26 ORI", "/requesting_agency", json!("CA019420"), "pattern", "/requesting_agency"),
+        ("phone", "/requester/phone", json!("213-555-0142"), "pattern", "/requester/phone"),
+        ("hash", "/images/0/sha256", json!("A".repeat(64)), "pattern", "/images/0/sha256"),
         (
             "B27",
             "/requester/email",
@@ -594,13 +412,7 @@ fn every_misfit_has_its_code_and_its_place() {
             "email_invalid",
             "/requester/email",
         ),
-        (
-            "B27 IP",
-            "/requester/email",
-            json!("a@[127.0.0.1]"),
-            "email_invalid",
-            "/requester/email",
-        ),
+        ("B27 IP", "/requester/email", json!("a@[127.0.0.1]"), "email_invalid", "/requester/email"),
         (
             "B27 255",
             "/requester/email",
@@ -636,69 +448,15 @@ fn every_misfit_has_its_code_and_its_place() {
             "text_unsafe_character",
             "/images/0/file_name",
         ),
-        (
-            "B47 long",
-            "/images/0/file_name",
-            text(5_000),
-            "length",
-            "/images/0/file_name",
-        ),
-        (
-            "B47 empty",
-            "/images/0/file_name",
-            json!(""),
-            "length",
-            "/images/0/file_name",
-        ),
-        (
-            "base64",
-            "/images/0/content",
-            json!("QUJ"),
-            "base64_invalid",
-            "/images/0/content",
-        ),
-        (
-            "count",
-            "/images_attached",
-            json!(2),
-            "image_count",
-            "/images_attached",
-        ),
-        (
-            "twice",
-            "/images/0/part",
-            json!("probe-1"),
-            "image_content",
-            "/images/0",
-        ),
-        (
-            "repeated",
-            "/repositories",
-            json!(["DMS", "DMS"]),
-            "items_repeated",
-            "/repositories/1",
-        ),
-        (
-            "none",
-            "/repositories",
-            json!([]),
-            "items_count",
-            "/repositories",
-        ),
-        (
-            "version",
-            "/form",
-            json!("search_request.v2"),
-            "value_not_allowed",
-            "/form",
-        ),
-        (
-            "bool",
-            "/predictive_analysis",
-            json!(0),
-            "type_expected_boolean",
-            "/predictive_analysis",
-        ),
+        ("B47 long", "/images/0/file_name", text(5_000), "length", "/images/0/file_name"),
+        ("B47 empty", "/images/0/file_name", json!(""), "length", "/images/0/file_name"),
+        ("base64", "/images/0/content", json!("QUJ"), "base64_invalid", "/images/0/content"),
+        ("count", "/images_attached", json!(2), "image_count", "/images_attached"),
+        ("twice", "/images/0/part", json!("probe-1"), "image_content", "/images/0"),
+        ("repeated", "/repositories", json!(["DMS", "DMS"]), "items_repeated", "/repositories/1"),
+        ("none", "/repositories", json!([]), "items_count", "/repositories"),
+        ("version", "/form", json!("search_request.v2"), "value_not_allowed", "/form"),
+        ("bool", "/predictive_analysis", json!(0), "type_expected_boolean", "/predictive_analysis"),
         (
             "null",
             "/images/0/source/reference",
@@ -706,20 +464,8 @@ fn every_misfit_has_its_code_and_its_place() {
             "type_expected_string",
             "/images/0/source/reference",
         ),
-        (
-            "object",
-            "/requester",
-            json!("me"),
-            "type_expected_object",
-            "/requester",
-        ),
-        (
-            "list",
-            "/images",
-            json!({}),
-            "type_expected_array",
-            "/images",
-        ),
+        ("object", "/requester", json!("me"), "type_expected_object", "/requester"),
+        ("list", "/images", json!({}), "type_expected_array", "/images"),
     ];
     for (row, place, value, code, pointer) in cases {
         let found = errors(&with(place, value));
@@ -738,10 +484,7 @@ fn every_required_member_is_missed_by_name() {
         set(&mut form, &pointer, None);
         let found = errors(&form);
         assert_eq!(found.len(), 1, "{pointer}: {found:?}");
-        assert_eq!(
-            (found[0].code.as_str(), &found[0].pointer),
-            ("field_missing", &pointer)
-        );
+        assert_eq!((found[0].code.as_str(), &found[0].pointer), ("field_missing", &pointer));
     }
     assert_eq!(errors(&json!({})).len(), required.len());
     let mut form = example();
@@ -756,11 +499,7 @@ fn lengths_are_counted_in_characters_up_to_the_limit() {
         assert_eq!(errors(&form), [], "{count}");
     }
     for name in ["../../etc/x", "C:\\x", "con", "🚓.jpg"] {
-        assert_eq!(
-            errors(&with("/images/0/file_name", json!(name))),
-            [],
-            "{name}"
-        );
+        assert_eq!(errors(&with("/images/0/file_name", json!(name))), [], "{name}");
     }
     assert_eq!(errors(&with("/images_attached", json!(1.0))), []);
     assert!(JUDGE.is_valid(&with("/images_attached", json!(1.0))));
@@ -811,14 +550,7 @@ fn limits_lie_below_the_schema() {
     use validator::Validate as _;
     let limits = FormLimits::default();
     assert!(limits.validate().is_ok());
-    assert!(
-        FormLimits {
-            images: 51,
-            ..limits
-        }
-        .validate()
-        .is_err()
-    );
+    assert!(FormLimits { images: 51, ..limits }.validate().is_err());
     let image = example()["images"][0].clone();
     let many = |count: usize| {
         let mut form = with("/images", json!(vec![image.clone(); count]));
@@ -832,10 +564,7 @@ fn limits_lie_below_the_schema() {
     assert_eq!(codes, ["too_large", "too_many_files"]);
     // Beyond the schema's own maximum it has the same code.
     assert!(errors(&many(51)).iter().any(|e| e.code == "too_many_files"));
-    let small = FormLimits {
-        image_bytes: 4,
-        ..limits
-    };
+    let small = FormLimits { image_bytes: 4, ..limits };
     let with_content = |text: &str| parsed(&with("/images/0/content", json!(text)));
     assert_eq!(small.check(&with_content("QUJDRA=="), 1), []);
     let found = small.check(&with_content("QUJDREU="), 1);

@@ -161,10 +161,8 @@ pub(super) fn is_email(text: &str) -> bool {
     let Some((_, domain)) = text.split_once('@') else {
         return false;
     };
-    let numeric = domain
-        .rsplit('.')
-        .next()
-        .is_some_and(|label| label.bytes().all(|b| b.is_ascii_digit()));
+    let numeric =
+        domain.rsplit('.').next().is_some_and(|label| label.bytes().all(|b| b.is_ascii_digit()));
     text.len() <= 254
         && text.is_ascii()
         && !domain.contains('@')
@@ -191,50 +189,19 @@ mod tests {
 
     #[test]
     fn a_line_refuses_controls_and_what_hides() {
-        for bad in [
-            "a\0b",
-            "a\nb",
-            "a\rb",
-            "a\tb",
-            "\u{7F}",
-            "\u{85}",
-            "a\u{2028}b",
-        ] {
-            assert_eq!(
-                code(bad, TextKind::Line),
-                Some("text_control_character"),
-                "{bad:?}"
-            );
+        for bad in ["a\0b", "a\nb", "a\rb", "a\tb", "\u{7F}", "\u{85}", "a\u{2028}b"] {
+            assert_eq!(code(bad, TextKind::Line), Some("text_control_character"), "{bad:?}");
         }
-        for bad in [
-            "gpj.\u{202E}exe",
-            "a\u{200B}b",
-            "\u{FEFF}a",
-            "\u{2066}",
-            "\u{E0041}",
-            "\u{FFFF}",
-        ] {
-            assert_eq!(
-                code(bad, TextKind::Line),
-                Some("text_unsafe_character"),
-                "{bad:?}"
-            );
+        for bad in
+            ["gpj.\u{202E}exe", "a\u{200B}b", "\u{FEFF}a", "\u{2066}", "\u{E0041}", "\u{FFFF}"]
+        {
+            assert_eq!(code(bad, TextKind::Line), Some("text_unsafe_character"), "{bad:?}");
         }
         let stacked = format!("a{}", "\u{0301}".repeat(500));
-        assert_eq!(
-            code(&stacked, TextKind::Line),
-            Some("text_unsafe_character")
-        );
-        for good in [
-            "José Núñez",
-            "محمد",
-            "李小龍",
-            "../../etc/x",
-            "C:\\x",
-            "con",
-            "🚓.jpg",
-            "e\u{301}",
-        ] {
+        assert_eq!(code(&stacked, TextKind::Line), Some("text_unsafe_character"));
+        for good in
+            ["José Núñez", "محمد", "李小龍", "../../etc/x", "C:\\x", "con", "🚓.jpg", "e\u{301}"]
+        {
             assert_eq!(code(good, TextKind::Line), None, "{good:?}");
         }
     }
@@ -242,18 +209,9 @@ mod tests {
     #[test]
     fn a_narrative_allows_line_feeds_and_any_script() {
         assert_eq!(code("one\ntwo می‌خواهم שָׁלוֹם", TextKind::Narrative), None);
-        assert_eq!(
-            code("a\r\nb", TextKind::Narrative),
-            Some("text_control_character")
-        );
-        assert_eq!(
-            code("a\u{1b}[2J", TextKind::Narrative),
-            Some("text_control_character")
-        );
-        assert_eq!(
-            code("a\u{202E}b", TextKind::Narrative),
-            Some("text_unsafe_character")
-        );
+        assert_eq!(code("a\r\nb", TextKind::Narrative), Some("text_control_character"));
+        assert_eq!(code("a\u{1b}[2J", TextKind::Narrative), Some("text_control_character"));
+        assert_eq!(code("a\u{202E}b", TextKind::Narrative), Some("text_unsafe_character"));
     }
 
     #[test]

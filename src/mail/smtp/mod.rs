@@ -63,9 +63,7 @@ pub struct SmtpMailer {
 
 impl std::fmt::Debug for SmtpMailer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SmtpMailer")
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
+        f.debug_struct("SmtpMailer").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 
@@ -79,24 +77,15 @@ impl SmtpMailer {
             return Err(SmtpSettingsError::Connections);
         }
         let authorities = match &settings.ca_file {
-            Some(path) => {
-                Some(
-                    std::fs::read(path).map_err(|source| SmtpSettingsError::CaFile {
-                        path: path.clone(),
-                        source,
-                    })?,
-                )
-            }
+            Some(path) => Some(
+                std::fs::read(path)
+                    .map_err(|source| SmtpSettingsError::CaFile { path: path.clone(), source })?,
+            ),
             None => None,
         };
         let connector = tls::connector(authorities.as_deref())?;
         let permits = Semaphore::new(settings.connections);
-        Ok(Self {
-            settings,
-            connector,
-            permits,
-            idle: Mutex::default(),
-        })
+        Ok(Self { settings, connector, permits, idle: Mutex::default() })
     }
 
     /// Takes leave on every kept connection.
@@ -151,11 +140,7 @@ impl SmtpMailer {
         mail: &Deliverable,
     ) -> Result<super::Reply, Failure> {
         let sent = session.send(mail, &self.settings.deadlines).await;
-        if sent
-            .as_ref()
-            .err()
-            .is_none_or(Failure::leaves_connection_usable)
-        {
+        if sent.as_ref().err().is_none_or(Failure::leaves_connection_usable) {
             self.lock_idle().push((session, Instant::now()));
         }
         sent
@@ -204,10 +189,7 @@ mod tests {
             tls: SmtpTls::StartTls,
             ca_file: None,
             server_name: "mail.example.gov".to_owned(),
-            login: Some(SmtpLogin {
-                username: "unit".to_owned(),
-                password: "secret".to_owned(),
-            }),
+            login: Some(SmtpLogin { username: "unit".to_owned(), password: "secret".to_owned() }),
             hello_name: "unit.example.gov".to_owned(),
             connections: 1,
             deadlines: SmtpDeadlines::each(Duration::from_secs(1)),
@@ -219,10 +201,7 @@ mod tests {
         let fault = async { panic!("a fault in the driver") };
         assert_eq!(
             guarded(fault).await,
-            DeliveryResult::Refused {
-                phase: Phase::Internal,
-                cause: Cause::Panic
-            }
+            DeliveryResult::Refused { phase: Phase::Internal, cause: Cause::Panic }
         );
     }
 
@@ -237,10 +216,7 @@ mod tests {
             refused(|s| s.hello_name = "unit\r\nMAIL".to_owned()),
             SmtpSettingsError::HelloName
         ));
-        assert!(matches!(
-            refused(|s| s.connections = 0),
-            SmtpSettingsError::Connections
-        ));
+        assert!(matches!(refused(|s| s.connections = 0), SmtpSettingsError::Connections));
         assert!(matches!(
             refused(|s| s.ca_file = Some("/nonexistent/ca.pem".into())),
             SmtpSettingsError::CaFile { .. }

@@ -19,14 +19,8 @@ pub(super) struct Answer {
 impl Answer {
     /// What may be stored of it.
     pub(super) fn reply(&self) -> Reply {
-        let enhanced = self
-            .lines
-            .first()
-            .and_then(|text| enhanced(self.code, text));
-        Reply {
-            code: self.code,
-            enhanced,
-        }
+        let enhanced = self.lines.first().and_then(|text| enhanced(self.code, text));
+        Reply { code: self.code, enhanced }
     }
 
     /// The parameters of an `EHLO` keyword, if the server lists it.
@@ -59,13 +53,9 @@ impl Gatherer {
         }
         let (digits, rest) = line.split_at_checked(3).ok_or(NoAnswer)?;
         let code = digits.iter().try_fold(0_u16, |sum, digit| {
-            digit
-                .is_ascii_digit()
-                .then(|| sum * 10 + u16::from(digit - b'0'))
+            digit.is_ascii_digit().then(|| sum * 10 + u16::from(digit - b'0'))
         });
-        let code = code
-            .filter(|code| (200..600).contains(code))
-            .ok_or(NoAnswer)?;
+        let code = code.filter(|code| (200..600).contains(code)).ok_or(NoAnswer)?;
         if *self.code.get_or_insert(code) != code {
             return Err(NoAnswer);
         }
@@ -76,10 +66,7 @@ impl Gatherer {
             Some(_) => return Err(NoAnswer),
         };
         self.lines.push(String::from_utf8_lossy(text).into_owned());
-        Ok(is_last.then(|| Answer {
-            code,
-            lines: std::mem::take(&mut self.lines),
-        }))
+        Ok(is_last.then(|| Answer { code, lines: std::mem::take(&mut self.lines) }))
     }
 }
 
@@ -115,16 +102,8 @@ mod tests {
     #[test]
     fn an_answer_is_its_code_and_its_enhanced_code() {
         for (line, code, enhanced) in [
-            (
-                &b"250 2.0.0 ok, queued for r.sample@example.gov"[..],
-                250,
-                Some("2.0.0"),
-            ),
-            (
-                b"550 5.1.1 <r.sample@example.gov> unknown",
-                550,
-                Some("5.1.1"),
-            ),
+            (&b"250 2.0.0 ok, queued for r.sample@example.gov"[..], 250, Some("2.0.0")),
+            (b"550 5.1.1 <r.sample@example.gov> unknown", 550, Some("5.1.1")),
             (b"550 2.1.1 classes differ", 550, None),
             (b"550 5.1.1234 x", 550, None),
             (b"550 5.r.sample x", 550, None),
@@ -134,10 +113,7 @@ mod tests {
             let answer = gather(&[line]).unwrap().unwrap();
             assert_eq!(
                 answer.reply(),
-                Reply {
-                    code,
-                    enhanced: enhanced.map(str::to_owned)
-                },
+                Reply { code, enhanced: enhanced.map(str::to_owned) },
                 "{line:?}"
             );
         }
@@ -145,15 +121,7 @@ mod tests {
 
     #[test]
     fn what_is_no_answer_is_refused() {
-        for line in [
-            &b""[..],
-            b"25",
-            b"250x ok",
-            b"abc ok",
-            b"199 x",
-            b"600 x",
-            b"+25 x",
-        ] {
+        for line in [&b""[..], b"25", b"250x ok", b"abc ok", b"199 x", b"600 x", b"+25 x"] {
             assert_eq!(gather(&[line]), Err(NoAnswer), "{line:?}");
         }
         assert_eq!(gather(&[b"250-a", b"550 b"]), Err(NoAnswer));
@@ -170,15 +138,10 @@ mod tests {
 
     #[test]
     fn keywords_are_found_without_regard_to_case_after_the_greeting_line() {
-        let answer = gather(&[b"250-STARTTLS", b"250-auth PLAIN LOGIN", b"250 SIZE 1000"])
-            .unwrap()
-            .unwrap();
+        let answer =
+            gather(&[b"250-STARTTLS", b"250-auth PLAIN LOGIN", b"250 SIZE 1000"]).unwrap().unwrap();
         assert_eq!(answer.keyword("AUTH"), Some("PLAIN LOGIN"));
         assert_eq!(answer.keyword("SIZE"), Some("1000"));
-        assert_eq!(
-            answer.keyword("STARTTLS"),
-            None,
-            "the first line is the host's name"
-        );
+        assert_eq!(answer.keyword("STARTTLS"), None, "the first line is the host's name");
     }
 }

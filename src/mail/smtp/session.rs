@@ -56,10 +56,7 @@ struct Talk<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
     fn over(stream: S) -> Self {
-        Self {
-            stream,
-            ahead: Vec::new(),
-        }
+        Self { stream, ahead: Vec::new() }
     }
 
     /// Sends `line`, if there is one, and waits for the answer; both within `wait`.
@@ -161,18 +158,13 @@ impl Clear {
     /// Greeting, `EHLO`, `STARTTLS`: the only words that are ever sent in clear.
     async fn start_tls(mut self, settings: &SmtpSettings) -> Result<TcpStream, Failure> {
         let waits = &settings.deadlines;
-        self.0
-            .expect(Phase::Greeting, "", 220, waits.greeting)
-            .await?;
+        self.0.expect(Phase::Greeting, "", 220, waits.greeting).await?;
         let hello = format!("EHLO {}", settings.hello_name);
         let offer = self.0.expect(Phase::Ehlo, &hello, 250, waits.ehlo).await?;
         if offer.keyword("STARTTLS").is_none() {
             return Err(Failure::Tls(TlsRefusal::NotOffered));
         }
-        let answer = self
-            .0
-            .ask(Phase::StartTls, "STARTTLS", waits.start_tls)
-            .await?;
+        let answer = self.0.ask(Phase::StartTls, "STARTTLS", waits.start_tls).await?;
         if answer.code >= 500 {
             return Err(Failure::Tls(TlsRefusal::StartTlsRefused));
         }
@@ -208,22 +200,14 @@ impl Session {
         let stream = timeout(waits.tls, handshake)
             .await
             .unwrap_or(Err(Failure::At(Phase::Tls, Cause::Timeout)))?;
-        let mut this = Self {
-            talk: Talk::over(stream),
-        };
+        let mut this = Self { talk: Talk::over(stream) };
         if settings.tls == SmtpTls::Implicit {
-            this.talk
-                .expect(Phase::Greeting, "", 220, waits.greeting)
-                .await?;
+            this.talk.expect(Phase::Greeting, "", 220, waits.greeting).await?;
         }
         let hello = format!("EHLO {}", settings.hello_name);
-        let offer = this
-            .talk
-            .expect(Phase::Ehlo, &hello, 250, waits.ehlo)
-            .await?;
+        let offer = this.talk.expect(Phase::Ehlo, &hello, 250, waits.ehlo).await?;
         if let Some(login) = &settings.login {
-            this.log_in(login, offer.keyword("AUTH").unwrap_or(""), waits.auth)
-                .await?;
+            this.log_in(login, offer.keyword("AUTH").unwrap_or(""), waits.auth).await?;
         }
         Ok(this)
     }
@@ -237,25 +221,15 @@ impl Session {
     ) -> Result<(), Failure> {
         let base64 = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
         let offers = |wanted: &str| {
-            offered
-                .split(' ')
-                .any(|mechanism| mechanism.eq_ignore_ascii_case(wanted))
+            offered.split(' ').any(|mechanism| mechanism.eq_ignore_ascii_case(wanted))
         };
         if offers("PLAIN") {
             let token = base64(&format!("\0{}\0{}", login.username, login.password));
-            self.talk
-                .expect(Phase::Auth, &format!("AUTH PLAIN {token}"), 235, wait)
-                .await?;
+            self.talk.expect(Phase::Auth, &format!("AUTH PLAIN {token}"), 235, wait).await?;
         } else if offers("LOGIN") {
-            self.talk
-                .expect(Phase::Auth, "AUTH LOGIN", 334, wait)
-                .await?;
-            self.talk
-                .expect(Phase::Auth, &base64(&login.username), 334, wait)
-                .await?;
-            self.talk
-                .expect(Phase::Auth, &base64(&login.password), 235, wait)
-                .await?;
+            self.talk.expect(Phase::Auth, "AUTH LOGIN", 334, wait).await?;
+            self.talk.expect(Phase::Auth, &base64(&login.username), 334, wait).await?;
+            self.talk.expect(Phase::Auth, &base64(&login.password), 235, wait).await?;
         } else {
             return Err(Failure::At(Phase::Auth, Cause::NoAuthMechanism));
         }
@@ -264,10 +238,7 @@ impl Session {
 
     /// Forgets an unfinished mail, and shows whether the connection still lives.
     pub(super) async fn reset(&mut self, waits: &SmtpDeadlines) -> Result<(), Failure> {
-        self.talk
-            .expect(Phase::Reset, "RSET", 250, waits.reset)
-            .await
-            .map(drop)
+        self.talk.expect(Phase::Reset, "RSET", 250, waits.reset).await.map(drop)
     }
 
     /// Sends one mail.
@@ -277,34 +248,24 @@ impl Session {
         waits: &SmtpDeadlines,
     ) -> Result<Reply, Failure> {
         let from = format!("MAIL FROM:<{}>", mail.from().expose());
-        self.talk
-            .expect(Phase::Mail, &from, 250, waits.mail)
-            .await?;
+        self.talk.expect(Phase::Mail, &from, 250, waits.mail).await?;
         let to = format!("RCPT TO:<{}>", mail.to().expose());
         let answer = self.talk.ask(Phase::Rcpt, &to, waits.rcpt).await?;
         // 251: the server forwards it.
         if answer.code != 251 {
             wanted_code(Phase::Rcpt, 250, answer)?;
         }
-        self.talk
-            .expect(Phase::Data, "DATA", 354, waits.data)
-            .await?;
+        self.talk.expect(Phase::Data, "DATA", 354, waits.data).await?;
         for block in wire::stuff_dots(mail.bytes()).chunks(BLOCK) {
             within(Phase::Body, waits.block, self.talk.send(block)).await?;
         }
-        let answer = self
-            .talk
-            .expect(Phase::FinalDot, ".", 250, waits.final_dot)
-            .await?;
+        let answer = self.talk.expect(Phase::FinalDot, ".", 250, waits.final_dot).await?;
         Ok(answer.reply())
     }
 
     /// Takes leave.
     pub(super) async fn quit(mut self, waits: &SmtpDeadlines) -> Result<(), Failure> {
         // The answer's phase matters to nobody: the mails are delivered.
-        self.talk
-            .expect(Phase::Reset, "QUIT", 221, waits.quit)
-            .await
-            .map(drop)
+        self.talk.expect(Phase::Reset, "QUIT", 221, waits.quit).await.map(drop)
     }
 }

@@ -20,11 +20,7 @@ pub(super) fn verified(registry: &Registry, form: &Form, body: &[u8]) -> bool {
         SignatureMethod::Cms => registry
             .recipient(&form.requesting_agency, form.requester.email.expose())
             .is_some_and(|signer| {
-                by_certificate(
-                    signer.certificate.as_bytes(),
-                    form.signature.value.expose(),
-                    body,
-                )
+                by_certificate(signer.certificate.as_bytes(), form.signature.value.expose(), body)
             }),
     }
 }
@@ -64,20 +60,12 @@ mod tests {
     #[test]
     fn a_cms_signature_counts_only_for_its_form_and_certificate() {
         let now = chrono::DateTime::<Utc>::from_timestamp(1_800_000_000, 0).unwrap();
-        let validity = Validity {
-            from: now,
-            until: now + TimeDelta::days(1),
-        };
+        let validity = Validity { from: now, until: now + TimeDelta::days(1) };
         let authority = Authority::new("Sample CA", KeyKind::P256, validity, &SystemIds).unwrap();
         let address: MailAddress = "jsample@pd.example.gov".parse().unwrap();
         let issue = || {
             authority
-                .issue(
-                    CertificateUse::MailSigning(&address),
-                    KeyKind::P256,
-                    validity,
-                    &SystemIds,
-                )
+                .issue(CertificateUse::MailSigning(&address), KeyKind::P256, validity, &SystemIds)
                 .unwrap()
         };
         let (mine, other) = (issue(), issue());
@@ -95,11 +83,7 @@ mod tests {
         let value = STANDARD.encode(signature);
         let pem = mine.certificate_pem().unwrap();
         assert!(by_certificate(&pem, &value, body));
-        assert!(!by_certificate(
-            &other.certificate_pem().unwrap(),
-            &value,
-            body
-        ));
+        assert!(!by_certificate(&other.certificate_pem().unwrap(), &value, body));
         let changed = String::from_utf8_lossy(body).replace("24-001873", "24-001874");
         assert!(!by_certificate(&pem, &value, changed.as_bytes()));
     }

@@ -58,13 +58,8 @@ async fn document(case: &mut Case<'_>, outcome: Outcome) -> Result<Document, Pip
             Document::NoMatchNotice(Box::new(notice(case, "no-match", finding)?))
         }
         Outcome::UnsuitableProbe => {
-            let reasons = case
-                .exam
-                .examination
-                .suitability
-                .iter()
-                .map(|entry| entry.note.clone())
-                .collect();
+            let reasons =
+                case.exam.examination.suitability.iter().map(|entry| entry.note.clone()).collect();
             let finding = paper::UnsuitableProbe { reasons };
             Document::UnsuitableProbeNotice(Box::new(notice(case, "unsuitable", finding)?))
         }
@@ -82,9 +77,7 @@ async fn document(case: &mut Case<'_>, outcome: Outcome) -> Result<Document, Pip
                 clause: exam.declined_under.clone().unwrap_or_default(),
                 reason: exam.narrative.clone(),
             };
-            let finding = paper::Declined {
-                grounds: vec![ground],
-            };
+            let finding = paper::Declined { grounds: vec![ground] };
             Document::DeclinedNotice(Box::new(notice(case, "declined", finding)?))
         }
         Outcome::Withdrawn | Outcome::Expired | Outcome::SubjectRefused => {
@@ -106,13 +99,7 @@ async fn load<'c>(ctx: &'c Context, row: &'c RequestRow) -> Result<Case<'c>, Pip
     let (based_on, second) = match newest(RecordKind::Adjudication) {
         None => {
             let reviewer = name_of(&registry, second);
-            (
-                first,
-                paper::SecondReview::Concurred {
-                    reviewer,
-                    at: second.written_at,
-                },
-            )
+            (first, paper::SecondReview::Concurred { reviewer, at: second.written_at })
         }
         Some(adjudication) => {
             let review = paper::SecondReview::Adjudicated {
@@ -124,12 +111,9 @@ async fn load<'c>(ctx: &'c Context, row: &'c RequestRow) -> Result<Case<'c>, Pip
         }
     };
     let exam = examination(ctx, row, &key, based_on.kind).await?;
-    let unit = registry
-        .unit(&row.unit)
-        .ok_or(PipelineError::Inconsistent("the unit's entry"))?;
-    let agency_name = registry
-        .agency(&row.ori)
-        .map_or_else(|| row.ori.to_string(), |agency| agency.name.clone());
+    let unit = registry.unit(&row.unit).ok_or(PipelineError::Inconsistent("the unit's entry"))?;
+    let agency_name =
+        registry.agency(&row.ori).map_or_else(|| row.ori.to_string(), |agency| agency.name.clone());
     Ok(Case {
         ctx,
         row,
@@ -170,29 +154,19 @@ impl Case<'_> {
     fn prints(&mut self, name: &str, words: &str) {
         if let Some(mandated) = standing::statement(&self.ctx.policies, &self.packs, name) {
             let text_sha256 = hex::encode(openssl::sha::sha256(words.as_bytes()));
-            self.printed.push(FormAffirmation {
-                text_sha256,
-                ..mandated.printed
-            });
+            self.printed.push(FormAffirmation { text_sha256, ..mandated.printed });
         }
     }
 
     fn letterhead(&self) -> paper::Letterhead {
-        paper::Letterhead {
-            unit: self.unit_name.clone(),
-            logo: None,
-        }
+        paper::Letterhead { unit: self.unit_name.clone(), logo: None }
     }
 
     fn block(&self) -> paper::CaseBlock {
         paper::CaseBlock {
             fr_case_number: fr_case_number(&self.row.unit, self.row),
             submitted_by: self.form.requester.name.clone(),
-            date_searched: self
-                .exam
-                .examination
-                .searched_at()
-                .map(|at| at.with_timezone(&Utc)),
+            date_searched: self.exam.examination.searched_at().map(|at| at.with_timezone(&Utc)),
             investigating_agency: self.agency_name.clone(),
             face_reviewer: Personal::new(self.reviewer.clone()),
             agency_case_number: self.form.case_number.clone(),
@@ -215,10 +189,7 @@ fn fr_case_number(unit: &UnitId, row: &RequestRow) -> String {
 async fn report(case: &mut Case<'_>) -> Result<paper::ManualSearchReport, PipelineError> {
     let exam = case.exam.examination.clone();
     let exam = &exam;
-    let candidate = exam
-        .candidate
-        .as_ref()
-        .ok_or(PipelineError::Inconsistent("a candidate"))?;
+    let candidate = exam.candidate.as_ref().ok_or(PipelineError::Inconsistent("a candidate"))?;
     Ok(paper::ManualSearchReport {
         letterhead: case.letterhead(),
         statements: paper::LeadStatements {
@@ -291,9 +262,7 @@ async fn probe_picture(case: &Case<'_>) -> Result<paper::Picture, PipelineError>
         .find(|entry| entry.suitable)
         .map_or(0, |e| e.probe);
     let probes = case.ctx.store.probes(case.row.id).await?;
-    let probe = probes
-        .get(suitable)
-        .ok_or(PipelineError::Inconsistent("a probe"))?;
+    let probe = probes.get(suitable).ok_or(PipelineError::Inconsistent("a probe"))?;
     let bytes = sealed::image(case.ctx, &case.key, &probe.object_key).await?;
     picture(case, bytes, format!("Probe {}", suitable + 1)).await
 }
@@ -320,11 +289,7 @@ async fn picture(
     let jpeg = normalise_in_child(&case.ctx.picture_worker, bytes)
         .await
         .map_err(|error| PipelineError::Document(error.to_string()))?;
-    Ok(paper::Picture {
-        jpeg: Personal::new(jpeg),
-        sha256,
-        caption: Personal::new(caption),
-    })
+    Ok(paper::Picture { jpeg: Personal::new(jpeg), sha256, caption: Personal::new(caption) })
 }
 
 fn filled(text: &Personal<String>) -> Option<Personal<String>> {
@@ -362,11 +327,7 @@ fn suitability(exam: &Examination) -> Personal<String> {
         .suitability
         .iter()
         .map(|entry| {
-            let word = if entry.suitable {
-                "suitable"
-            } else {
-                "not suitable"
-            };
+            let word = if entry.suitable { "suitable" } else { "not suitable" };
             format!("Probe {}: {word}. {}", entry.probe + 1, entry.note.expose())
         })
         .collect();

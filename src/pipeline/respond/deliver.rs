@@ -42,11 +42,7 @@ enum Meaning {
 /// recipient's, so it is tried again.
 fn meaning(result: &DeliveryResult, attempts: i64) -> Meaning {
     let again = |status| {
-        if attempts < MOST_ATTEMPTS {
-            Meaning::Again(status)
-        } else {
-            Meaning::Person
-        }
+        if attempts < MOST_ATTEMPTS { Meaning::Again(status) } else { Meaning::Person }
     };
     match result {
         DeliveryResult::Sent { .. } => Meaning::Sent,
@@ -63,12 +59,7 @@ fn meaning(result: &DeliveryResult, attempts: i64) -> Meaning {
 
 /// Codes for the row: the phase reached and the server's reply or the reason.
 fn codes(result: &DeliveryResult) -> (Option<String>, Option<String>) {
-    let word = |phase: &Phase| {
-        serde_json::to_value(phase)
-            .ok()?
-            .as_str()
-            .map(ToOwned::to_owned)
-    };
+    let word = |phase: &Phase| serde_json::to_value(phase).ok()?.as_str().map(ToOwned::to_owned);
     let reason = |cause: &Cause| match cause {
         Cause::Reply(reply) => Some(match &reply.enhanced {
             Some(enhanced) => format!("{}/{enhanced}", reply.code),
@@ -80,10 +71,7 @@ fn codes(result: &DeliveryResult) -> (Option<String>, Option<String>) {
         | Cause::NoAuthMechanism
         | Cause::UnsafeBytes
         | Cause::Storage
-        | Cause::Panic => serde_json::to_value(cause)
-            .ok()?
-            .as_str()
-            .map(ToOwned::to_owned),
+        | Cause::Panic => serde_json::to_value(cause).ok()?.as_str().map(ToOwned::to_owned),
     };
     match result {
         DeliveryResult::Sent { reply } => (None, Some(reply.code.to_string())),
@@ -110,9 +98,7 @@ pub async fn handle(
     let row = ctx.store.request(request).await?;
     let mail = ctx.store.mailing(mailing).await?;
     let (Some(row), Some(mail)) = (row, mail) else {
-        return Ok(Disposition::DeadLetter {
-            reason: "mailing_unknown".to_owned(),
-        });
+        return Ok(Disposition::DeadLetter { reason: "mailing_unknown".to_owned() });
     };
     if row.stage != Stage::Delivering || mail.status == MailingStatus::Sent {
         return step::acknowledge(ctx, cause, Step::Deliver).await;
@@ -199,10 +185,7 @@ async fn finish(
             change.mailed = Some(update(status));
             let _ = ctx.store.apply(change).await?;
             let reason = code.unwrap_or_else(|| "deferred".to_owned());
-            Ok(Disposition::Retry {
-                after: Some(wait_after(attempts)),
-                reason,
-            })
+            Ok(Disposition::Retry { after: Some(wait_after(attempts)), reason })
         }
         Meaning::Person => {
             let event = noted("delivery.refused");
@@ -234,9 +217,7 @@ fn delivered(
         findings: Vec::new(),
         outcome: row.outcome,
     };
-    change
-        .outgoing
-        .push(dispatch::told_with(ctx, row, &stage, now, data));
+    change.outgoing.push(dispatch::told_with(ctx, row, &stage, now, data));
     Ok(change)
 }
 
@@ -246,50 +227,26 @@ mod tests {
     use crate::mail::{Reply, TlsRefusal};
 
     fn reply(code: u16) -> Cause {
-        Cause::Reply(Reply {
-            code,
-            enhanced: None,
-        })
+        Cause::Reply(Reply { code, enhanced: None })
     }
 
     #[test]
     fn a_refusal_of_the_mail_needs_a_person_and_a_refusal_of_the_site_is_tried_again() {
-        let refused = |phase| DeliveryResult::Refused {
-            phase,
-            cause: reply(550),
-        };
+        let refused = |phase| DeliveryResult::Refused { phase, cause: reply(550) };
         assert_eq!(meaning(&refused(Phase::Rcpt), 1), Meaning::Person);
-        assert_eq!(
-            meaning(&refused(Phase::Greeting), 1),
-            Meaning::Again(MailingStatus::Deferred)
-        );
-        let dot = DeliveryResult::Indeterminate {
-            phase: Phase::FinalDot,
-            cause: Cause::Timeout,
-        };
-        assert_eq!(
-            meaning(&dot, 1),
-            Meaning::Again(MailingStatus::Indeterminate)
-        );
-        let tls = DeliveryResult::TlsRefused {
-            reason: TlsRefusal::NotOffered,
-        };
+        assert_eq!(meaning(&refused(Phase::Greeting), 1), Meaning::Again(MailingStatus::Deferred));
+        let dot = DeliveryResult::Indeterminate { phase: Phase::FinalDot, cause: Cause::Timeout };
+        assert_eq!(meaning(&dot, 1), Meaning::Again(MailingStatus::Indeterminate));
+        let tls = DeliveryResult::TlsRefused { reason: TlsRefusal::NotOffered };
         assert_eq!(meaning(&tls, 1), Meaning::Again(MailingStatus::Deferred));
-        assert_eq!(
-            meaning(&tls, MOST_ATTEMPTS),
-            Meaning::Person,
-            "nothing is retried for ever"
-        );
+        assert_eq!(meaning(&tls, MOST_ATTEMPTS), Meaning::Person, "nothing is retried for ever");
     }
 
     #[test]
     fn a_row_shows_codes_and_no_words_of_the_server() {
         let result = DeliveryResult::Refused {
             phase: Phase::Rcpt,
-            cause: Cause::Reply(Reply {
-                code: 550,
-                enhanced: Some("5.1.1".to_owned()),
-            }),
+            cause: Cause::Reply(Reply { code: 550, enhanced: Some("5.1.1".to_owned()) }),
         };
         assert_eq!(codes(&result).1.as_deref(), Some("550/5.1.1"));
     }

@@ -12,10 +12,7 @@ use crate::policy::Gate;
 /// Who wants to release an answer, seen from its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a separate yes or no that a rule asks"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate yes or no that a rule asks")]
 pub struct Officer {
     /// What the account may do.
     pub role: Role,
@@ -114,15 +111,10 @@ pub fn release(release: &Release, agency: &Agency, unit: &UnitId, now: DateTime<
         .with("is_requester", officer.is_requester)
         .with("is_reviewer", officer.is_reviewer)
         .with("is_second_reviewer", officer.is_second_reviewer);
-    let printed = release
-        .printed
-        .iter()
-        .map(|s| (s.statement.clone(), s.text_sha256.clone()))
-        .collect();
+    let printed =
+        release.printed.iter().map(|s| (s.statement.clone(), s.text_sha256.clone())).collect();
     // The sender and the address were asked at submit; here only the standing can have changed.
-    let agency = agency_record(agency, unit, now)
-        .with("is_sender", true)
-        .with("owns_email", true);
+    let agency = agency_record(agency, unit, now).with("is_sender", true).with("owns_email", true);
     let values = Record::default()
         .with("officer", officer)
         .with("agency", agency)
@@ -150,10 +142,5 @@ pub fn deliver(delivery: &Delivery, agency: &Agency, unit: &UnitId, now: DateTim
         .with("second_factor", second_factor)
         .with("law_enforcement", delivery.law_enforcement)
         .with("owns_email", delivery.owns_email);
-    Facts::new(
-        Gate::Deliver,
-        Record::default()
-            .with("agency", agency)
-            .with("delivery", delivery),
-    )
+    Facts::new(Gate::Deliver, Record::default().with("agency", agency).with("delivery", delivery))
 }

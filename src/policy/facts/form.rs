@@ -86,10 +86,7 @@ pub struct Service {
 
 impl Service {
     pub(super) fn record(&self, asked: &str) -> Record {
-        let mugshots = self
-            .repositories
-            .iter()
-            .filter(|(_, kind)| **kind == Offered::Mugshot);
+        let mugshots = self.repositories.iter().filter(|(_, kind)| **kind == Offered::Mugshot);
         Record::default()
             .with("serves", self.enabled && asked == self.unit.as_str())
             .with("repositories", texts(self.repositories.keys()))
@@ -113,10 +110,7 @@ impl Standing {
     pub(super) fn agency_record(&self, form: &Form, now: DateTime<Utc>) -> Record {
         agency_record(&self.agency, &self.service.unit, now)
             .with("is_sender", form.requesting_agency == self.agency.ori)
-            .with(
-                "owns_email",
-                self.agency.owns_address(form.requester.email.expose()),
-            )
+            .with("owns_email", self.agency.owns_address(form.requester.email.expose()))
     }
 }
 
@@ -155,10 +149,7 @@ pub fn form(form: &Form, standing: &Standing, now: DateTime<Utc>) -> FormFacts {
     let probes = form.images.iter().enumerate().map(|(position, image)| {
         probe_facts(about.clone(), image, position, &standing.service.limits)
     });
-    FormFacts {
-        probes: probes.collect(),
-        submit: submit_facts(about, form, standing, now),
-    }
+    FormFacts { probes: probes.collect(), submit: submit_facts(about, form, standing, now) }
 }
 
 /// The facts at `submit`.
@@ -176,12 +167,7 @@ pub fn probe(
 ) -> Option<Facts> {
     let image = form.images.get(position)?;
     let about = form_record(form, standing, now);
-    Some(probe_facts(
-        about,
-        image,
-        position,
-        &standing.service.limits,
-    ))
+    Some(probe_facts(about, image, position, &standing.service.limits))
 }
 
 /// The facts at `dispatch`: the standing is asked again, for it may have lapsed.
@@ -194,11 +180,8 @@ pub fn dispatch(form: &Form, standing: &Standing, now: DateTime<Utc>) -> Facts {
 }
 
 fn submit_facts(about: Record, form: &Form, standing: &Standing, now: DateTime<Utc>) -> Facts {
-    let affirmed = form
-        .affirmations
-        .iter()
-        .map(|a| (a.statement.clone(), a.text_sha256.clone()))
-        .collect();
+    let affirmed =
+        form.affirmations.iter().map(|a| (a.statement.clone(), a.text_sha256.clone())).collect();
     let values = Record::default()
         .with("form", about)
         .with("agency", standing.agency_record(form, now))
@@ -227,32 +210,15 @@ fn form_record(form: &Form, standing: &Standing, now: DateTime<Utc>) -> Record {
     let case_number = form.case_number.expose().chars();
     purpose_record(&form.purpose)
         .with("setting", <&'static str>::from(form.context))
-        .with(
-            "crime_coded",
-            matches!(form.crime_type, CrimeType::Coded { .. }),
-        )
-        .with(
-            "case_number_characters",
-            case_number.filter(|c| c.is_alphanumeric()).count(),
-        )
+        .with("crime_coded", matches!(form.crime_type, CrimeType::Coded { .. }))
+        .with("case_number_characters", case_number.filter(|c| c.is_alphanumeric()).count())
         .with("situation_letters", letters(why.situation.expose()))
         .with("reasonable_suspicion", suspicion.is_some())
-        .with(
-            "suspicion_letters",
-            suspicion.map_or(0, |s| letters(s.expose())),
-        )
+        .with("suspicion_letters", suspicion.map_or(0, |s| letters(s.expose())))
         .with("repositories", texts(&form.repositories))
         .with_some("surveillance", exception)
-        .with(
-            "surveillance_letters",
-            surveillance.map_or(0, |s| letters(s.facts.expose())),
-        )
-        .with_some(
-            "subject",
-            form.subject_present
-                .as_ref()
-                .map(|s| subject_record(s, now)),
-        )
+        .with("surveillance_letters", surveillance.map_or(0, |s| letters(s.facts.expose())))
+        .with_some("subject", form.subject_present.as_ref().map(|s| subject_record(s, now)))
         .with("predictive_analysis", form.predictive_analysis)
         .with("generative_ai", form.generative_ai_used)
         .with("supervisor_approval", form.supervisor_approval.is_some())
@@ -269,18 +235,13 @@ fn purpose_record(purpose: &Purpose) -> Record {
         (0, false, false, false, false);
     match purpose {
         Purpose::ActiveInvestigation {} => {}
-        Purpose::ImminentThreat {
-            threat: text,
-            supervisor: _,
-            call_back: number,
-        } => {
+        Purpose::ImminentThreat { threat: text, supervisor: _, call_back: number } => {
             threat = letters(text.expose());
             call_back = number.is_some();
         }
-        Purpose::Deceased {
-            reference: _,
-            alternatives_tried,
-        } => alternatives = alternatives_tried.is_some(),
+        Purpose::Deceased { reference: _, alternatives_tried } => {
+            alternatives = alternatives_tried.is_some()
+        }
         Purpose::UnableToIdentify {
             condition: _,
             location: _,

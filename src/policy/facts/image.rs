@@ -17,16 +17,10 @@ pub(super) fn probe_record(image: &FormImage) -> Record {
         .with("warrant_number", source.warrant_number().is_some())
         .with("reference", has_reference(source))
         .with("obtained_at", source.obtained_at().is_some())
-        .with(
-            "obtained_from_letters",
-            letters(source.obtained_from().expose()),
-        )
+        .with("obtained_from_letters", letters(source.obtained_from().expose()))
         .with("from_video", from_video)
         .with("live_stream", live_stream)
-        .with(
-            "derivatives",
-            texts(operations.map(|d| <&'static str>::from(d.operation))),
-        )
+        .with("derivatives", texts(operations.map(|d| <&'static str>::from(d.operation))))
         .with("depicts_employee", image.depicts_employee)
         .with("employee_consent", image.employee_consent.is_some())
 }
@@ -42,9 +36,7 @@ fn source_record(source: &ImageSource) -> Record {
         ImageSource::SearchWarrant { .. } => basis = Some("search_warrant"),
         ImageSource::VictimOrWitnessId { consent: given, .. } => consent = Some(*given),
         ImageSource::FraudulentCard { seized_under, .. } => seized = seized_under.is_some(),
-        ImageSource::FieldPhoto {
-            detention_basis, ..
-        } => detention = detention_basis.is_some(),
+        ImageSource::FieldPhoto { detention_basis, .. } => detention = detention_basis.is_some(),
         ImageSource::BookingPhoto { .. }
         | ImageSource::PublicWebsite { .. }
         | ImageSource::LicensePlateReader { .. }

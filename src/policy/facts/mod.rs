@@ -30,11 +30,7 @@ pub struct Facts {
 
 impl Facts {
     fn new(gate: Gate, values: Record) -> Self {
-        Self {
-            gate,
-            prefix: String::new(),
-            values,
-        }
+        Self { gate, prefix: String::new(), values }
     }
 
     /// The gate they are for.
@@ -141,10 +137,7 @@ impl Value {
             Self::Texts(values) => RestrictedExpression::new_set(values.iter().map(text)),
             Self::Record(record) => record.expression(approved)?,
             Self::Records(records) => RestrictedExpression::new_set(
-                records
-                    .iter()
-                    .map(|r| r.expression(approved))
-                    .collect::<Result<Vec<_>, _>>()?,
+                records.iter().map(|r| r.expression(approved)).collect::<Result<Vec<_>, _>>()?,
             ),
             Self::Statements(shown) => {
                 let held: BTreeSet<&String> = shown

@@ -13,10 +13,7 @@ use crate::policy::Gate;
 /// Who wants to examine a request, seen from that request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a separate yes or no that a rule asks"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate yes or no that a rule asks")]
 pub struct ReviewerStanding {
     /// What the account may do.
     pub role: Role,
@@ -43,9 +40,7 @@ impl ReviewerStanding {
             })
             .collect();
         let skills = skills.into_iter().map(|(issuer, capability)| {
-            Record::default()
-                .with("issuer", issuer)
-                .with("capability", capability)
+            Record::default().with("issuer", issuer).with("capability", capability)
         });
         Record::default()
             .with("role", <&'static str>::from(self.role))
@@ -54,10 +49,7 @@ impl ReviewerStanding {
             .with("on_duty", self.on_duty)
             .with("is_requester", self.is_requester)
             .with("issuers", texts(in_force().map(|c| &c.issuer)))
-            .with(
-                "cjis_issuers",
-                texts(in_force().filter(|c| c.cjis_minimum).map(|c| &c.issuer)),
-            )
+            .with("cjis_issuers", texts(in_force().filter(|c| c.cjis_minimum).map(|c| &c.issuer)))
             .with("courses", texts(in_force().map(|c| &c.course)))
             .with("approvers", texts(in_force().map(|c| &c.approved_by)))
             .with("skills", Value::Records(skills.collect()))
@@ -67,10 +59,7 @@ impl ReviewerStanding {
 /// What a reviewer recorded, at the moment of concluding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a separate yes or no that a rule asks"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate yes or no that a rule asks")]
 pub struct Examination {
     /// How it ends.
     pub outcome: Outcome,
@@ -106,10 +95,7 @@ pub struct SecondReview {
 
 /// The facts at `lease`.
 pub fn lease(reviewer: &ReviewerStanding, now: DateTime<Utc>) -> Facts {
-    Facts::new(
-        Gate::Lease,
-        Record::default().with("reviewer", reviewer.record(now)),
-    )
+    Facts::new(Gate::Lease, Record::default().with("reviewer", reviewer.record(now)))
 }
 
 /// The facts at `conclude`.

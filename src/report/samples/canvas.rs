@@ -76,10 +76,9 @@ impl Area {
     fn bounds(&self) -> (Point, Point) {
         match self {
             Self::Simple(_, [cx, cy], [rx, ry]) => ([cx - rx, cy - ry], [cx + rx, cy + ry]),
-            Self::Line([ax, ay], [bx, by], t) => (
-                [ax.min(*bx) - t, ay.min(*by) - t],
-                [ax.max(*bx) + t, ay.max(*by) + t],
-            ),
+            Self::Line([ax, ay], [bx, by], t) => {
+                ([ax.min(*bx) - t, ay.min(*by) - t], [ax.max(*bx) + t, ay.max(*by) + t])
+            }
             Self::Both(one, _) | Self::Without(one, _) => one.bounds(),
         }
     }
@@ -95,11 +94,7 @@ pub(super) struct Canvas {
 
 impl From<RgbImage> for Canvas {
     fn from(picture: RgbImage) -> Self {
-        Self {
-            picture,
-            origin: [0.0, 0.0],
-            scale: 1.0,
-        }
+        Self { picture, origin: [0.0, 0.0], scale: 1.0 }
     }
 }
 
@@ -178,9 +173,7 @@ fn digit(character: u8) -> Option<[u8; 5]> {
         [7, 5, 7, 5, 7],
         [7, 5, 7, 1, 7],
     ];
-    DIGITS
-        .get(usize::from(character.checked_sub(b'0')?))
-        .copied()
+    DIGITS.get(usize::from(character.checked_sub(b'0')?)).copied()
 }
 
 /// A tone within 0 to 255.
@@ -205,10 +198,7 @@ fn span(low: f32, high: f32, size: u32) -> std::ops::Range<u32> {
 }
 
 /// The middle of a pixel.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "pictures are smaller than 2^23 pixels a side"
-)]
+#[expect(clippy::cast_precision_loss, reason = "pictures are smaller than 2^23 pixels a side")]
 fn middle(pixel: u32) -> f32 {
     pixel as f32 + 0.5
 }

@@ -26,12 +26,7 @@ pub fn booking(seed: u64) -> Result<Vec<u8>, SampleError> {
     let mut canvas = Canvas::new(WIDTH, HEIGHT, [205, 213, 220]);
     for step in 0..12_u8 {
         let y = 34.0 + 62.0 * f32::from(step);
-        canvas.line(
-            [0.0, y],
-            [600.0, y],
-            if step % 2 == 0 { 1.6 } else { 0.8 },
-            [150, 162, 174],
-        );
+        canvas.line([0.0, y], [600.0, y], if step % 2 == 0 { 1.6 } else { 0.8 }, [150, 162, 174]);
         if step % 2 == 0 {
             let label = u64::from(200 - u16::from(step) * 5);
             canvas.number(label, [18.0, y + 6.0], 3.4, [120, 132, 145]);
@@ -41,17 +36,8 @@ pub fn booking(seed: u64) -> Result<Vec<u8>, SampleError> {
     canvas.place([300.0, 322.0], 118.0);
     Person::of(seed).draw(&mut canvas);
     canvas.place([0.0, 0.0], 1.0);
-    canvas.paint(
-        &shape(Shape::Block, [300.0, 700.0], [120.0, 34.0]),
-        [38, 42, 48],
-        1.0,
-    );
-    canvas.number(
-        100_000 + seed % 900_000,
-        [222.0, 682.0],
-        7.4,
-        [235, 235, 228],
-    );
+    canvas.paint(&shape(Shape::Block, [300.0, 700.0], [120.0, 34.0]), [38, 42, 48], 1.0);
+    canvas.number(100_000 + seed % 900_000, [222.0, 682.0], 7.4, [235, 235, 228]);
     jpeg(canvas.picture(), 90)
 }
 
@@ -59,19 +45,12 @@ pub fn booking(seed: u64) -> Result<Vec<u8>, SampleError> {
 pub fn probe(seed: u64) -> Result<Vec<u8>, SampleError> {
     let mut dice = Dice::new(seed ^ 0xCA3E_7A11);
     let mut canvas = shop();
-    canvas.place(
-        [282.0 + 40.0 * dice.unit(), 352.0],
-        96.0 + 8.0 * dice.unit(),
-    );
+    canvas.place([282.0 + 40.0 * dice.unit(), 352.0], 96.0 + 8.0 * dice.unit());
     Person::of(seed).draw(&mut canvas);
     let mut picture = coarse(canvas.picture(), 3);
     grey(&mut picture, &mut dice, 0.82, 34.0, 26.0);
     let mut canvas = Canvas::from(picture);
-    canvas.paint(
-        &shape(Shape::Block, [300.0, 734.0], [300.0, 16.0]),
-        [12, 12, 12],
-        0.85,
-    );
+    canvas.paint(&shape(Shape::Block, [300.0, 734.0], [300.0, 16.0]), [12, 12, 12], 0.85);
     for (number, x) in [(20_261_120, 14.0), (221_407 + seed % 50, 200.0), (3, 566.0)] {
         canvas.number(number, [x, 724.0], 4.0, [225, 225, 225]);
     }
@@ -84,12 +63,7 @@ pub fn unsuitable(seed: u64) -> Result<Vec<u8>, SampleError> {
     let mut canvas = shop();
     canvas.place([340.0, 330.0], 44.0);
     Person::of(seed).draw(&mut canvas);
-    let small = resize(
-        canvas.picture(),
-        WIDTH / 5,
-        HEIGHT / 5,
-        FilterType::Triangle,
-    );
+    let small = resize(canvas.picture(), WIDTH / 5, HEIGHT / 5, FilterType::Triangle);
     let mut picture = resize(&blur(&small, 2.0), WIDTH, HEIGHT, FilterType::Triangle);
     grey(&mut picture, &mut dice, 0.34, 6.0, 20.0);
     jpeg(&picture, 60)
@@ -161,10 +135,7 @@ mod tests {
     fn the_unsuitable_image_is_far_darker_than_the_probe() {
         let light = |bytes: Vec<u8>| {
             let grey = image::load_from_memory(&bytes).unwrap().to_luma8();
-            grey.pixels()
-                .map(|pixel| u64::from(pixel.0[0]))
-                .sum::<u64>()
-                / 450_000
+            grey.pixels().map(|pixel| u64::from(pixel.0[0])).sum::<u64>() / 450_000
         };
         assert!(light(probe(3).unwrap()) > 2 * light(unsuitable(3).unwrap()));
     }

@@ -84,44 +84,20 @@ impl Person {
         Self {
             skin: dice.pick(
                 [236, 198, 168],
-                &[
-                    [214, 168, 132],
-                    [188, 138, 100],
-                    [150, 104, 74],
-                    [112, 76, 54],
-                    [244, 212, 188],
-                ],
+                &[[214, 168, 132], [188, 138, 100], [150, 104, 74], [112, 76, 54], [244, 212, 188]],
             ),
             hair_color: dice.pick(
                 [52, 40, 34],
-                &[
-                    [30, 28, 30],
-                    [96, 66, 42],
-                    [146, 104, 58],
-                    [128, 126, 124],
-                    [120, 58, 34],
-                ],
+                &[[30, 28, 30], [96, 66, 42], [146, 104, 58], [128, 126, 124], [120, 58, 34]],
             ),
             eye_color: dice.pick([86, 58, 38], &[[70, 96, 110], [84, 104, 66], [58, 44, 34]]),
             shirt: dice.pick(
                 [62, 84, 112],
-                &[
-                    [120, 62, 58],
-                    [70, 96, 76],
-                    [92, 88, 94],
-                    [148, 118, 66],
-                    [58, 60, 70],
-                ],
+                &[[120, 62, 58], [70, 96, 76], [92, 88, 94], [148, 118, 66], [58, 60, 70]],
             ),
             hair: dice.pick(
                 Hair::Short,
-                &[
-                    Hair::Parted,
-                    Hair::Long,
-                    Hair::Curly,
-                    Hair::None,
-                    Hair::Beanie,
-                ],
+                &[Hair::Parted, Hair::Long, Hair::Curly, Hair::None, Hair::Beanie],
             ),
             beard: dice.pick(Beard::None, &[Beard::Full, Beard::Moustache, Beard::None]),
             glasses: dice.unit() > 0.72,
@@ -160,11 +136,7 @@ impl Person {
             let back = shape(Shape::Pill, [0.0, 0.75], [rx * 1.25, 2.25]);
             canvas.paint(&back, darker(self.hair_color, 0.8), 1.0);
         }
-        canvas.paint(
-            &shape(Shape::Pill, [0.0, 4.4], [2.45, 2.0]),
-            self.shirt,
-            1.0,
-        );
+        canvas.paint(&shape(Shape::Pill, [0.0, 4.4], [2.45, 2.0]), self.shirt, 1.0);
         let seam = darker(self.shirt, 0.82);
         canvas.line([-1.55, 3.5], [-1.7, 5.5], 0.03, seam);
         canvas.line([1.55, 3.5], [1.7, 5.5], 0.03, seam);
@@ -172,11 +144,7 @@ impl Person {
         let neck = darker(self.skin, 0.86);
         canvas.paint(&ellipse([0.0, 2.44], [0.74, 0.42]), neck, 1.0);
         canvas.paint(&shape(Shape::Block, [0.0, 1.8], [0.54, 0.75]), neck, 1.0);
-        canvas.paint(
-            &ellipse([0.0, 1.52], [0.62, 0.34]),
-            darker(self.skin, 0.74),
-            0.8,
-        );
+        canvas.paint(&ellipse([0.0, 1.52], [0.62, 0.34]), darker(self.skin, 0.74), 0.8);
     }
 
     fn skull(&self) -> Area {
@@ -214,17 +182,9 @@ impl Person {
         let white = ellipse([x, -0.06], [0.235, 0.125]);
         canvas.paint(&ellipse([x, -0.075], [0.265, 0.155]), dark, 1.0);
         canvas.paint(&white, [246, 244, 238], 1.0);
-        canvas.paint(
-            &ellipse([x, -0.07], [0.12, 0.125]).both(white),
-            self.eye_color,
-            1.0,
-        );
+        canvas.paint(&ellipse([x, -0.07], [0.12, 0.125]).both(white), self.eye_color, 1.0);
         canvas.paint(&ellipse([x, -0.07], [0.06, 0.06]), [16, 14, 14], 1.0);
-        canvas.paint(
-            &ellipse([x - 0.035, -0.11], [0.026, 0.026]),
-            [255, 255, 255],
-            1.0,
-        );
+        canvas.paint(&ellipse([x - 0.035, -0.11], [0.026, 0.026]), [255, 255, 255], 1.0);
         let brow = darker(self.hair_color, 0.85);
         let inner = [x - side * 0.25, -0.4 + self.brow_tilt];
         let outer = [x + side * 0.27, -0.4];
@@ -238,13 +198,7 @@ impl Person {
         let tip = self.nose;
         canvas.line([0.09, -0.02], [0.14, tip - 0.08], 0.035, shade);
         let bulb = ellipse([0.0, tip], [0.2, 0.11]);
-        canvas.paint(
-            &bulb
-                .clone()
-                .without(ellipse([0.0, tip - 0.09], [0.24, 0.12])),
-            shade,
-            1.0,
-        );
+        canvas.paint(&bulb.clone().without(ellipse([0.0, tip - 0.09], [0.24, 0.12])), shade, 1.0);
         for side in [-1.0, 1.0] {
             let nostril = ellipse([side * 0.1, tip + 0.05], [0.04, 0.022]);
             canvas.paint(&nostril, darker(self.skin, 0.5), 1.0);
@@ -262,12 +216,7 @@ impl Person {
         canvas.line([0.0, y], [self.mouth, corner], 0.017, line_color);
         if self.beard == Beard::Moustache {
             for side in [-1.0, 1.0] {
-                canvas.line(
-                    [0.0, 0.77],
-                    [side * self.mouth, 0.86],
-                    0.075,
-                    self.hair_color,
-                );
+                canvas.line([0.0, 0.77], [side * self.mouth, 0.86], 0.075, self.hair_color);
             }
         }
     }
@@ -327,12 +276,7 @@ impl Person {
             let rim = shape(Shape::Pill, [x, -0.05], [0.36, 0.27]);
             let glass = shape(Shape::Pill, [x, -0.05], [0.315, 0.225]);
             canvas.paint(&rim.without(glass), frame, 1.0);
-            canvas.line(
-                [x + side * 0.36, -0.1],
-                [side * self.head[0], -0.06],
-                0.028,
-                frame,
-            );
+            canvas.line([x + side * 0.36, -0.1], [side * self.head[0], -0.06], 0.028, frame);
         }
         canvas.paint(&line([-0.12, -0.1], [0.12, -0.1], 0.03), frame, 1.0);
     }

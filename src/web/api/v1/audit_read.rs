@@ -48,10 +48,7 @@ pub(in crate::web) async fn export(State(web): State<Arc<Web>>, headers: HeaderM
     let lines = audit_export::export(web.ctx().clone(), web.app.audit_origin.clone()).await?;
     let headers = [
         (header::CONTENT_TYPE, "application/jsonl; charset=utf-8"),
-        (
-            header::CONTENT_DISPOSITION,
-            "attachment; filename=\"audit.jsonl\"",
-        ),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"audit.jsonl\""),
     ];
     Ok((headers, Body::from_stream(lines)).into_response())
 }

@@ -74,10 +74,7 @@ async fn of_unit(ctx: &Context, person: &Account) -> Result<Vec<DeadLetter>, Pip
 
 async fn find(ctx: &Context, person: &Account, message: MessageId) -> Result<DeadLetter, Problem> {
     let letters = of_unit(ctx, person).await?;
-    letters
-        .into_iter()
-        .find(|letter| letter.message == message)
-        .ok_or_else(Problem::not_found)
+    letters.into_iter().find(|letter| letter.message == message).ok_or_else(Problem::not_found)
 }
 
 fn event(ctx: &Context, person: &Account, action: &str, letter: &DeadLetter) -> AuditEvent {
@@ -116,12 +113,7 @@ pub(in crate::web) async fn drop(
     let person = auth::person_as(&web, request.headers(), ROLES).await?;
     let letter = find(web.ctx(), &person, id(&path)?).await?;
     let given: Drop = body::small(request, MOST).await?;
-    let letters = given
-        .reason
-        .expose()
-        .chars()
-        .filter(|c| c.is_alphabetic())
-        .count();
+    let letters = given.reason.expose().chars().filter(|c| c.is_alphabetic()).count();
     if letters < LETTERS {
         let text = "give the reason in a sentence; the audit log keeps that there was one and how long it was";
         let error = ShapeError::new("reason", "/reason", text);

@@ -39,11 +39,8 @@ struct Limits {
 pub(in crate::web) async fn units(State(web): State<Arc<Web>>, headers: HeaderMap) -> Answer {
     auth::agency(&web, &headers).await?;
     let registry = web.ctx().registry().await?;
-    let units: Vec<_> = registry
-        .units
-        .iter()
-        .map(|unit| json!({ "unit": unit.id, "name": unit.name }))
-        .collect();
+    let units: Vec<_> =
+        registry.units.iter().map(|unit| json!({ "unit": unit.id, "name": unit.name })).collect();
     Ok(Json(units).into_response())
 }
 
@@ -61,10 +58,8 @@ pub(in crate::web) async fn form(
     let packs = together(&[&[core], unit.packs.as_slice(), agency.packs.as_slice()]);
     let policies = &web.ctx().policies;
     let repositories: Vec<&str> = unit.repositories.iter().map(|r| r.id.as_str()).collect();
-    let limits = Limits {
-        form: web.ctx().rules.form,
-        forms_per_second: web.app.limits.forms_per_second,
-    };
+    let limits =
+        Limits { form: web.ctx().rules.form, forms_per_second: web.app.limits.forms_per_second };
     Ok(Json(json!({
         "unit": unit.id,
         "name": unit.name,
@@ -89,19 +84,12 @@ fn versions(policies: &PolicySet, packs: &[PackId]) -> Vec<PackVersion> {
     let known = packs.iter().filter_map(|pack| policies.pack(pack));
     known
         .map(Pack::in_force)
-        .map(|pack| PackVersion {
-            id: pack.pack.clone(),
-            version: pack.sha256.clone(),
-        })
+        .map(|pack| PackVersion { id: pack.pack.clone(), version: pack.sha256.clone() })
         .collect()
 }
 
 fn to_affirm(policies: &PolicySet, packs: &[PackId]) -> Vec<StatementView> {
-    policies
-        .statements(packs)
-        .into_iter()
-        .filter(|statement| statement.affirm)
-        .collect()
+    policies.statements(packs).into_iter().filter(|statement| statement.affirm).collect()
 }
 
 #[cfg(test)]

@@ -32,13 +32,8 @@ struct Hold {
 pub(in crate::web) async fn list(State(web): State<Arc<Web>>, headers: HeaderMap) -> Answer {
     let person = auth::person(&web, &headers).await?;
     let rows = hold::list(web.ctx(), &person).await?;
-    let items: Vec<Hold> = rows
-        .into_iter()
-        .map(|row| Hold {
-            job: Job::of(&row),
-            findings: row.findings,
-        })
-        .collect();
+    let items: Vec<Hold> =
+        rows.into_iter().map(|row| Hold { job: Job::of(&row), findings: row.findings }).collect();
     Ok(Json(json!({ "items": items })).into_response())
 }
 

@@ -129,26 +129,18 @@ pub(in crate::web) async fn probe(
     let row = readable(ctx, &person, id(&path)?).await?;
     let place: i64 = id(&place)?;
     let probes = ctx.store.probes(row.id).await?;
-    let probe = probes
-        .iter()
-        .find(|probe| probe.ordinal == place)
-        .ok_or_else(Problem::not_found)?;
+    let probe =
+        probes.iter().find(|probe| probe.ordinal == place).ok_or_else(Problem::not_found)?;
     record(ctx, &person, &row, ("probe.read", &place.to_string())).await?;
     let bytes = sealed::probe_image(ctx, &row, probe).await?;
-    Ok(attachment(
-        bytes,
-        &format!("probe-{place}.bin"),
-        "application/octet-stream",
-    ))
+    Ok(attachment(bytes, &format!("probe-{place}.bin"), "application/octet-stream"))
 }
 
 /// Bytes that a browser must save and never render.
 pub(super) fn attachment(bytes: Vec<u8>, name: &str, media_type: &'static str) -> Response {
     let disposition = format!("attachment; filename=\"{name}\"");
-    let headers = [
-        (header::CONTENT_TYPE, media_type.to_owned()),
-        (header::CONTENT_DISPOSITION, disposition),
-    ];
+    let headers =
+        [(header::CONTENT_TYPE, media_type.to_owned()), (header::CONTENT_DISPOSITION, disposition)];
     (headers, bytes).into_response()
 }
 
@@ -166,9 +158,7 @@ pub(super) async fn readable(
         "not_assigned",
         "a case is read by who holds its claim, releases it, or decides its hold; claim the job first",
     );
-    Err(auth::refused(ctx, person, Some(request), error)
-        .await
-        .into())
+    Err(auth::refused(ctx, person, Some(request), error).await.into())
 }
 
 /// Pure: who needs the content for the step that is due, and nobody else.
@@ -239,10 +229,7 @@ pub(super) async fn case_file(ctx: &Context, person: &Account, row: &RequestRow)
             .stage
             .lease()
             .filter(|lease| lease.reviewer == person.id)
-            .map(|lease| OwnLease {
-                token: lease.token,
-                until: lease.until,
-            }),
+            .map(|lease| OwnLease { token: lease.token, until: lease.until }),
         earlier: earlier(ctx, person, row).await?,
     };
     Ok(Json(file).into_response())
@@ -253,10 +240,7 @@ fn shown_records(stage: &Stage, person: &Account) -> &'static [(RecordKind, &'st
     if let Stage::Adjudication { lease, .. } = stage
         && lease.reviewer == person.id
     {
-        return &[
-            (RecordKind::Examination, "first"),
-            (RecordKind::SecondReview, "second"),
-        ];
+        return &[(RecordKind::Examination, "first"), (RecordKind::SecondReview, "second")];
     }
     &[]
 }
@@ -302,11 +286,7 @@ mod tests {
     }
 
     fn lease(of: &Account) -> Lease {
-        Lease {
-            reviewer: of.id,
-            token: 1,
-            until: DateTime::UNIX_EPOCH,
-        }
+        Lease { reviewer: of.id, token: 1, until: DateTime::UNIX_EPOCH }
     }
 
     #[test]
@@ -323,28 +303,13 @@ mod tests {
         assert_eq!(readers(&Stage::Offered { reviewer: one.id }), []);
         assert_eq!(readers(&Stage::Leased { lease: lease(&one) }), [1]);
         assert_eq!(readers(&Stage::Examined { first: one.id }), []);
-        assert_eq!(
-            readers(&Stage::SecondReview {
-                first: one.id,
-                lease: lease(&two)
-            }),
-            [2]
-        );
+        assert_eq!(readers(&Stage::SecondReview { first: one.id, lease: lease(&two) }), [2]);
         let reviewers = vec![one.id, two.id];
-        let waiting = Stage::AwaitingRelease {
-            outcome: Outcome::NoMatch,
-            reviewers,
-        };
+        let waiting = Stage::AwaitingRelease { outcome: Outcome::NoMatch, reviewers };
         assert_eq!(readers(&waiting), [3]);
-        let own = Stage::AwaitingRelease {
-            outcome: Outcome::NoMatch,
-            reviewers: vec![officer.id],
-        };
+        let own = Stage::AwaitingRelease { outcome: Outcome::NoMatch, reviewers: vec![officer.id] };
         assert_eq!(readers(&own), []);
-        let held = Stage::Held {
-            role: Role::LocalAdministrator,
-            resume: Resume::Check,
-        };
+        let held = Stage::Held { role: Role::LocalAdministrator, resume: Resume::Check };
         assert_eq!(readers(&held), [4]);
         assert_eq!(readers(&Stage::Delivered), []);
     }
@@ -353,17 +318,10 @@ mod tests {
     fn only_the_adjudicator_sees_earlier_examinations() {
         let (one, two) = (person(1, Role::Reviewer), person(2, Role::Reviewer));
         let judge = person(3, Role::Adjudicator);
-        let second = Stage::SecondReview {
-            first: one.id,
-            lease: lease(&two),
-        };
+        let second = Stage::SecondReview { first: one.id, lease: lease(&two) };
         assert!(shown_records(&second, &two).is_empty());
         let lease = lease(&judge);
-        let stage = Stage::Adjudication {
-            first: one.id,
-            second: two.id,
-            lease,
-        };
+        let stage = Stage::Adjudication { first: one.id, second: two.id, lease };
         assert_eq!(shown_records(&stage, &judge).len(), 2);
         assert!(shown_records(&stage, &two).is_empty());
     }

@@ -64,8 +64,7 @@ pub(in crate::web) async fn give_back(
     let id: RequestId = id(&path)?;
     let given: GiveBack = body::step(request).await?;
     let ctx = web.ctx().clone();
-    web.to_the_end(async move { examine::give_back(&ctx, &person, id, given.token).await })
-        .await?;
+    web.to_the_end(async move { examine::give_back(&ctx, &person, id, given.token).await }).await?;
     Ok(Json(json!({ "request": id })).into_response())
 }
 
@@ -106,9 +105,8 @@ async fn examined(
     let id: RequestId = id(&path)?;
     let given: Conclusion = body::step(request).await?;
     let ctx = web.ctx().clone();
-    let stage = web
-        .to_the_end(async move { submit(&ctx, &person, (id, wanted), given).await })
-        .await?;
+    let stage =
+        web.to_the_end(async move { submit(&ctx, &person, (id, wanted), given).await }).await?;
     Ok(Json(json!({ "request": id, "state": shown(stage.code()) })).into_response())
 }
 
@@ -122,9 +120,7 @@ async fn submit(
     fits(&row.stage, wanted)?;
     match examine::conclude(ctx, person, request, given.token, given.examination).await {
         Ok(stage) => Ok(stage),
-        Err(error) => Err(auth::refused(ctx, person, Some(request), error)
-            .await
-            .into()),
+        Err(error) => Err(auth::refused(ctx, person, Some(request), error).await.into()),
     }
 }
 
@@ -158,27 +154,15 @@ mod tests {
     #[test]
     fn a_step_goes_to_the_path_of_its_stage() {
         let reviewer = AccountId::new(Uuid::from_u128(1));
-        let lease = Lease {
-            reviewer,
-            token: 1,
-            until: DateTime::UNIX_EPOCH,
-        };
+        let lease = Lease { reviewer, token: 1, until: DateTime::UNIX_EPOCH };
         let (first, second) = (reviewer, reviewer);
         let stages = [
             Stage::Leased { lease },
             Stage::SecondReview { first, lease },
-            Stage::Adjudication {
-                first,
-                second,
-                lease,
-            },
+            Stage::Adjudication { first, second, lease },
         ];
         for stage in &stages {
-            for wanted in [
-                StageCode::Leased,
-                StageCode::SecondReview,
-                StageCode::Adjudication,
-            ] {
+            for wanted in [StageCode::Leased, StageCode::SecondReview, StageCode::Adjudication] {
                 assert_eq!(
                     fits(stage, wanted).is_ok(),
                     stage.code() == wanted,

@@ -33,11 +33,7 @@ fn id<T: FromStr>(text: &str) -> Result<T, Problem> {
 
 /// The state as a client sees it: to whom a job is offered is the unit's own affair.
 fn shown(stage: StageCode) -> StageCode {
-    if stage == StageCode::Offered {
-        StageCode::Queued
-    } else {
-        stage
-    }
+    if stage == StageCode::Offered { StageCode::Queued } else { stage }
 }
 
 /// The parameters of a query, each of a known name and at most once. Values are plain words, so none is decoded.
@@ -46,22 +42,14 @@ fn query<'u, const N: usize>(
     names: [&str; N],
 ) -> Result<[Option<&'u str>; N], Problem> {
     let mut values = [None; N];
-    for piece in uri
-        .query()
-        .unwrap_or_default()
-        .split('&')
-        .filter(|piece| !piece.is_empty())
-    {
+    for piece in uri.query().unwrap_or_default().split('&').filter(|piece| !piece.is_empty()) {
         let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
         let place = names.iter().position(|known| *known == name);
         let slot = place
             .and_then(|place| values.get_mut(place))
             .filter(|slot| slot.is_none())
             .ok_or_else(|| {
-                bad_query(&format!(
-                    "this path takes, each once: `{}`",
-                    names.join("`, `")
-                ))
+                bad_query(&format!("this path takes, each once: `{}`", names.join("`, `")))
             })?;
         *slot = Some(value);
     }
@@ -69,10 +57,7 @@ fn query<'u, const N: usize>(
 }
 
 fn bad_query(detail: &str) -> Problem {
-    Problem::one_error(
-        StatusCode::BAD_REQUEST,
-        &ShapeError::new("query", "", detail),
-    )
+    Problem::one_error(StatusCode::BAD_REQUEST, &ShapeError::new("query", "", detail))
 }
 
 #[cfg(test)]
@@ -84,10 +69,7 @@ mod tests {
         let uri = Uri::from_static;
         let names = ["limit", "cursor"];
         assert_eq!(query(&uri("/x"), names).unwrap(), [None, None]);
-        assert_eq!(
-            query(&uri("/x?cursor=a&limit=2"), names).unwrap(),
-            [Some("2"), Some("a")]
-        );
+        assert_eq!(query(&uri("/x?cursor=a&limit=2"), names).unwrap(), [Some("2"), Some("a")]);
         for bad in ["/x?limit=1&limit=2", "/x?page=2", "/x?limit=1&__proto__=x"] {
             assert_eq!(query(&uri(bad), names).unwrap_err().status(), 400, "{bad}");
         }

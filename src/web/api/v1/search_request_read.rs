@@ -75,25 +75,15 @@ pub(in crate::web) async fn list(
 ) -> Answer {
     let agency = auth::agency(&web, &headers).await?;
     let [limit, cursor] = query(&uri, ["limit", "cursor"])?;
-    let limit = limit
-        .map_or(Ok(50), str::parse)
-        .ok()
-        .filter(|limit| (1..=200).contains(limit));
+    let limit = limit.map_or(Ok(50), str::parse).ok().filter(|limit| (1..=200).contains(limit));
     let limit: i64 = limit.ok_or_else(|| bad_query("`limit` is a number from 1 to 200"))?;
     let before = cursor
         .map(str::parse::<RequestId>)
         .transpose()
         .map_err(|_| bad_query("`cursor` is the `next` of the page before"))?;
-    let page = web
-        .ctx()
-        .store
-        .requests_of(&agency.ori, before, limit)
-        .await?;
-    let items: Vec<Item> = page
-        .rows
-        .iter()
-        .map(|row| item(web.ctx(), row))
-        .collect::<Result<_, _>>()?;
+    let page = web.ctx().store.requests_of(&agency.ori, before, limit).await?;
+    let items: Vec<Item> =
+        page.rows.iter().map(|row| item(web.ctx(), row)).collect::<Result<_, _>>()?;
     Ok(Json(json!({ "items": items, "next": page.next })).into_response())
 }
 
@@ -134,8 +124,7 @@ pub(in crate::web) async fn events(
 /// A request of the agency's own; another agency's does not exist for it.
 async fn own(web: &Web, agency: &Agency, path: &str) -> Result<RequestRow, Problem> {
     let row = web.ctx().store.request(id(path)?).await?;
-    row.filter(|row| row.ori == agency.ori)
-        .ok_or_else(Problem::not_found)
+    row.filter(|row| row.ori == agency.ori).ok_or_else(Problem::not_found)
 }
 
 /// Pure: the events among a request's messages that are for this agency.
@@ -143,16 +132,14 @@ fn told<'m>(
     messages: &'m [StoredEvent],
     agency: &Agency,
 ) -> impl Iterator<Item = (&'m StoredEvent, &'m AgencyEvent)> {
-    messages
-        .iter()
-        .filter_map(move |message| match (&message.route, &message.body) {
-            (Route::Agency { ori, .. }, Body::AgencyEvent(event))
-                if *ori == agency.ori && event.ori == agency.ori =>
-            {
-                Some((message, event))
-            }
-            _ => None,
-        })
+    messages.iter().filter_map(move |message| match (&message.route, &message.body) {
+        (Route::Agency { ori, .. }, Body::AgencyEvent(event))
+            if *ori == agency.ori && event.ori == agency.ori =>
+        {
+            Some((message, event))
+        }
+        _ => None,
+    })
 }
 
 /// Pure: each change of state with its moment. What an agency does not see makes no step.
@@ -160,17 +147,11 @@ fn timeline<'m>(
     received_at: DateTime<Utc>,
     told: impl Iterator<Item = (&'m StoredEvent, &'m AgencyEvent)>,
 ) -> Vec<Moment> {
-    let mut moments = vec![Moment {
-        at: received_at,
-        state: StageCode::Received,
-    }];
+    let mut moments = vec![Moment { at: received_at, state: StageCode::Received }];
     for (message, event) in told {
         let state = shown(event.data.state);
         if moments.last().is_none_or(|last| last.state != state) {
-            moments.push(Moment {
-                at: message.at,
-                state,
-            });
+            moments.push(Moment { at: message.at, state });
         }
     }
     moments
@@ -209,15 +190,8 @@ mod tests {
         StoredEvent {
             id: MessageId::new(Uuid::from_u128(number)),
             at: DateTime::UNIX_EPOCH + TimeDelta::seconds(i64::try_from(number).unwrap_or(0)),
-            route: Route::Agency {
-                ori: ori.clone(),
-                event: event.clone(),
-            },
-            body: Body::AgencyEvent(AgencyEvent {
-                ori: ori.clone(),
-                event,
-                data,
-            }),
+            route: Route::Agency { ori: ori.clone(), event: event.clone() },
+            body: Body::AgencyEvent(AgencyEvent { ori: ori.clone(), event, data }),
         }
     }
 
@@ -229,9 +203,7 @@ mod tests {
             message(1, &mine.ori, StageCode::Accepted),
             message(2, &other.ori, StageCode::Accepted),
             StoredEvent {
-                route: Route::Step {
-                    step: Step::Dispatch,
-                },
+                route: Route::Step { step: Step::Dispatch },
                 body: Body::DispatchSearchRequest { request },
                 ..message(3, &mine.ori, StageCode::Accepted)
             },
@@ -239,9 +211,7 @@ mod tests {
             message(5, &mine.ori, StageCode::Offered),
             message(6, &mine.ori, StageCode::Leased),
         ];
-        let ids: Vec<u128> = told(&messages, &mine)
-            .map(|(m, _)| m.id.uuid().as_u128())
-            .collect();
+        let ids: Vec<u128> = told(&messages, &mine).map(|(m, _)| m.id.uuid().as_u128()).collect();
         assert_eq!(ids, [1, 4, 5, 6]);
         let states: Vec<StageCode> = timeline(DateTime::UNIX_EPOCH, told(&messages, &mine))
             .iter()
@@ -249,12 +219,7 @@ mod tests {
             .collect();
         assert_eq!(
             states,
-            [
-                StageCode::Received,
-                StageCode::Accepted,
-                StageCode::Queued,
-                StageCode::Leased
-            ]
+            [StageCode::Received, StageCode::Accepted, StageCode::Queued, StageCode::Leased]
         );
     }
 }

@@ -22,12 +22,7 @@ pub(in crate::web) async fn handle(State(web): State<Arc<Web>>, request: Request
     web.rate.take(&agency.ori)?;
     let submission = if agency.standing == AgencyStanding::Suspended {
         // The stage records the attempt and refuses it; nothing of the body is read.
-        Submission {
-            agency,
-            body: Vec::new(),
-            parts: std::collections::BTreeMap::new(),
-            key: None,
-        }
+        Submission { agency, body: Vec::new(), parts: std::collections::BTreeMap::new(), key: None }
     } else {
         read(&web, agency, request).await?
     };
@@ -44,15 +39,8 @@ async fn read(web: &Web, agency: Agency, request: Request) -> Result<Submission,
     let key = key(request.headers())?;
     let files = usize::try_from(web.ctx().rules.form.images).unwrap_or(usize::MAX);
     let limit = web.app.limits.form_bytes;
-    let upload = body::upload(request, limit, files)
-        .await
-        .map_err(with_receipt)?;
-    Ok(Submission {
-        agency,
-        body: upload.form,
-        parts: upload.parts,
-        key,
-    })
+    let upload = body::upload(request, limit, files).await.map_err(with_receipt)?;
+    Ok(Submission { agency, body: upload.form, parts: upload.parts, key })
 }
 
 /// The idempotency key: at most 64 visible ASCII characters, once.
@@ -67,10 +55,7 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         return Ok(Some(text.to_owned()));
     }
     let text = "send one `Idempotency-Key` of 1 to 64 visible ASCII characters, or none";
-    Err(Problem::one_error(
-        StatusCode::BAD_REQUEST,
-        &ShapeError::new("idempotency_key", "", text),
-    ))
+    Err(Problem::one_error(StatusCode::BAD_REQUEST, &ShapeError::new("idempotency_key", "", text)))
 }
 
 /// The contract of the receipt (design, section 6).
@@ -84,11 +69,7 @@ fn answer(submitted: Submitted) -> Response {
         }
         Submitted::Misshapen(receipt) => {
             let status = shape_status(&receipt.errors);
-            let code = if status == StatusCode::PAYLOAD_TOO_LARGE {
-                "too_large"
-            } else {
-                "shape"
-            };
+            let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "too_large" } else { "shape" };
             let detail = "the form has not the shape of search_request.v1; `errors` names every place, nothing was stored";
             refusal(&receipt, status, (code, detail)).into_response()
         }
@@ -104,12 +85,7 @@ fn stored(receipt: &Receipt, taken: StatusCode) -> Response {
         ReceiptState::Received => (StatusCode::ACCEPTED, Json(receipt)).into_response(),
         ReceiptState::Rejected => {
             let detail = "the policies in force refuse this request; `findings` gives every reason and its remedy";
-            refusal(
-                receipt,
-                StatusCode::UNPROCESSABLE_ENTITY,
-                ("rejected", detail),
-            )
-            .into_response()
+            refusal(receipt, StatusCode::UNPROCESSABLE_ENTITY, ("rejected", detail)).into_response()
         }
     };
     if let Some(location) = location {
@@ -120,11 +96,8 @@ fn stored(receipt: &Receipt, taken: StatusCode) -> Response {
 
 /// What is wrong with a form before or while it is stored reads like every receipt of a refused one.
 fn with_receipt(problem: Problem) -> Problem {
-    let about_the_form = [
-        StatusCode::BAD_REQUEST,
-        StatusCode::PAYLOAD_TOO_LARGE,
-        StatusCode::UNPROCESSABLE_ENTITY,
-    ];
+    let about_the_form =
+        [StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNPROCESSABLE_ENTITY];
     if !about_the_form.contains(&problem.status()) {
         return problem;
     }
@@ -167,11 +140,7 @@ mod tests {
     async fn written(submitted: Submitted) -> (u16, HeaderMap, Value) {
         let (parts, body) = answer(submitted).into_parts();
         let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
-        (
-            parts.status.as_u16(),
-            parts.headers,
-            serde_json::from_slice(&bytes).unwrap(),
-        )
+        (parts.status.as_u16(), parts.headers, serde_json::from_slice(&bytes).unwrap())
     }
 
     const LOCATION: &str = "/api/v1/search-requests/r-00000000000000000000000000000001";
@@ -179,37 +148,13 @@ mod tests {
     #[tokio::test]
     async fn the_status_says_what_became_of_the_form() {
         let cases = [
-            (
-                Submitted::New(receipt(ReceiptState::Accepted)),
-                201,
-                "accepted",
-            ),
+            (Submitted::New(receipt(ReceiptState::Accepted)), 201, "accepted"),
             (Submitted::New(receipt(ReceiptState::Held)), 201, "held"),
-            (
-                Submitted::New(receipt(ReceiptState::Received)),
-                202,
-                "received",
-            ),
-            (
-                Submitted::New(receipt(ReceiptState::Rejected)),
-                422,
-                "rejected",
-            ),
-            (
-                Submitted::Before(receipt(ReceiptState::Accepted)),
-                200,
-                "accepted",
-            ),
-            (
-                Submitted::Before(receipt(ReceiptState::Received)),
-                202,
-                "received",
-            ),
-            (
-                Submitted::Before(receipt(ReceiptState::Rejected)),
-                422,
-                "rejected",
-            ),
+            (Submitted::New(receipt(ReceiptState::Received)), 202, "received"),
+            (Submitted::New(receipt(ReceiptState::Rejected)), 422, "rejected"),
+            (Submitted::Before(receipt(ReceiptState::Accepted)), 200, "accepted"),
+            (Submitted::Before(receipt(ReceiptState::Received)), 202, "received"),
+            (Submitted::Before(receipt(ReceiptState::Rejected)), 422, "rejected"),
         ];
         for (submitted, status, state) in cases {
             let (written, headers, body) = written(submitted).await;
@@ -259,24 +204,12 @@ mod tests {
     async fn what_was_not_stored_has_no_place() {
         let misshapen = |code: &str| {
             let errors = vec![ShapeError::new(code, "/images", "x")];
-            Receipt {
-                request: None,
-                errors,
-                ..receipt(ReceiptState::Rejected)
-            }
+            Receipt { request: None, errors, ..receipt(ReceiptState::Rejected) }
         };
         for (submitted, status, code) in [
             (Submitted::Malformed(misshapen("json")), 400, "malformed"),
-            (
-                Submitted::Misshapen(misshapen("field_unknown")),
-                422,
-                "shape",
-            ),
-            (
-                Submitted::Misshapen(misshapen("too_many_files")),
-                413,
-                "too_large",
-            ),
+            (Submitted::Misshapen(misshapen("field_unknown")), 422, "shape"),
+            (Submitted::Misshapen(misshapen("too_many_files")), 413, "too_large"),
         ] {
             let (written, headers, body) = written(submitted).await;
             assert_eq!((written, &body["code"]), (status, &json!(code)));
@@ -304,10 +237,7 @@ mod tests {
         let with = |values: &[&str]| {
             let mut headers = HeaderMap::new();
             for value in values {
-                headers.append(
-                    IDEMPOTENCY_KEY,
-                    HeaderValue::from_bytes(value.as_bytes()).unwrap(),
-                );
+                headers.append(IDEMPOTENCY_KEY, HeaderValue::from_bytes(value.as_bytes()).unwrap());
             }
             key(&headers).map_err(|problem| (problem.status().as_u16(), problem.code().to_owned()))
         };

@@ -42,38 +42,22 @@ struct Session {
 pub(in crate::web) async fn handle(State(web): State<Arc<Web>>, request: Request) -> Answer {
     let login: Credentials = body::small(request, MOST).await?;
     let shared = Arc::clone(&web);
-    let session = web
-        .to_the_end(async move { log_in(&shared, login).await })
-        .await?;
+    let session = web.to_the_end(async move { log_in(&shared, login).await }).await?;
     Ok((StatusCode::CREATED, Json(session)).into_response())
 }
 
 async fn log_in(web: &Web, login: Credentials) -> Result<Session, Problem> {
     let ctx = web.ctx();
-    let _turn = web
-        .logins
-        .verifying
-        .acquire()
-        .await
-        .map_err(|_| Problem::internal())?;
+    let _turn = web.logins.verifying.acquire().await.map_err(|_| Problem::internal())?;
     let now = ctx.now();
     if let Some(wait) = web.logins.locked(login.login.expose(), now) {
         return Err(rate::too_many("login_locked", wait));
     }
-    let entry = ctx
-        .registry()
-        .await?
-        .entry_by_login(login.login.expose())
-        .cloned();
+    let entry = ctx.registry().await?.entry_by_login(login.login.expose()).cloned();
     let account = entry.as_ref().map(|entry| entry.account.id);
     let name = login.login.clone();
     let proof = tokio::task::spawn_blocking(move || {
-        prove(
-            entry.as_ref(),
-            login.password.expose(),
-            login.code.expose(),
-            now,
-        )
+        prove(entry.as_ref(), login.password.expose(), login.code.expose(), now)
     })
     .await
     .map_err(|_| Problem::internal())?;
@@ -101,13 +85,8 @@ async fn begin(ctx: &Context, account: AccountId) -> Result<Session, PipelineErr
     let token = format!("{}{}", auth::SESSION_PREFIX, hex::encode(secret));
     let now = ctx.now();
     let event = AuditEvent::new(now, Actor::Person { account }, "session.begun");
-    ctx.store
-        .add_session(openssl::sha::sha256(token.as_bytes()), account, event)
-        .await?;
-    Ok(Session {
-        token,
-        expires_at: now + LIFE,
-    })
+    ctx.store.add_session(openssl::sha::sha256(token.as_bytes()), account, event).await?;
+    Ok(Session { token, expires_at: now + LIFE })
 }
 
 /// Records a failure. Nobody proved to be anybody, so the account is a detail and not the actor.
@@ -117,15 +96,10 @@ async fn failed(
     locks: bool,
 ) -> Result<(), PipelineError> {
     let account = account.map_or_else(|| "unknown".to_owned(), |account| account.to_string());
-    let mut events = vec![
-        ctx.event("sessions", "session.refused", ctx.now())
-            .detail("account", &account),
-    ];
+    let mut events =
+        vec![ctx.event("sessions", "session.refused", ctx.now()).detail("account", &account)];
     if locks {
-        events.push(
-            ctx.event("sessions", "session.locked", ctx.now())
-                .detail("account", &account),
-        );
+        events.push(ctx.event("sessions", "session.locked", ctx.now()).detail("account", &account));
     }
     let _ = ctx.store.apply(Change::audited(events)).await?;
     Ok(())
