@@ -3,6 +3,7 @@
 //! `LEADBROKER__SECTION__KEY` sets a key; a secret key may be given as `key_file`, the path of a file that only
 //! leadbroker may read. The process's environment is read here and nowhere else.
 
+mod contradictions;
 mod layer;
 mod process;
 mod sections;

@@ -6,6 +6,7 @@
 mod examination;
 mod forms;
 mod keys;
+mod start;
 mod walk;
 mod world;
 
@@ -13,7 +14,8 @@ use std::path::PathBuf;
 
 pub use forms::{Sample, sample_form};
 pub use keys::Keys;
-pub use walk::{Demo, DemoError, start, walk};
+pub use start::{Demo, DemoError, start};
+pub use walk::walk;
 pub use world::{DemoWorld, Secrets, world};
 
 /// What the command line says.

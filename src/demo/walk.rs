@@ -2,170 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
-use serde_json::json;
 
-use super::DemoOptions;
 use super::examination::examination;
 use super::forms::{REQUESTER_EMAIL, Sample, sample_form};
-use super::keys::{FROM, Keys, write_secret};
-use super::world::{DemoWorld, world};
-use crate::app::{self, AppError};
-use crate::audit::{Actor, AuditEvent};
-use crate::config::{Config, Environment, LogFormat, MailTransport, Secret, Transport};
+use super::start::{Demo, DemoError};
 use crate::domain::{Account, Agency, RequestId, Role};
 use crate::lifecycle::{Stage, StageCode};
 use crate::pipeline::accept::{Receipt, Submission, Submitted, accept};
 use crate::pipeline::audit_export::export;
 use crate::pipeline::release::ReleaseRecord;
-use crate::pipeline::{Context, PipelineError, examine, release, sealed};
+use crate::pipeline::{examine, release, sealed};
 use crate::report::samples;
 use crate::store::RecordKind;
-
-/// The demonstration could not go on.
-#[derive(Debug, thiserror::Error)]
-pub enum DemoError {
-    /// A file could not be written.
-    #[error("write the demonstration's files: {0}")]
-    File(#[from] std::io::Error),
-    /// The folder holds something else.
-    #[error(
-        "use `{0}`: it holds files that no demonstration made; name another folder with `--out`"
-    )]
-    Occupied(String),
-    /// Keys could not be made.
-    #[error("make the demonstration's keys: {0}")]
-    Keys(String),
-    /// Keys could not be made.
-    #[error(transparent)]
-    Vault(#[from] crate::vault::VaultError),
-    /// The system gave no random bytes.
-    #[error(transparent)]
-    Randomness(#[from] crate::id_source::NoRandomness),
-    /// The world contradicts itself.
-    #[error("build the demo world")]
-    World,
-    /// leadbroker did not start.
-    #[error(transparent)]
-    App(#[from] AppError),
-    /// A stage did not do it.
-    #[error("walk through the stages: {0}")]
-    Stage(String),
-    /// The store did not do it.
-    #[error(transparent)]
-    Store(#[from] crate::store::StoreError),
-    /// Something did not happen in time.
-    #[error("wait for {0}: it did not happen within a minute")]
-    Late(&'static str),
-}
-
-impl From<PipelineError> for DemoError {
-    fn from(error: PipelineError) -> Self {
-        if let PipelineError::Refused(refusal) = &error {
-            return Self::Stage(format!("{refusal:?}"));
-        }
-        Self::Stage(error.to_string())
-    }
-}
-
-/// A demonstration that has started.
-#[derive(Debug)]
-pub struct Demo {
-    /// Its configuration.
-    pub config: Config,
-    /// What the stages use.
-    pub ctx: Context,
-    /// Its keys.
-    pub keys: Keys,
-    /// Its world.
-    pub world: DemoWorld,
-    /// Its folder.
-    pub out: PathBuf,
-}
-
-/// Makes folder, keys, world and configuration, and opens everything.
-pub async fn start(options: &DemoOptions) -> Result<Demo, DemoError> {
-    let out = prepare(&options.out)?;
-    let ids = crate::id_source::SystemIds;
-    let now = crate::clock::Clock::now(&crate::clock::SystemClock);
-    let keys = Keys::make(&out.join("keys"), REQUESTER_EMAIL, &ids, now)?;
-    let world = world(&ids, now, &keys.recipient_pem)?;
-    let config = configuration(options, &out, &keys)?;
-    let ctx = app::context(&config).await?;
-    let digest =
-        openssl::sha::sha256(&serde_json::to_vec(&world.registry).map_err(|_| DemoError::World)?);
-    let sealed = ctx.vault.seal_registry(&ids, &world.registry)?;
-    let actor = Actor::Operator { command: "demo".to_owned() };
-    let event =
-        AuditEvent::new(now, actor, "registry.imported").detail("digest", &hex::encode(digest));
-    ctx.store.add_registry(digest, sealed, event).await?;
-    write_json(&out, options, &config, &world)?;
-    Ok(Demo { config, ctx, keys, world, out })
-}
-
-/// An earlier demonstration's folder is emptied; any other folder with content is left alone.
-fn prepare(out: &Path) -> Result<PathBuf, DemoError> {
-    if out.join("demo.json").is_file() {
-        std::fs::remove_dir_all(out)?;
-    } else if out.is_dir() && std::fs::read_dir(out)?.next().is_some() {
-        return Err(DemoError::Occupied(out.display().to_string()));
-    }
-    std::fs::create_dir_all(out)?;
-    Ok(out.canonicalize()?)
-}
-
-fn configuration(options: &DemoOptions, out: &Path, keys: &Keys) -> Result<Config, DemoError> {
-    let text = |name: &str| out.join(name).display().to_string();
-    let mut config = Config { environment: Environment::Demo, ..Config::default() };
-    config.server.listen.clone_from(&options.listen);
-    config.server.public_origin = format!("http://{}", options.listen);
-    config.database.url = Secret::new(
-        options.database.clone().unwrap_or_else(|| format!("sqlite:{}", text("leadbroker.db"))),
-    );
-    if let Some(url) = &options.amqp {
-        config.messaging.transport = Transport::Amqp;
-        config.messaging.url = Secret::new(url.clone());
-    }
-    config.vault.images = format!("file:{}", text("images"));
-    config.vault.master_key = Secret::new(keys.master_key.clone());
-    config.audit.signing_key = Secret::new(keys.signing_key.clone());
-    config.mail.directory = text("mail");
-    FROM.clone_into(&mut config.mail.from);
-    config.mail.certificate_file = keys.unit_certificate.display().to_string();
-    config.mail.key = Secret::new(keys.unit_key.clone());
-    config.log.format = LogFormat::Text;
-    "warn".clone_into(&mut config.log.level);
-    if let Some(url) = &options.smtp {
-        let fault = || DemoError::Stage("`--smtp` must be `smtp://HOST:PORT?ca=FILE`".to_owned());
-        let rest = url.strip_prefix("smtp://").ok_or_else(fault)?;
-        let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (host, port) = address.rsplit_once(':').ok_or_else(fault)?;
-        config.mail.transport = MailTransport::Smtp;
-        host.clone_into(&mut config.mail.host);
-        config.mail.port = port.parse().map_err(|_| fault())?;
-        query.strip_prefix("ca=").unwrap_or_default().clone_into(&mut config.mail.ca_file);
-    }
-    Ok(config)
-}
-
-fn write_json(
-    out: &Path,
-    options: &DemoOptions,
-    config: &Config,
-    world: &DemoWorld,
-) -> Result<(), DemoError> {
-    let value = json!({
-        "api": config.server.public_origin,
-        "amqp": options.amqp,
-        "agencies": world.secrets.agencies,
-        "accounts": world.secrets.accounts,
-    });
-    let text = serde_json::to_vec_pretty(&value).map_err(|_| DemoError::World)?;
-    Ok(write_secret(&out.join("demo.json"), &text)?)
-}
 
 /// Walks both requests through every stage and tells it on `screen`. The workers must be running.
 pub async fn walk(demo: &Demo, screen: &mut dyn Write) -> Result<(), DemoError> {

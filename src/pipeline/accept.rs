@@ -2,6 +2,7 @@
 //!
 //! Nothing is answered before it is durable. A misshapen form leaves only an audit entry.
 
+mod receipt;
 mod signature;
 
 use std::collections::BTreeMap;
@@ -10,8 +11,10 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
-use serde::Serialize;
-use tokio::sync::Notify;
+
+pub use receipt::{Receipt, ReceiptState, receipt_of};
+
+use receipt::wait_for_check;
 
 use super::context::Rules;
 use super::sealed::{self, Intake};
@@ -20,11 +23,11 @@ use crate::audit::{Actor, AuditEvent};
 use crate::domain::form::{
     Context as FormContext, ParseFailure, PurposeKind, body_digest, parse_form,
 };
-use crate::domain::{Agency, AgencyStanding, Finding, Form, Lane, RequestId, ShapeError, UnitId};
+use crate::domain::{Agency, AgencyStanding, Form, Lane, RequestId, ShapeError, UnitId};
 use crate::images::{ImageFacts, inspect};
-use crate::lifecycle::{Stage, StageCode, deadline};
+use crate::lifecycle::{Stage, deadline};
 use crate::messages::{Message, Step};
-use crate::store::{Applied, Change, Guard, NewIdempotencyKey, NewProbe, NewRequest, RequestRow};
+use crate::store::{Applied, Change, Guard, NewIdempotencyKey, NewProbe, NewRequest};
 use crate::vault::{DataKey, Vault};
 
 /// What arrived, from whichever way in.
@@ -38,35 +41,6 @@ pub struct Submission {
     pub parts: BTreeMap<String, Vec<u8>>,
     /// Idempotency key.
     pub key: Option<String>,
-}
-
-/// Whether the policies took the form (design, section 6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReceiptState {
-    /// Taken.
-    Accepted,
-    /// A named human decides.
-    Held,
-    /// Refused.
-    Rejected,
-    /// Stored; the check is still under way.
-    Received,
-}
-
-/// The receipt: the same object on every way in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Receipt {
-    /// The request; none if the form was misshapen.
-    pub request: Option<RequestId>,
-    /// What became of it.
-    pub state: ReceiptState,
-    /// What the policies say.
-    pub findings: Vec<Finding>,
-    /// What is wrong with the shape.
-    pub errors: Vec<ShapeError>,
-    /// The request that this one repeats.
-    pub duplicate_of: Option<RequestId>,
 }
 
 /// How a submission ended.
@@ -385,66 +359,5 @@ fn lane(form: &Form) -> Lane {
         (PurposeKind::Deceased | PurposeKind::UnableToIdentify, _)
         | (PurposeKind::ActiveInvestigation, FormContext::ActiveIncident) => Lane::Priority,
         (PurposeKind::ActiveInvestigation, FormContext::Investigation) => Lane::Routine,
-    }
-}
-
-async fn wait_for_check(
-    ctx: &Context,
-    id: RequestId,
-    checked: Arc<Notify>,
-) -> Result<Receipt, PipelineError> {
-    let until = tokio::time::Instant::now() + ctx.rules.check_wait;
-    loop {
-        // A check in another process cannot wake this one, hence the short naps.
-        let nap = (tokio::time::Instant::now() + std::time::Duration::from_millis(200)).min(until);
-        let _ = tokio::time::timeout_at(nap, checked.notified()).await;
-        let receipt = receipt_of(ctx, id, None).await?;
-        if receipt.state != ReceiptState::Received || tokio::time::Instant::now() >= until {
-            ctx.progress.forget(id);
-            return Ok(receipt);
-        }
-    }
-}
-
-/// The receipt of a stored request, as it stands now.
-pub async fn receipt_of(
-    ctx: &Context,
-    id: RequestId,
-    duplicate_of: Option<RequestId>,
-) -> Result<Receipt, PipelineError> {
-    let row = ctx.store.request(id).await?.ok_or(PipelineError::Inconsistent("a request"))?;
-    Ok(Receipt {
-        request: Some(id),
-        state: receipt_state(&row),
-        findings: row.findings,
-        errors: Vec::new(),
-        duplicate_of,
-    })
-}
-
-fn receipt_state(row: &RequestRow) -> ReceiptState {
-    match row.stage.code() {
-        StageCode::Received => ReceiptState::Received,
-        StageCode::Rejected => ReceiptState::Rejected,
-        StageCode::Held => ReceiptState::Held,
-        StageCode::Accepted
-        | StageCode::Queued
-        | StageCode::Offered
-        | StageCode::Leased
-        | StageCode::Examined
-        | StageCode::SecondReview
-        | StageCode::AdjudicationDue
-        | StageCode::Adjudication
-        | StageCode::AwaitingRelease
-        | StageCode::Released
-        | StageCode::Delivering
-        | StageCode::Delivered
-        | StageCode::AwaitingPickup
-        | StageCode::Acknowledged
-        | StageCode::FeedbackDue
-        | StageCode::Closed
-        | StageCode::Withdrawn
-        | StageCode::Expired
-        | StageCode::Destroyed => ReceiptState::Accepted,
     }
 }

@@ -6,15 +6,13 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::apply::micros;
 use super::batch::{Value, execute_in, push_places};
 use super::rows::{Column, StoredEvent};
 use super::{Store, StoreError};
-use crate::audit::AuditEvent;
-use crate::domain::{MessageId, RequestId};
+use crate::domain::MessageId;
 use crate::messages::{Body, Step};
 
 /// A claimed delivery.
@@ -45,25 +43,6 @@ pub struct Due {
     pub only: Vec<MessageId>,
 }
 
-/// A delivery that was given up.
-#[derive(Debug, Clone, Serialize)]
-pub struct DeadLetter {
-    /// The message.
-    pub message: MessageId,
-    /// The step that gave up.
-    pub queue: String,
-    /// The request it is about.
-    pub request: RequestId,
-    /// Attempts.
-    pub attempts: i64,
-    /// Why.
-    pub reason: Option<String>,
-    /// When the message was made.
-    pub created_at: DateTime<Utc>,
-    /// What it says.
-    pub body: Body,
-}
-
 impl Store {
     /// Claims what is due.
     pub async fn claim_due(&self, due: Due) -> Result<Vec<Claimed>, StoreError> {
@@ -87,110 +66,6 @@ impl Store {
             })
         })
         .await
-    }
-
-    /// Gives a delivery up, with its audit entry; a person must replay or drop it.
-    pub async fn bury(
-        &self,
-        message: MessageId,
-        step: Step,
-        error: String,
-        event: AuditEvent,
-    ) -> Result<(), StoreError> {
-        let dialect = self.dialect;
-        self.exclusively(move |connection| {
-            Box::pin(async move {
-                set_state(connection, message, step, ("dead", event.at, Some(error))).await?;
-                super::audit_log::append(connection, dialect, &[&event]).await
-            })
-        })
-        .await
-    }
-
-    /// Puts a dead letter back into its queue, with its audit entry. `false` if there is none.
-    pub async fn replay(
-        &self,
-        message: MessageId,
-        at: DateTime<Utc>,
-        event: AuditEvent,
-    ) -> Result<bool, StoreError> {
-        let (dialect, relay) = (self.dialect, self.relay);
-        let replayed = self
-            .exclusively(move |connection| {
-                Box::pin(async move {
-                    let done = sqlx::query(
-                        "UPDATE deliveries SET state = 'waiting', available_at = $2, attempts = 0
-                         WHERE message = $1 AND state = 'dead'",
-                    )
-                    .bind(message.to_string())
-                    .bind(micros(at))
-                    .execute(&mut *connection)
-                    .await?;
-                    if done.rows_affected() == 0 {
-                        return Ok(false);
-                    }
-                    publish_again(connection, relay, message, at).await?;
-                    super::audit_log::append(connection, dialect, &[&event]).await?;
-                    Ok(true)
-                })
-            })
-            .await?;
-        self.woken().notify_waiters();
-        Ok(replayed)
-    }
-
-    /// Removes a dead letter for good, with its audit entry. `false` if there is none.
-    pub async fn drop_dead(
-        &self,
-        message: MessageId,
-        event: AuditEvent,
-    ) -> Result<bool, StoreError> {
-        let dialect = self.dialect;
-        self.exclusively(move |connection| {
-            Box::pin(async move {
-                let done =
-                    sqlx::query("DELETE FROM deliveries WHERE message = $1 AND state = 'dead'")
-                        .bind(message.to_string())
-                        .execute(&mut *connection)
-                        .await?;
-                if done.rows_affected() == 0 {
-                    return Ok(false);
-                }
-                sqlx::query("DELETE FROM messages WHERE id = $1")
-                    .bind(message.to_string())
-                    .execute(&mut *connection)
-                    .await?;
-                super::audit_log::append(connection, dialect, &[&event]).await?;
-                Ok(true)
-            })
-        })
-        .await
-    }
-
-    /// Dead letters, oldest first.
-    pub async fn dead_letters(&self, limit: i64) -> Result<Vec<DeadLetter>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT d.message, d.queue, d.attempts, d.last_error, m.request, m.body, m.created_at
-             FROM deliveries d JOIN messages m ON m.id = d.message
-             WHERE d.state = 'dead' ORDER BY d.message LIMIT $1",
-        )
-        .bind(limit)
-        .fetch_all(&self.readers)
-        .await?;
-        rows.iter()
-            .map(|row| {
-                let column = Column { row, table: "deliveries" };
-                Ok(DeadLetter {
-                    message: column.parsed("message")?,
-                    queue: column.text("queue")?,
-                    request: column.parsed("request")?,
-                    attempts: column.int("attempts")?,
-                    reason: column.maybe_text("last_error")?,
-                    created_at: column.time("created_at")?,
-                    body: column.json("body")?,
-                })
-            })
-            .collect()
     }
 
     /// What the relay has to publish: claimed until `until`, so that two relays do not send the same.
@@ -357,7 +232,7 @@ async fn bodies_of(
     Ok(claimed)
 }
 
-async fn set_state(
+pub(super) async fn set_state(
     connection: &mut AnyConnection,
     message: MessageId,
     step: Step,
@@ -377,7 +252,7 @@ async fn set_state(
     Ok(())
 }
 
-async fn publish_again(
+pub(super) async fn publish_again(
     connection: &mut AnyConnection,
     relay: bool,
     message: MessageId,

@@ -8,6 +8,7 @@ mod apply;
 mod audit_log;
 mod batch;
 mod change;
+mod dead_letters;
 mod deliveries;
 mod dialect;
 mod instance;
@@ -21,7 +22,8 @@ pub use change::{
     Applied, Change, Guard, MailingStatus, MailingUpdate, NewIdempotencyKey, NewMailing, NewProbe,
     NewRecord, NewRequest, RecordKind, RequestUpdate,
 };
-pub use deliveries::{Claimed, DeadLetter, Due};
+pub use dead_letters::DeadLetter;
+pub use deliveries::{Claimed, Due};
 pub use dialect::Dialect;
 pub use pool::{Store, StoreSettings};
 pub use reads::{Page, RecordRow, WorkFilter};
