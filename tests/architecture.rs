@@ -1,5 +1,7 @@
 //! Who may know whom, how long a file may be, and that documents name what exists.
 
+#![expect(clippy::panic, reason = "a test may panic")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

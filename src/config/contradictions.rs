@@ -63,16 +63,15 @@ impl Config {
                 ));
             }
             Transport::Amqp => {
-                let host = url.rsplit_once('@').map_or("", |(_, host)| host);
-                let local =
-                    ["127.", "localhost", "[::1]"].iter().any(|name| host.starts_with(name));
-                if url.starts_with("amqp://") && !local {
+                let broker = Broker::of(url);
+                if url.starts_with("amqp://") && !broker.is_local() {
                     found.push((
                         "messaging.url",
                         "be `amqps://` for a broker on another machine".to_owned(),
                     ));
                 }
-                if url.contains("//guest:") && self.environment != Environment::Test {
+                // Without a name the broker's own default is `guest`.
+                if ["", "guest"].contains(&broker.user) && self.environment != Environment::Test {
                     found.push((
                         "messaging.url",
                         "name a user of its own instead of `guest`".to_owned(),
@@ -93,6 +92,66 @@ impl Config {
                 found.push(("mail.host", "name the mail server".to_owned()));
             }
             MailTransport::File | MailTransport::Smtp => {}
+        }
+    }
+}
+
+/// Who logs in where, read from a broker's URL.
+struct Broker<'u> {
+    user: &'u str,
+    host: &'u str,
+}
+
+impl<'u> Broker<'u> {
+    fn of(url: &'u str) -> Self {
+        let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+        // The authority ends where path, query or fragment begin; an `@` behind that names nobody.
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let (login, address) = authority.rsplit_once('@').unwrap_or(("", authority));
+        let host = match address.strip_prefix('[') {
+            Some(inner) => inner.split(']').next().unwrap_or_default(),
+            None => address.split(':').next().unwrap_or_default(),
+        };
+        Self { user: login.split(':').next().unwrap_or_default(), host }
+    }
+
+    /// This machine: `localhost`, or an address of the loopback range, and nothing that merely begins like it.
+    fn is_local(&self) -> bool {
+        self.host == "localhost"
+            || self.host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Secret;
+
+    fn faults(url: &str) -> usize {
+        let mut config = Config { environment: Environment::Demo, ..Config::default() };
+        config.messaging.transport = Transport::Amqp;
+        config.messaging.url = Secret::new(url);
+        config.contradictions().len()
+    }
+
+    #[test]
+    fn a_broker_elsewhere_is_reached_over_tls_and_never_as_guest() {
+        for good in [
+            "amqp://leadbroker:x@127.0.0.1:5672/%2f",
+            "amqp://leadbroker:x@[::1]/",
+            "amqp://leadbroker:x@localhost",
+            "amqps://leadbroker:x@broker.example.gov/",
+        ] {
+            assert_eq!(faults(good), 0, "{good}");
+        }
+        for bad in [
+            "amqp://u:p@localhost.example.gov/",
+            "amqp://u:p@127.example.gov/",
+            "amqp://u:p@broker.example.gov/x@localhost",
+            "amqps://guest@broker.example.gov/",
+            "amqps://broker.example.gov/",
+        ] {
+            assert_eq!(faults(bad), 1, "{bad}");
         }
     }
 }

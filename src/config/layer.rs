@@ -151,6 +151,10 @@ impl Layers<'_> {
                 format!("must be {}, such as `{default}`; it is {}", kind(&default), kind(&value));
             return self.error(place, key, message);
         }
+        // Words of a closed list and numbers out of range are found here, where the place is known.
+        if let Err(message) = alone(key, &value) {
+            return self.error(place, key, format!("must be another value: {message}"));
+        }
         self.insert(place, key, value);
     }
 
@@ -181,6 +185,21 @@ fn typed(key: &str, text: &str) -> Value {
         return text.parse().map_or_else(|_| as_text(), Value::Boolean);
     }
     as_text()
+}
+
+/// Whether a configuration with only this key would be read.
+fn alone(key: &str, value: &Value) -> Result<(), String> {
+    let mut table = Table::new();
+    match key.split_once('.') {
+        Some((section, key)) => {
+            let inner = Table::from_iter([(key.to_owned(), value.clone())]);
+            table.insert(section.to_owned(), Value::Table(inner));
+        }
+        None => {
+            table.insert(key.to_owned(), value.clone());
+        }
+    }
+    Config::deserialize_from(table).map(|_| ())
 }
 
 fn kind(value: &Value) -> &'static str {
@@ -257,6 +276,17 @@ mod tests {
     }
 
     #[test]
+    fn a_word_of_no_list_and_a_number_out_of_range_are_named_with_their_place() {
+        let text = "environment = \"test\"\n[messaging]\ntransport = \"ampq\"\n[mail]\nport = 70000\n[server]\nlisten = \"x\"\n";
+        let errors = try_load(text, &[]).unwrap_err();
+        let keys = ["mail.port", "messaging.transport", "server.listen"];
+        assert_eq!(errors.len(), keys.len(), "{errors:#?}");
+        for (error, key) in errors.iter().zip(keys) {
+            assert!(error.starts_with(&format!("lb.toml: `{key}` must be")), "{error}");
+        }
+    }
+
+    #[test]
     fn production_refuses_what_could_reach_nobody_or_everybody() {
         let text =
             "[messaging]\ntransport = \"amqp\"\nurl = \"amqp://guest:guest@broker.example.gov/\"\n";
@@ -270,11 +300,13 @@ mod tests {
         let read = |_: &str| Ok("secret".to_owned());
         let loaded = load(Some(("example", text)), &BTreeMap::new(), &read).unwrap();
         assert_eq!(loaded.config.environment, crate::config::Environment::Production);
+        let table: Table = text.parse().unwrap();
+        assert!(table.contains_key("environment"));
         for (section, keys) in Config::SECTIONS {
-            assert!(text.contains(&format!("[{section}]")), "{section}");
+            let named = table[*section].as_table().unwrap();
             for (key, _) in *keys {
-                let named = [format!("{key} = "), format!("{key}_file = ")];
-                assert!(named.iter().any(|key| text.contains(key)), "{section}.{key}");
+                let file = format!("{key}_file");
+                assert!(named.contains_key(*key) || named.contains_key(&file), "{section}.{key}");
             }
         }
     }

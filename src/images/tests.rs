@@ -291,7 +291,6 @@ impl Tap for Vec<u8> {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one table, a row for each damage")]
 fn a_damaged_jpeg_is_corrupt() {
     let file = jpeg();
     let scan = find(&file, b"\xFF\xDA");

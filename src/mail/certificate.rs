@@ -275,8 +275,12 @@ fn is_trusted(
         store.add_cert(authority.clone())?;
     }
     store.set_param(&parameters)?;
-    X509StoreContext::new()?
-        .init(&store.build(), certificate, &*Stack::new()?, |context| context.verify_cert())
+    X509StoreContext::new()?.init(
+        &store.build(),
+        certificate,
+        &*Stack::new()?,
+        openssl::x509::X509StoreContextRef::verify_cert,
+    )
 }
 
 #[cfg(test)]

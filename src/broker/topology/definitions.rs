@@ -121,7 +121,6 @@ mod tests {
     use super::*;
 
     fn users() -> Vec<BrokerUser> {
-        #![expect(clippy::unwrap_used, reason = "a test may panic")]
         let password = PasswordHash::new("a sample password", [1, 2, 3, 4]);
         vec![
             BrokerUser { name: "leadbroker".to_owned(), password: password.clone(), agency: None },

@@ -240,7 +240,7 @@ fn purpose_record(purpose: &Purpose) -> Record {
             call_back = number.is_some();
         }
         Purpose::Deceased { reference: _, alternatives_tried } => {
-            alternatives = alternatives_tried.is_some()
+            alternatives = alternatives_tried.is_some();
         }
         Purpose::UnableToIdentify {
             condition: _,
