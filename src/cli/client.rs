@@ -1,5 +1,6 @@
 //! A running server, asked over HTTP; what it refuses becomes lines a person can act on.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -133,9 +134,7 @@ impl Api {
         }
         let url: reqwest::Url =
             server.parse().with_context(|| format!("read `--server {server}`: expected `https://HOST`"))?;
-        let host = url.host_str().unwrap_or_default();
-        let local = host == "localhost" || host == "[::1]" || host.starts_with("127.");
-        if url.scheme() != "https" && !local {
+        if url.scheme() != "https" && !is_local(url.host_str().unwrap_or_default()) {
             return Err(CallError::Clear(server.to_owned()).into());
         }
         let http = crate::http::client(DEADLINE).context("make an HTTP client")?;
@@ -202,6 +201,12 @@ impl Api {
         };
         CallError::Away { server: self.server.clone(), why }
     }
+}
+
+/// Whether a host is this machine.
+fn is_local(host: &str) -> bool {
+    let address: Result<IpAddr, _> = host.trim_matches(['[', ']']).parse();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// An argument that becomes a part of a path.
@@ -310,8 +315,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("token");
         crate::cli::keys::write_secret(&file, b"lbs_sample\n").unwrap();
-        let error = Api::open("http://leadbroker.example.gov", Some(&file)).unwrap_err();
-        assert_eq!(error.downcast_ref::<CallError>().unwrap().code(), "token_in_the_clear");
+        for server in ["http://leadbroker.example.gov", "http://127.example.gov"] {
+            let error = Api::open(server, Some(&file)).unwrap_err();
+            assert_eq!(error.downcast_ref::<CallError>().unwrap().code(), "token_in_the_clear");
+        }
         assert!(Api::open("https://leadbroker.example.gov", Some(&file)).is_ok());
         assert!(Api::open("http://127.0.0.1:8400/", Some(&file)).is_ok());
     }
