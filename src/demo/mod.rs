@@ -14,7 +14,7 @@ use std::path::PathBuf;
 pub use forms::{Sample, sample_form};
 pub use keys::Keys;
 pub use walk::{Demo, DemoError, start, walk};
-pub use world::{DemoWorld, Secrets, world};
+pub use world::{DemoWorld, Secrets, demo_amqp_password, world};
 
 /// What the command line says.
 #[derive(Debug, Clone)]
