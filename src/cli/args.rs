@@ -8,12 +8,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use agency::{AgencyCommand, SubmitArgs};
-pub use local::{
+pub(super) use agency::{AgencyCommand, SubmitArgs};
+pub(super) use local::{
     ConfigCommand, DefinitionsArgs, KeysCommand, LocalCommand, PolicyCommand, RegistryCommand,
     TopologyCommand,
 };
-pub use people::{
+pub(super) use people::{
     AuditCommand, DeadLetterCommand, ExaminationArgs, HoldCommand, PeopleCommand, ReleaseArgs,
 };
 
