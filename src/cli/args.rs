@@ -1,8 +1,21 @@
 //! The commands and what they take.
 
+mod agency;
+mod local;
+mod people;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub(super) use agency::{AgencyCommand, SubmitArgs};
+pub(super) use local::{
+    ConfigCommand, DefinitionsArgs, KeysCommand, LocalCommand, PolicyCommand, RegistryCommand,
+    TopologyCommand,
+};
+pub(super) use people::{
+    AuditCommand, DeadLetterCommand, ExaminationArgs, HoldCommand, PeopleCommand, ReleaseArgs,
+};
 
 /// A broker between law-enforcement agencies for facial-recognition search requests. It compares no faces.
 #[derive(Debug, Parser)]
@@ -11,6 +24,21 @@ pub struct Cli {
     /// Print JSON for programs.
     #[arg(long, global = true)]
     pub json: bool,
+    /// The configuration, for commands that run on the server's own machine.
+    #[arg(long, global = true, env = "LEADBROKER_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The server, for commands that ask a running one.
+    #[arg(
+        long,
+        global = true,
+        env = "LEADBROKER_SERVER",
+        default_value = "http://127.0.0.1:8400",
+        value_name = "URL"
+    )]
+    pub server: String,
+    /// A file with your token, which only you may read; else the variable LEADBROKER_TOKEN holds it.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -23,9 +51,18 @@ pub enum Command {
     Demo(DemoArgs),
     /// Serve: the API, the stages, the relay, the sweeper.
     Serve(ServeArgs),
+    /// For agencies.
+    #[command(flatten)]
+    Agency(AgencyCommand),
+    /// For people of a unit.
+    #[command(flatten)]
+    People(PeopleCommand),
     /// The audit log.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// On the server's own machine.
+    #[command(flatten)]
+    Local(LocalCommand),
 }
 
 /// Of `demo`.
@@ -54,23 +91,10 @@ pub struct DemoArgs {
 /// Of `serve`.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// The configuration.
-    #[arg(long, env = "LEADBROKER_CONFIG")]
+    /// The configuration: the global `--config`.
+    #[arg(skip)]
     pub config: Option<PathBuf>,
     /// What this process does, separated by commas; everything by default.
     #[arg(long, value_delimiter = ',')]
     pub roles: Vec<String>,
-}
-
-/// Of `audit`.
-#[derive(Debug, Subcommand)]
-pub enum AuditCommand {
-    /// Verify an export, without database or network.
-    Verify {
-        /// The export.
-        file: PathBuf,
-        /// The log's public key, 64 hexadecimal digits, if you hold it.
-        #[arg(long)]
-        key: Option<String>,
-    },
 }

@@ -1,17 +1,31 @@
 //! The command line.
 
+mod agency;
 mod args;
 mod audit_command;
+mod client;
+mod config_command;
+mod decide;
 mod demo;
+mod doctor;
 mod exit;
+mod keys;
 mod output;
+mod people;
+mod policy_command;
+mod registry_command;
 mod serve;
+mod submit;
+mod topology_command;
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
+use args::{AuditCommand, LocalCommand};
 pub use args::{Cli, Command};
+use client::{Api, CallError};
 pub use output::Output;
 
 /// Parses the command line and runs the command.
@@ -36,16 +50,70 @@ pub fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> u8 {
     let mut output = Output::new(cli.json);
+    let config = cli.config.as_deref();
+    let api = || Api::open(&cli.server, cli.token_file.as_deref());
     let result = match cli.command {
         Command::Demo(args) => demo::run(args, &mut output).await,
-        Command::Serve(args) => serve::run(args, &mut output).await,
-        Command::Audit(args) => audit_command::run(args, &mut output),
-    };
-    match result {
-        Ok(code) => code,
-        Err(error) => {
-            output.error("failed", &format!("{error:#}"));
-            exit::FAILURE
+        Command::Serve(mut args) => {
+            args.config.clone_from(&cli.config);
+            serve::run(args, &mut output).await
         }
+        Command::Agency(command) => match api() {
+            Ok(api) => agency::run(&api, &command, &mut output).await,
+            Err(error) => Err(error),
+        },
+        Command::People(command) => match api() {
+            Ok(api) => people::run(&api, &command, &mut output).await,
+            Err(error) => Err(error),
+        },
+        Command::Audit(AuditCommand::Verify { file, key }) => {
+            audit_command::verify(&file, key.as_deref(), &mut output)
+        }
+        Command::Audit(command) => match api() {
+            Ok(api) => audit_command::run(&api, &command, &mut output).await,
+            Err(error) => Err(error),
+        },
+        Command::Local(command) => local(&command, config, &mut output).await,
+    };
+    result.unwrap_or_else(|error| failed(&error, &mut output))
+}
+
+async fn local(
+    command: &LocalCommand,
+    config: Option<&Path>,
+    output: &mut Output,
+) -> anyhow::Result<u8> {
+    match command {
+        LocalCommand::Keys(command) => keys::run(command, output),
+        LocalCommand::Registry(command) => registry_command::run(command, config, output).await,
+        LocalCommand::Topology(command) => topology_command::run(command, config, output).await,
+        LocalCommand::Policy(command) => policy_command::run(command, config, output),
+        LocalCommand::Migrate => config_command::migrate(config, output).await,
+        LocalCommand::Config(command) => config_command::run(command, config, output),
+        LocalCommand::Completions { shell } => {
+            clap_complete::generate(
+                *shell,
+                &mut Cli::command(),
+                "leadbroker",
+                &mut output.stdout(),
+            );
+            Ok(exit::OK)
+        }
+        LocalCommand::Doctor => doctor::run(config, output).await,
     }
+}
+
+fn failed(error: &anyhow::Error, output: &mut Output) -> u8 {
+    if let Some(call) = error.downcast_ref::<CallError>() {
+        output.error(call.code(), &call.to_string());
+        return call.exit();
+    }
+    if let Some(invalid) = error.downcast_ref::<config_command::ConfigInvalid>() {
+        for error in &invalid.0 {
+            output.error("config", &error.to_string());
+        }
+        return exit::CONFIG;
+    }
+    output.error("failed", &format!("{error:#}"));
+    if error.is::<submit::SubmitError>() { exit::DATA } else { exit::FAILURE }
 }

@@ -46,6 +46,25 @@ impl Output {
         self.line(&table.to_string());
     }
 
+    /// Some members of a document for people, one a line.
+    pub fn members(&mut self, value: &serde_json::Value, members: &[&str]) {
+        for member in members {
+            self.line(&format!("{member:<14} {}", super::client::shown(value, member)));
+        }
+    }
+
+    /// What a step brought: the whole answer for programs, some members on one line for people.
+    pub fn step(&mut self, value: &serde_json::Value, members: &[&str]) {
+        if self.json {
+            return self.value(value);
+        }
+        let shown: Vec<String> = members
+            .iter()
+            .map(|member| format!("{member} {}", super::client::shown(value, member)))
+            .collect();
+        self.line(&shown.join("  "));
+    }
+
     /// An error, with its stable code.
     pub fn error(&mut self, code: &str, message: &str) {
         if self.json {

@@ -16,7 +16,7 @@ pub use forms::{Sample, sample_form};
 pub use keys::Keys;
 pub use start::{Demo, DemoError, start};
 pub use walk::walk;
-pub use world::{DemoWorld, Secrets, world};
+pub use world::{DemoWorld, Secrets, demo_amqp_password, world};
 
 /// What the command line says.
 #[derive(Debug, Clone)]

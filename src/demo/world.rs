@@ -71,7 +71,7 @@ pub struct DemoWorld {
 
 /// Passwords of the broker's users are derived from nothing secret: `leadbroker topology definitions --demo` must
 /// print the same ones before the world exists.
-pub(super) fn demo_amqp_password(ori: &str) -> String {
+pub fn demo_amqp_password(ori: &str) -> String {
     format!("demo-{}", ori.to_lowercase())
 }
 

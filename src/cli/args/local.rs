@@ -1,0 +1,108 @@
+//! What an operator types on the server's own machine.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// Commands that ask no server.
+#[derive(Debug, Subcommand)]
+pub enum LocalCommand {
+    /// Keys of an installation.
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Units, agencies, people.
+    #[command(subcommand)]
+    Registry(RegistryCommand),
+    /// What the message broker holds.
+    #[command(subcommand)]
+    Topology(TopologyCommand),
+    /// Policy packs.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Bring the database to this program's version.
+    Migrate,
+    /// The configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Examine this installation: each line says what is well, and how to mend what is not.
+    Doctor,
+}
+
+/// Of `keys`.
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make the master key and the log's signing key. Existing files stay as they are.
+    Generate {
+        /// Folder for `master.key` and `signing.pem`.
+        #[arg(long)]
+        dir: PathBuf,
+    },
+}
+
+/// Of `registry`.
+#[derive(Debug, Subcommand)]
+pub enum RegistryCommand {
+    /// Tell everything that is wrong with a registry file.
+    Check {
+        /// The registry, TOML.
+        file: PathBuf,
+    },
+    /// Put a registry in force. It is recorded.
+    Import {
+        /// The registry, TOML.
+        file: PathBuf,
+    },
+}
+
+/// Of `topology`.
+#[derive(Debug, Subcommand)]
+pub enum TopologyCommand {
+    /// Print RabbitMQ's definitions file: exchanges, queues, users, rights.
+    Definitions(DefinitionsArgs),
+    /// Print the `AsyncAPI` document of what agencies send and get.
+    Asyncapi,
+}
+
+/// Of `topology definitions`.
+#[derive(Debug, Args)]
+pub struct DefinitionsArgs {
+    /// For the demonstration's unit and agencies, with its passwords.
+    #[arg(long, conflicts_with_all = ["registry", "passwords"])]
+    pub demo: bool,
+    /// A registry file instead of the registry in force.
+    #[arg(long, value_name = "FILE")]
+    pub registry: Option<PathBuf>,
+    /// TOML with one line `user = "password"` for each agency's user and for `leadbroker`; only you may read it.
+    #[arg(long, value_name = "FILE", required_unless_present = "demo")]
+    pub passwords: Option<PathBuf>,
+}
+
+/// Of `policy`.
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Tell everything that is wrong with policy packs.
+    Check {
+        /// Folder with packs; the built-in ones if absent.
+        dir: Option<PathBuf>,
+    },
+    /// Every clause, and how it is answered.
+    Clauses {
+        /// Only of this pack.
+        #[arg(long)]
+        pack: Option<String>,
+    },
+}
+
+/// Of `config`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Tell everything that is wrong with the configuration.
+    Check,
+    /// Print every setting and where it is from; secrets are not shown.
+    Print,
+}

@@ -1,0 +1,163 @@
+//! What the people of a unit type.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// Commands of a unit's people; they need an account's token.
+#[derive(Debug, Subcommand)]
+pub enum PeopleCommand {
+    /// The worklist: what you may take or hold.
+    Queue {
+        /// Only this lane: `threat`, `priority` or `routine`.
+        #[arg(long)]
+        lane: Option<String>,
+        /// Ask again every five seconds, until Ctrl-C.
+        #[arg(long)]
+        watch: bool,
+    },
+    /// A case file. Each reading is recorded.
+    Show {
+        /// The request (`r-…`).
+        request: String,
+        /// Save the probes' original files in this folder.
+        #[arg(long, value_name = "DIR")]
+        images: Option<PathBuf>,
+    },
+    /// Take a job; prints the claim's token, which every later step names.
+    Claim {
+        /// The request (`r-…`).
+        request: String,
+    },
+    /// Give a job back.
+    GiveBack {
+        /// The request (`r-…`).
+        request: String,
+        /// The claim's token.
+        #[arg(long, value_name = "N")]
+        token: i64,
+    },
+    /// Record the first examination.
+    Conclude(ExaminationArgs),
+    /// Record the blind second examination.
+    SecondReview(ExaminationArgs),
+    /// Record the adjudication of two that differ.
+    Adjudicate(ExaminationArgs),
+    /// Read the answer, then release exactly it.
+    Release(ReleaseArgs),
+    /// Requests that wait for a named human's decision.
+    #[command(subcommand)]
+    Holds(HoldCommand),
+    /// Messages that gave up after all their attempts.
+    #[command(subcommand)]
+    DeadLetters(DeadLetterCommand),
+}
+
+/// Of `conclude`, `second-review` and `adjudicate`.
+#[derive(Debug, Args)]
+pub struct ExaminationArgs {
+    /// The request (`r-…`).
+    pub request: String,
+    /// The claim's token.
+    #[arg(long, value_name = "N")]
+    pub token: i64,
+    /// The examination, JSON.
+    #[arg(long)]
+    pub file: PathBuf,
+    /// The candidate's picture; it fills `candidate.image` and `candidate.image_sha256`.
+    #[arg(long, value_name = "FILE")]
+    pub candidate: Option<PathBuf>,
+}
+
+/// Of `release`.
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("which").required(true).args(["preview", "sha256"])))]
+pub struct ReleaseArgs {
+    /// The request (`r-…`).
+    pub request: String,
+    /// Save the answer's PDF here and print its SHA-256; nothing is released.
+    #[arg(long, value_name = "FILE")]
+    pub preview: Option<PathBuf>,
+    /// Release the document with this SHA-256, which you have read.
+    #[arg(long, value_name = "HASH")]
+    pub sha256: Option<String>,
+}
+
+/// Of `holds`.
+#[derive(Debug, Subcommand)]
+pub enum HoldCommand {
+    /// What waits for your role.
+    List,
+    /// A held request's case file. Each reading is recorded.
+    Show {
+        /// The request (`r-…`).
+        request: String,
+    },
+    /// Decide a hold.
+    #[command(group(clap::ArgGroup::new("decision").required(true).args(["allow", "refuse"])))]
+    Decide {
+        /// The request (`r-…`).
+        request: String,
+        /// The request goes on.
+        #[arg(long)]
+        allow: bool,
+        /// The request is rejected.
+        #[arg(long)]
+        refuse: bool,
+        /// Why, ten letters at least.
+        #[arg(long)]
+        reason: String,
+        /// The clause you decide under.
+        #[arg(long)]
+        clause: String,
+    },
+}
+
+/// Of `dead-letters`.
+#[derive(Debug, Subcommand)]
+pub enum DeadLetterCommand {
+    /// All of them.
+    List,
+    /// One of them.
+    Show {
+        /// The message (`m-…`).
+        message: String,
+    },
+    /// Put it back, with all its attempts before it.
+    Replay {
+        /// The message (`m-…`).
+        message: String,
+    },
+    /// Give it up for good.
+    Drop {
+        /// The message (`m-…`).
+        message: String,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// Of `audit`.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Who saw or did what with a request, why, under which clause. Reading it is recorded.
+    Show {
+        /// The request (`r-…`).
+        request: String,
+    },
+    /// Export the whole log from a running server. Reading it is recorded.
+    Export {
+        /// Where to.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Verify an export, without database or network.
+    Verify {
+        /// The export.
+        file: PathBuf,
+        /// The log's public key, 64 hexadecimal digits, if you hold it.
+        #[arg(long)]
+        key: Option<String>,
+    },
+}

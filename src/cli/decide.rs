@@ -1,0 +1,95 @@
+//! `leadbroker holds` and `leadbroker dead-letters`: what waits for a named human.
+
+use serde_json::{Value, json};
+
+use super::Output;
+use super::agency::findings;
+use super::args::{DeadLetterCommand, HoldCommand};
+use super::client::{Api, rows, segment, shown};
+use super::people::case_file;
+
+/// Runs `holds`.
+pub(super) async fn holds(
+    api: &Api,
+    command: &HoldCommand,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    match command {
+        HoldCommand::List => {
+            let answer = api.get("holds").await?;
+            held(&answer, output);
+        }
+        HoldCommand::Show { request } => {
+            let answer = api.get(&format!("holds/{}", segment(request)?)).await?;
+            case_file(&answer, output);
+        }
+        HoldCommand::Decide { request, allow, refuse: _, reason, clause } => {
+            let path = format!("holds/{}/decide", segment(request)?);
+            let body = json!({ "allow": allow, "reason": reason, "clause": clause });
+            let answer = api.post(&path, Some(&body)).await?;
+            output.step(&answer, &["request", "state"]);
+        }
+    }
+    Ok(())
+}
+
+fn held(answer: &Value, output: &mut Output) {
+    if output.is_json() {
+        return output.value(answer);
+    }
+    let items =
+        answer.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    if items.is_empty() {
+        return output.line("nothing waits for your decision");
+    }
+    for item in items {
+        output.line(&format!(
+            "{}  {}  {}  until {}",
+            shown(item, "request"),
+            shown(item, "agency"),
+            shown(item, "lane"),
+            shown(item, "deadline_at")
+        ));
+        findings(item, output);
+    }
+}
+
+/// Runs `dead-letters`.
+pub(super) async fn dead_letters(
+    api: &Api,
+    command: &DeadLetterCommand,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    match command {
+        DeadLetterCommand::List => {
+            let answer = api.get("dead-letters").await?;
+            if output.is_json() {
+                output.value(&answer);
+                return Ok(());
+            }
+            let members = ["message", "queue", "request", "attempts", "reason", "created_at"];
+            let rows = rows(answer.get("items"), &members);
+            if rows.is_empty() {
+                output.line("no message has given up");
+            } else {
+                output
+                    .table(&["message", "queue", "request", "attempts", "reason", "since"], &rows);
+            }
+        }
+        DeadLetterCommand::Show { message } => {
+            let answer = api.get(&format!("dead-letters/{}", segment(message)?)).await?;
+            output.value(&answer);
+        }
+        DeadLetterCommand::Replay { message } => {
+            let answer =
+                api.post(&format!("dead-letters/{}/replay", segment(message)?), None).await?;
+            output.step(&answer, &["message", "state"]);
+        }
+        DeadLetterCommand::Drop { message, reason } => {
+            let path = format!("dead-letters/{}/drop", segment(message)?);
+            let answer = api.post(&path, Some(&json!({ "reason": reason }))).await?;
+            output.step(&answer, &["message", "state"]);
+        }
+    }
+    Ok(())
+}

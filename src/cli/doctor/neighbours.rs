@@ -1,0 +1,161 @@
+//! What leadbroker depends on: database, image store, mail server, broker.
+
+use std::time::Duration;
+
+use rustix::fs::Access;
+use sqlx::{AnyConnection, Connection as _, Row as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::Line;
+use super::machine::{folder, sqlite_file};
+use crate::config::{Config, MailTransport, Transport};
+
+/// A neighbour that needs longer is away.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Looks into the database without changing it, not even its version.
+pub(super) async fn database(config: &Config) -> Vec<Line> {
+    let url = config.database.url.expose();
+    let mut read_only = url.to_owned();
+    if let Some(rest) = url.strip_prefix("sqlite:") {
+        let file = sqlite_file(rest);
+        if !file.is_file() {
+            let hint = "`leadbroker migrate` makes it, or correct `database.url`";
+            return vec![Line::warn("database", "its file is not there yet", hint)];
+        }
+        read_only = format!("sqlite:{}?mode=ro", file.display());
+    }
+    sqlx::any::install_default_drivers();
+    let Ok(Ok(mut connection)) = timeout(PATIENCE, AnyConnection::connect(&read_only)).await else {
+        let hint = "start it, or correct `database.url` and its password";
+        return vec![Line::fail("database", "it does not answer", hint)];
+    };
+    let imported = sqlx::query("SELECT count(*) AS versions FROM registry_versions")
+        .fetch_one(&mut connection)
+        .await
+        .and_then(|row| row.try_get::<i64, _>("versions"));
+    // The answer is known; a connection that ends badly changes nothing of it.
+    let _ = connection.close().await;
+    match imported {
+        Err(_) => vec![Line::fail(
+            "database",
+            "it answers, but has no tables",
+            "run `leadbroker migrate`",
+        )],
+        Ok(0) => vec![
+            Line::ok("database", "it answers"),
+            Line::warn(
+                "registry",
+                "none is in force: nobody may do anything",
+                "run `leadbroker registry import FILE`",
+            ),
+        ],
+        Ok(versions) => vec![
+            Line::ok("database", "it answers"),
+            Line::ok("registry", format!("version {versions} is in force")),
+        ],
+    }
+}
+
+/// The image store: a folder to write to, or a server that listens.
+pub(super) async fn images(config: &Config) -> Line {
+    let check = "image store";
+    let Some(rest) = config.vault.images.strip_prefix("file:") else {
+        let hint = "start it, or correct `vault.s3_endpoint`";
+        return endpoint((check, hint), &config.vault.s3_endpoint, |scheme| match scheme {
+            "http" => 80,
+            _ => 443,
+        })
+        .await;
+    };
+    let path = folder(rest);
+    if !path.exists() {
+        return Line::warn(
+            check,
+            "its folder is not there yet",
+            "the first start makes it; is `vault.images` right?",
+        );
+    }
+    match rustix::fs::access(&path, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK) {
+        Ok(()) if path.is_dir() => Line::ok(check, "its folder can be read and written"),
+        Ok(()) => Line::fail(check, "its path is no folder", "correct `vault.images`"),
+        Err(error) => {
+            let hint = "give leadbroker's user the right to read and write it";
+            Line::fail(check, format!("its folder cannot be used: {error}"), hint)
+        }
+    }
+}
+
+/// The mail server, if there is one.
+pub(super) async fn mail(config: &Config) -> Option<Line> {
+    let mail = &config.mail;
+    match mail.transport {
+        MailTransport::File => None,
+        MailTransport::Smtp => {
+            let hint = "start it, or correct `mail.host` and `mail.port`";
+            Some(reach(("mail server", hint), &mail.host, mail.port).await)
+        }
+    }
+}
+
+/// The broker, if there is one.
+pub(super) async fn broker(config: &Config) -> Option<Line> {
+    match config.messaging.transport {
+        Transport::Embedded => None,
+        Transport::Amqp => {
+            let hint = "start it, or correct `messaging.url`";
+            let url = config.messaging.url.expose();
+            Some(
+                endpoint(("broker", hint), url, |scheme| match scheme {
+                    "amqp" => 5672,
+                    _ => 5671,
+                })
+                .await,
+            )
+        }
+    }
+}
+
+async fn endpoint(
+    (check, hint): (&'static str, &'static str),
+    url: &str,
+    default_port: impl Fn(&str) -> u16,
+) -> Line {
+    let Ok(url) = url.parse::<reqwest::Url>() else {
+        return Line::fail(check, "its address is no URL", hint);
+    };
+    let port = url.port().unwrap_or_else(|| default_port(url.scheme()));
+    reach((check, hint), url.host_str().unwrap_or_default(), port).await
+}
+
+/// Whether something listens. Host and port only: an address may hold a password.
+async fn reach((check, hint): (&'static str, &'static str), host: &str, port: u16) -> Line {
+    let bare = host.trim_matches(['[', ']']);
+    match timeout(PATIENCE, TcpStream::connect((bare, port))).await {
+        Ok(Ok(_)) => Line::ok(check, format!("something listens on {host}:{port}")),
+        Ok(Err(error)) => Line::fail(check, format!("{host}:{port}: {}", error.kind()), hint),
+        Err(_) => {
+            Line::fail(check, format!("{host}:{port} does not answer within 5 seconds"), hint)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::State;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_where_nobody_listens_fails_and_tells_no_password() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let url = format!("amqp://user:secret@127.0.0.1:{port}/");
+        let line = endpoint(("broker", "start it"), &url, |_| 1).await;
+        assert_eq!(line.state, State::Ok, "{line:?}");
+        drop(listener);
+        let line = endpoint(("broker", "start it"), &url, |_| 1).await;
+        assert_eq!(line.state, State::Fail);
+        assert!(!format!("{line:?}").contains("secret"));
+    }
+}

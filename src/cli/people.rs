@@ -1,0 +1,252 @@
+//! What the people of a unit ask a running server.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::agency::findings;
+use super::args::{ExaminationArgs, PeopleCommand, ReleaseArgs};
+use super::client::{Api, rows, segment, shown};
+use super::keys::write_secret;
+use super::{Output, decide, exit};
+
+/// Between two looks at the worklist.
+const WATCH: Duration = Duration::from_secs(5);
+
+/// Runs the command.
+pub(super) async fn run(
+    api: &Api,
+    command: &PeopleCommand,
+    output: &mut Output,
+) -> anyhow::Result<u8> {
+    match command {
+        PeopleCommand::Queue { lane, watch } => queue(api, lane.as_deref(), *watch, output).await?,
+        PeopleCommand::Show { request, images } => {
+            let answer = api.get(&format!("jobs/{}", segment(request)?)).await?;
+            case_file(&answer, output);
+            if let Some(folder) = images {
+                save_probes(api, request, &answer, folder, output).await?;
+            }
+        }
+        PeopleCommand::Claim { request } => {
+            let answer = api.post(&format!("jobs/{}/claim", segment(request)?), None).await?;
+            output.step(&answer, &["token", "until", "stage"]);
+        }
+        PeopleCommand::GiveBack { request, token } => {
+            let path = format!("jobs/{}/give-back", segment(request)?);
+            let answer = api.post(&path, Some(&json!({ "token": token }))).await?;
+            output.step(&answer, &["request", "state"]);
+        }
+        PeopleCommand::Conclude(args) => examination(api, "conclude", args, output).await?,
+        PeopleCommand::SecondReview(args) => {
+            examination(api, "second-review", args, output).await?
+        }
+        PeopleCommand::Adjudicate(args) => examination(api, "adjudicate", args, output).await?,
+        PeopleCommand::Release(args) => return release(api, args, output).await,
+        PeopleCommand::Holds(command) => decide::holds(api, command, output).await?,
+        PeopleCommand::DeadLetters(command) => decide::dead_letters(api, command, output).await?,
+    }
+    Ok(exit::OK)
+}
+
+async fn queue(
+    api: &Api,
+    lane: Option<&str>,
+    watch: bool,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    let mut before = None;
+    loop {
+        let mut call = api.call(Method::GET, "jobs");
+        if let Some(lane) = lane {
+            call = call.query(&[("lane", lane)]);
+        }
+        let answer = api.json(call).await?;
+        if before.as_ref() != Some(&answer) {
+            jobs(&answer, output);
+            before = Some(answer);
+        }
+        if !watch {
+            return Ok(());
+        }
+        tokio::select! {
+            () = tokio::time::sleep(WATCH) => {}
+            _ = tokio::signal::ctrl_c() => return Ok(()),
+        }
+    }
+}
+
+/// A list of jobs.
+pub(super) fn jobs(answer: &Value, output: &mut Output) {
+    if output.is_json() {
+        return output.value(answer);
+    }
+    let members = ["request", "lane", "state", "agency", "received_at", "deadline_at"];
+    let rows = rows(answer.get("items"), &members);
+    if rows.is_empty() {
+        return output.line("nothing waits for you");
+    }
+    output.table(&["request", "lane", "state", "agency", "received", "deadline"], &rows);
+}
+
+/// A case file: the request, its form, what earlier examinations say.
+pub(super) fn case_file(answer: &Value, output: &mut Output) {
+    if output.is_json() {
+        return output.value(answer);
+    }
+    let members =
+        ["request", "unit", "agency", "state", "lane", "case_number_of_unit", "deadline_at"];
+    output.members(answer, &members);
+    if let Some(lease) = answer.get("lease").filter(|lease| !lease.is_null()) {
+        output.line(&format!(
+            "your claim     token {}, until {}",
+            shown(lease, "token"),
+            shown(lease, "until")
+        ));
+    }
+    findings(answer, output);
+    output.table(
+        &["probe", "type", "bytes"],
+        &rows(answer.get("probes"), &["n", "media_type", "bytes"]),
+    );
+    for member in ["form", "earlier"] {
+        if let Some(part) = answer.get(member) {
+            output.line(&format!("\n{member}:"));
+            output.value(&without_pictures(part));
+        }
+    }
+}
+
+/// The same document with pictures told by their length: nobody reads base64.
+fn without_pictures(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| match value.as_str() {
+                Some(text) if name == "content" || name == "image" => {
+                    (name.clone(), format!("({} characters of base64)", text.len()).into())
+                }
+                _ => (name.clone(), without_pictures(value)),
+            })
+            .collect(),
+        Value::Array(items) => items.iter().map(without_pictures).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}
+
+async fn save_probes(
+    api: &Api,
+    request: &str,
+    answer: &Value,
+    folder: &Path,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("make the folder `{}`", folder.display()))?;
+    for probe in answer.get("probes").and_then(Value::as_array).into_iter().flatten() {
+        let n = probe.get("n").and_then(Value::as_i64).context("read the probes' numbers")?;
+        let extension = match probe.get("media_type").and_then(Value::as_str) {
+            Some("image/jpeg") => "jpg",
+            Some("image/png") => "png",
+            _ => "bin",
+        };
+        let path = format!("jobs/{}/probes/{n}", segment(request)?);
+        let original = api.send(api.call(Method::GET, &path)).await?;
+        let bytes = original.bytes().await.map_err(|error| api.fault(&error))?;
+        let file = folder.join(format!("probe-{n}.{extension}"));
+        write_secret(&file, &bytes)?;
+        if !output.is_json() {
+            output.line(&format!("saved {}; destroy it when you are done", file.display()));
+        }
+    }
+    Ok(())
+}
+
+async fn examination(
+    api: &Api,
+    step: &str,
+    args: &ExaminationArgs,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    let text = std::fs::read(&args.file)
+        .with_context(|| format!("read the examination `{}`", args.file.display()))?;
+    let mut exam: Value = serde_json::from_slice(&text).with_context(|| {
+        format!("read the examination `{}`: it is no JSON", args.file.display())
+    })?;
+    if let Some(file) = &args.candidate {
+        let picture = std::fs::read(file)
+            .with_context(|| format!("read the candidate's picture `{}`", file.display()))?;
+        add_picture(&mut exam, &picture)?;
+    }
+    let path = format!("jobs/{}/{step}", segment(&args.request)?);
+    let body = json!({ "token": args.token, "examination": exam });
+    let answer = api.post(&path, Some(&body)).await?;
+    output.step(&answer, &["request", "state"]);
+    Ok(())
+}
+
+fn add_picture(exam: &mut Value, picture: &[u8]) -> anyhow::Result<()> {
+    let candidate = exam
+        .get_mut("candidate")
+        .and_then(Value::as_object_mut)
+        .context("add the candidate's picture: the examination has no object `candidate`")?;
+    let hash = hex::encode(openssl::sha::sha256(picture));
+    let _ = candidate.insert("image".to_owned(), STANDARD.encode(picture).into());
+    let _ = candidate.insert("image_sha256".to_owned(), hash.into());
+    Ok(())
+}
+
+async fn release(api: &Api, args: &ReleaseArgs, output: &mut Output) -> anyhow::Result<u8> {
+    let request = segment(&args.request)?;
+    if let Some(hash) = &args.sha256 {
+        let body = json!({ "document_sha256": hash });
+        let answer = api.post(&format!("jobs/{request}/release"), Some(&body)).await?;
+        output.step(&answer, &["request", "state"]);
+        return Ok(exit::OK);
+    }
+    let file = args.preview.as_deref().context("release: give `--preview` or `--sha256`")?;
+    let answer = api.send(api.call(Method::GET, &format!("jobs/{request}/document"))).await?;
+    let said = answer.headers().get("Document-SHA256").and_then(|value| value.to_str().ok());
+    let said = said.unwrap_or_default().to_owned();
+    let pdf = answer.bytes().await.map_err(|error| api.fault(&error))?;
+    let hash = hex::encode(openssl::sha::sha256(&pdf));
+    if hash != said {
+        output.error("document_broken", "the document broke on its way; ask for it again");
+        return Ok(exit::DATA);
+    }
+    write_secret(file, &pdf)?;
+    if output.is_json() {
+        output.value(&json!({ "request": request, "document": file, "document_sha256": hash }));
+    } else {
+        output.line(&format!("saved {}; nothing is released yet", file.display()));
+        output.line("read it, then release exactly it:");
+        output.line(&format!("  leadbroker release {request} --sha256 {hash}"));
+    }
+    Ok(exit::OK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_candidates_picture_comes_with_its_hash() {
+        let mut exam = json!({ "candidate": { "sid": "S1" } });
+        add_picture(&mut exam, b"picture").unwrap();
+        assert_eq!(exam["candidate"]["image"], "cGljdHVyZQ==");
+        let hash = exam["candidate"]["image_sha256"].as_str().unwrap();
+        assert_eq!(hash, hex::encode(openssl::sha::sha256(b"picture")));
+        assert!(add_picture(&mut json!({ "conclusion": "no_match" }), b"picture").is_err());
+    }
+
+    #[test]
+    fn a_case_file_shows_no_base64() {
+        let shown = without_pictures(&json!([{ "image": "AAAA", "name": "AAAA" }]));
+        assert_eq!(shown, json!([{ "image": "(4 characters of base64)", "name": "AAAA" }]));
+    }
+}

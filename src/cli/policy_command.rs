@@ -1,0 +1,128 @@
+//! `leadbroker policy`: are the packs sound, and how is each clause answered.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use super::args::PolicyCommand;
+use super::config_command::loaded;
+use super::{Output, exit};
+use crate::app::{self, pack_files};
+use crate::clock::{Clock as _, SystemClock};
+use crate::policy::{Clause, PackError, PolicySet, builtin};
+
+/// Runs the command.
+pub(super) fn run(
+    command: &PolicyCommand,
+    config: Option<&Path>,
+    output: &mut Output,
+) -> anyhow::Result<u8> {
+    match command {
+        PolicyCommand::Check { dir } => check(dir.as_ref(), output),
+        PolicyCommand::Clauses { pack } => {
+            // Without a configuration: the packs that come with the program.
+            let set = match config {
+                Some(_) => app::policies(&loaded(config)?.config, &SystemClock)?,
+                None => builtin::load(SystemClock.now()).map_err(|errors| told(&errors))?,
+            };
+            clauses(&set, pack.as_deref(), output)
+        }
+    }
+}
+
+fn told(errors: &[PackError]) -> anyhow::Error {
+    let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    anyhow::anyhow!("load the policy packs: {}", errors.join("; "))
+}
+
+fn check(dir: Option<&PathBuf>, output: &mut Output) -> anyhow::Result<u8> {
+    let now = SystemClock.now();
+    let set = match dir {
+        Some(dir) => PolicySet::load(&pack_files(dir)?, now),
+        None => builtin::load(now),
+    };
+    let set = match set {
+        Ok(set) => set,
+        Err(errors) => {
+            for error in errors {
+                output.error("policy", &error.to_string());
+            }
+            return Ok(exit::DATA);
+        }
+    };
+    if output.is_json() {
+        let packs: Vec<Value> = set
+            .packs()
+            .map(|pack| {
+                json!({
+                    "pack": pack.in_force().pack.as_str(), "version": pack.in_force().sha256,
+                    "clauses": pack.clauses().len(), "effective": pack.effective(),
+                    "review_due": pack.review_due(),
+                })
+            })
+            .collect();
+        output.value(&json!({ "sound": true, "packs": packs }));
+        return Ok(exit::OK);
+    }
+    let rows: Vec<Vec<String>> = set
+        .packs()
+        .map(|pack| {
+            vec![
+                pack.in_force().pack.as_str().to_owned(),
+                pack.title().to_owned(),
+                pack.clauses().len().to_string(),
+                pack.review_due().map_or_else(|| "-".to_owned(), |due| due.to_string()),
+                pack.in_force().sha256.clone(),
+            ]
+        })
+        .collect();
+    output.line("the packs are sound");
+    output.table(&["pack", "title", "clauses", "review due", "version"], &rows);
+    Ok(exit::OK)
+}
+
+fn clauses(set: &PolicySet, only: Option<&str>, output: &mut Output) -> anyhow::Result<u8> {
+    let all: Vec<(&str, &Clause)> = set
+        .packs()
+        .filter(|pack| only.is_none_or(|only| pack.in_force().pack.as_str() == only))
+        .flat_map(|pack| {
+            pack.clauses().values().map(|clause| (pack.in_force().pack.as_str(), clause))
+        })
+        .collect();
+    if all.is_empty() {
+        let known: Vec<&str> = set.packs().map(|pack| pack.in_force().pack.as_str()).collect();
+        let message = format!("there is no such pack; there are {}", known.join(", "));
+        output.error("pack_unknown", &message);
+        return Ok(exit::DATA);
+    }
+    if output.is_json() {
+        let all: Vec<Value> = all
+            .iter()
+            .map(|(pack, clause)| {
+                let mut value = serde_json::to_value(clause).context("print a clause")?;
+                if let Some(members) = value.as_object_mut() {
+                    let _ = members.insert("pack".to_owned(), (*pack).into());
+                }
+                Ok(value)
+            })
+            .collect::<anyhow::Result<_>>()?;
+        output.value(&all);
+        return Ok(exit::OK);
+    }
+    let rows: Vec<Vec<String>> = all
+        .iter()
+        .map(|(pack, clause)| {
+            let answer = serde_json::to_value(clause.answer).unwrap_or_default();
+            vec![
+                clause.id.clone(),
+                (*pack).to_owned(),
+                answer.as_str().unwrap_or_default().to_owned(),
+                clause.test.clone().unwrap_or_else(|| "-".to_owned()),
+                clause.text.clone(),
+            ]
+        })
+        .collect();
+    output.table(&["clause", "pack", "answer", "test", "what it says"], &rows);
+    Ok(exit::OK)
+}
