@@ -117,3 +117,47 @@ fn failed(error: &anyhow::Error, output: &mut Output) -> u8 {
     output.error("failed", &format!("{error:#}"));
     if error.is::<submit::SubmitError>() { exit::DATA } else { exit::FAILURE }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The reference names every command and every option, and invents none.
+    #[test]
+    fn the_reference_is_complete() {
+        let reference = include_str!("../../docs/CLI.md");
+        let mut missing = Vec::new();
+        let mut commands = Vec::new();
+        let mut open = vec![(String::from("leadbroker"), Cli::command())];
+        while let Some((path, command)) = open.pop() {
+            for argument in command.get_arguments() {
+                if let Some(long) = argument.get_long() {
+                    let option = format!("--{long}");
+                    if !reference.contains(&option) {
+                        missing.push(format!("{path} {option}"));
+                    }
+                }
+            }
+            for below in command.get_subcommands() {
+                open.push((format!("{path} {}", below.get_name()), below.clone()));
+            }
+            if !command.has_subcommands() {
+                commands.push(path);
+            }
+        }
+        missing.extend(commands.iter().filter(|path| !reference.contains(path.as_str())).cloned());
+        assert!(missing.is_empty(), "docs/CLI.md does not name {missing:#?}");
+        let invented: Vec<&str> = reference
+            .lines()
+            .filter_map(|line| line.strip_prefix("### `"))
+            .filter_map(|line| line.split('`').next())
+            .filter(|line| !commands.iter().any(|path| line.starts_with(path.as_str())))
+            .collect();
+        assert!(invented.is_empty(), "docs/CLI.md invents {invented:#?}");
+    }
+
+    #[test]
+    fn the_command_line_does_not_contradict_itself() {
+        Cli::command().debug_assert();
+    }
+}

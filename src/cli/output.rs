@@ -41,7 +41,11 @@ impl Output {
     /// A table for people.
     pub fn table(&mut self, headers: &[&str], rows: &[Vec<String>]) {
         let mut table = comfy_table::Table::new();
-        table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY).set_header(headers);
+        // Wraps to the terminal; through a pipe every row stays on one line.
+        table
+            .load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY)
+            .set_content_arrangement(comfy_table::ContentArrangement::Dynamic)
+            .set_header(headers);
         table.add_rows(rows);
         self.line(&table.to_string());
     }
