@@ -95,7 +95,14 @@ fn form(ori: &str, email: &str, probe: &[u8]) -> Vec<u8> {
     let policies = leadbroker::policy::builtin::load(now).unwrap();
     let statements = policies.statements(&["lacris".parse().unwrap()]);
     let case_number = "24-007001";
-    let sample = leadbroker::demo::Sample { ori, email, case_number, probe, at: now, statements: &statements };
+    let sample = leadbroker::demo::Sample {
+        ori,
+        email,
+        case_number,
+        probe,
+        at: now,
+        statements: &statements,
+    };
     let mut form = leadbroker::demo::sample_form(&sample);
     let image = form["images"][0].as_object_mut().unwrap();
     image.remove("content");
@@ -157,7 +164,11 @@ fn a_request_goes_from_form_to_delivered_answer_by_commands() {
     let receipt = demo.json(&agency, &submit);
     assert_eq!(receipt["state"], "accepted", "{receipt}");
     let request = receipt["request"].as_str().unwrap().to_owned();
-    assert_eq!(demo.json(&agency, &submit)["request"], request.as_str(), "the key is the form's hash");
+    assert_eq!(
+        demo.json(&agency, &submit)["request"],
+        request.as_str(),
+        "the key is the form's hash"
+    );
 
     demo.until(&request, &["queued"]);
     let reviewers = demo.tokens("reviewer");

@@ -147,10 +147,28 @@ fn write_json(
 ) -> Result<(), DemoError> {
     let value = json!({
         "api": config.server.public_origin,
-        "amqp": options.amqp,
+        "amqp": options.amqp.as_deref().map(without_login),
         "agencies": world.secrets.agencies,
         "accounts": world.secrets.accounts,
     });
     let text = serde_json::to_vec_pretty(&value).map_err(|_| DemoError::World)?;
     Ok(write_secret(&out.join("demo.json"), &text)?)
+}
+
+/// A broker's URL for agencies, who log in as themselves.
+fn without_login(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return String::new() };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}/{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn an_agency_is_not_told_the_password_of_the_service() {
+        let url = super::without_login("amqp://leadbroker:secret@127.0.0.1:5672/%2f");
+        assert_eq!(url, "amqp://127.0.0.1:5672/%2f");
+        assert_eq!(super::without_login("amqps://127.0.0.1"), "amqps://127.0.0.1/");
+    }
 }

@@ -13,6 +13,7 @@ mod deliveries;
 mod dialect;
 mod instance;
 mod pool;
+mod probe;
 mod reads;
 mod rows;
 mod writer;
@@ -26,6 +27,7 @@ pub use dead_letters::DeadLetter;
 pub use deliveries::{Claimed, Due};
 pub use dialect::Dialect;
 pub use pool::{Store, StoreSettings};
+pub use probe::{Probe, probe};
 pub use reads::{Page, RecordRow, WorkFilter};
 pub use rows::{MailingRow, ProbeRow, RequestRow, StoredEvent};
 

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use rustix::fs::Access;
-use sqlx::{AnyConnection, Connection as _, Row as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::Line;
 use super::machine::{folder, sqlite_file};
 use crate::config::{Config, MailTransport, Transport};
+use crate::store::{Probe, probe};
 
 /// A neighbour that needs longer is away.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -26,24 +26,17 @@ pub(super) async fn database(config: &Config) -> Vec<Line> {
         }
         read_only = format!("sqlite:{}?mode=ro", file.display());
     }
-    sqlx::any::install_default_drivers();
-    let Ok(Ok(mut connection)) = timeout(PATIENCE, AnyConnection::connect(&read_only)).await else {
-        let hint = "start it, or correct `database.url` and its password";
-        return vec![Line::fail("database", "it does not answer", hint)];
-    };
-    let imported = sqlx::query("SELECT count(*) AS versions FROM registry_versions")
-        .fetch_one(&mut connection)
-        .await
-        .and_then(|row| row.try_get::<i64, _>("versions"));
-    // The answer is known; a connection that ends badly changes nothing of it.
-    let _ = connection.close().await;
-    match imported {
-        Err(_) => vec![Line::fail(
+    match timeout(PATIENCE, probe(&read_only)).await.unwrap_or(Probe::Away) {
+        Probe::Away => {
+            let hint = "start it, or correct `database.url` and its password";
+            vec![Line::fail("database", "it does not answer", hint)]
+        }
+        Probe::Empty => vec![Line::fail(
             "database",
             "it answers, but has no tables",
             "run `leadbroker migrate`",
         )],
-        Ok(0) => vec![
+        Probe::Ready(0) => vec![
             Line::ok("database", "it answers"),
             Line::warn(
                 "registry",
@@ -51,7 +44,7 @@ pub(super) async fn database(config: &Config) -> Vec<Line> {
                 "run `leadbroker registry import FILE`",
             ),
         ],
-        Ok(versions) => vec![
+        Probe::Ready(versions) => vec![
             Line::ok("database", "it answers"),
             Line::ok("registry", format!("version {versions} is in force")),
         ],
