@@ -36,7 +36,7 @@ pub struct Cli {
         value_name = "URL"
     )]
     pub server: String,
-    /// A file with your token, which only you may read; else the variable LEADBROKER_TOKEN holds it.
+    /// A file with your token, which only you may read; else the variable `LEADBROKER_TOKEN` holds it.
     #[arg(long, global = true, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// What to do.

@@ -121,7 +121,7 @@ pub(super) struct Api {
 }
 
 impl Api {
-    /// The server at `server`, for whom the file or LEADBROKER_TOKEN names.
+    /// The server at `server`, for whom the file or `LEADBROKER_TOKEN` names.
     pub(super) fn open(server: &str, token_file: Option<&Path>) -> anyhow::Result<Self> {
         let token = match token_file {
             Some(path) => crate::config::read_secret(&path.display().to_string())

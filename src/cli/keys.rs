@@ -58,9 +58,12 @@ fn generate(dir: &Path, output: &mut Output) -> anyhow::Result<u8> {
 
 /// Writes a new file that only its owner may read; never over an existing one.
 pub(super) fn write_secret(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let told = |error: std::io::Error| match error.kind() {
-        ErrorKind::AlreadyExists => anyhow::anyhow!("write `{}`: it exists", path.display()),
-        kind => anyhow::anyhow!("write `{}`: {kind}", path.display()),
+    let told = |error: std::io::Error| {
+        let name = path.display();
+        if error.kind() == ErrorKind::AlreadyExists {
+            return anyhow::anyhow!("write `{name}`: it exists; name another place, or move it away");
+        }
+        anyhow::anyhow!("write `{name}`: {}", error.kind())
     };
     let mut file = std::fs::OpenOptions::new()
         .write(true)
