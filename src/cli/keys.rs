@@ -61,7 +61,9 @@ pub(super) fn write_secret(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let told = |error: std::io::Error| {
         let name = path.display();
         if error.kind() == ErrorKind::AlreadyExists {
-            return anyhow::anyhow!("write `{name}`: it exists; name another place, or move it away");
+            return anyhow::anyhow!(
+                "write `{name}`: it exists; name another place, or move it away"
+            );
         }
         anyhow::anyhow!("write `{name}`: {}", error.kind())
     };

@@ -1,0 +1,433 @@
+//! What the store promises, on both databases: the same suite, the same SQL.
+//!
+//! PostgreSQL comes from `scripts/services -- cargo nextest run --test store_conformance`.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use leadbroker::audit::{
+    Actor, AuditEvent, Checkpoint, Header, Note, entry_line, header_line, leaf_hash, note_line,
+    root_of, verify,
+};
+use leadbroker::domain::{AccountId, Lane, MessageId, Outcome, RequestId};
+use leadbroker::lifecycle::Stage;
+use leadbroker::messages::{Message, Step};
+use leadbroker::store::{
+    Applied, Change, Due, Guard, MailingStatus, MailingUpdate, NewIdempotencyKey, NewMailing,
+    NewProbe, NewRecord, NewRequest, RecordKind, RequestUpdate, Store, StoreError, StoreSettings,
+    WorkFilter,
+};
+use leadbroker::vault::SigningKey;
+use uuid::Uuid;
+
+/// A fresh database; SQLite's folder lives as long as this.
+struct Fresh {
+    store: Store,
+    _folder: Option<tempfile::TempDir>,
+}
+
+async fn sqlite(relay: bool) -> Fresh {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("store.db").display());
+    let store = Store::open(&StoreSettings { url, readers: 4, relay }).await.unwrap();
+    Fresh { store, _folder: Some(folder) }
+}
+
+async fn postgres(relay: bool) -> Fresh {
+    let server = std::env::var("LEADBROKER_TEST_POSTGRES_URL").unwrap_or_else(|_| {
+        panic!("run: scripts/services -- cargo nextest run --test store_conformance");
+    });
+    static NAMES: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+    let number = NAMES.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let name = format!("store_{}_{number}", std::process::id());
+    let made = std::process::Command::new("psql")
+        .args([&server, "-qc", &format!("CREATE DATABASE {name}")])
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let url = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
+    let store = Store::open(&StoreSettings { url, readers: 4, relay }).await.unwrap();
+    Fresh { store, _folder: None }
+}
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+}
+
+fn id(n: u128) -> RequestId {
+    RequestId::new(Uuid::from_u128(n))
+}
+
+fn message(n: u128) -> MessageId {
+    MessageId::new(Uuid::from_u128(n))
+}
+
+fn event(action: &str, request: RequestId) -> AuditEvent {
+    AuditEvent::new(now(), Actor::System { stage: "test".to_owned() }, action).request(request)
+}
+
+fn insert(n: u128, key: Option<&str>) -> Change {
+    let request = NewRequest {
+        id: id(n),
+        unit: "lacris".parse().unwrap(),
+        ori: "CA0194200".parse().unwrap(),
+        stage: Stage::Received,
+        lane: Lane::Priority,
+        received_at: now() + TimeDelta::microseconds(i64::try_from(n).unwrap()),
+        deadline_at: Some(now() + TimeDelta::minutes(5)),
+        case_hash: [1; 32],
+        repeat_hash: [2; 32],
+        supersedes: Some(id(99)),
+        data_key: vec![3, 0, 255],
+        form: vec![4; 300],
+        probes: vec![NewProbe {
+            ordinal: 0,
+            object_key: format!("{n}/0"),
+            image_hash: [5; 32],
+            media_type: "image/jpeg".to_owned(),
+            byte_len: 7,
+        }],
+        idempotency: key.map(|key| NewIdempotencyKey { key: key.to_owned(), body_digest: [6; 32] }),
+    };
+    let mut change = Change::audited(vec![event("received", id(n))]);
+    change.guard = Guard::Insert(Box::new(request));
+    change.outgoing.push(Message::command(message(n), now(), Step::Check, id(n)));
+    change
+}
+
+fn accept(n: u128, seen: i64) -> RequestUpdate {
+    RequestUpdate::stage(id(n), seen, Stage::Accepted, now(), None)
+}
+
+fn due(limit: i64, at: DateTime<Utc>) -> Due {
+    Due { step: Step::Check, limit, now: at, until: at + TimeDelta::minutes(1), only: Vec::new() }
+}
+
+async fn a_request_comes_back_as_it_was_stored(fresh: Fresh) {
+    let store = &fresh.store;
+    assert_eq!(store.apply(insert(7, Some("k"))).await.unwrap(), Applied::Now);
+    let row = store.request(id(7)).await.unwrap().unwrap();
+    assert_eq!(
+        (row.stage, row.version, row.lane, row.fence),
+        (Stage::Received, 1, Lane::Priority, 0)
+    );
+    assert_eq!((row.data_key, row.form), (Some(vec![3, 0, 255]), Some(vec![4; 300])));
+    assert_eq!(row.received_at, now() + TimeDelta::microseconds(7));
+    assert_eq!((row.supersedes, row.outcome, row.case_number_of_unit), (Some(id(99)), None, None));
+    assert_eq!(row.deadline_at, Some(now() + TimeDelta::minutes(5)));
+    assert_eq!(store.idempotent(&row.ori, "k").await.unwrap().unwrap(), (id(7), vec![6; 32]));
+    assert_eq!(store.repeat_of([2; 32], now()).await.unwrap(), Some(id(7)));
+    assert_eq!(store.repeat_of([2; 32], now() + TimeDelta::days(1)).await.unwrap(), None);
+    let probes = store.probes(id(7)).await.unwrap();
+    assert_eq!((probes.len(), probes[0].object_key.as_str(), probes[0].byte_len), (1, "7/0", 7));
+    assert!(store.request(id(8)).await.unwrap().is_none());
+    store.ping().await.unwrap();
+}
+
+async fn a_change_is_written_whole_or_not_at_all(fresh: Fresh) {
+    let store = &fresh.store;
+    let _ = store.apply(insert(1, Some("k"))).await.unwrap();
+    // The key is taken: neither request nor message nor audit entry of the second one exists.
+    assert_eq!(store.apply(insert(2, Some("k"))).await.unwrap(), Applied::AlreadyApplied);
+    assert!(store.request(id(2)).await.unwrap().is_none());
+    let stale = Change::update(accept(1, 9), vec![event("never", id(1))]);
+    assert_eq!(store.apply(stale).await.unwrap(), Applied::Stale);
+    assert_eq!(store.audit_of(id(1)).await.unwrap().len(), 1);
+    assert!(store.audit_of(id(2)).await.unwrap().is_empty());
+    let mut change = Change::update(accept(1, 1), vec![event("accepted", id(1))]);
+    change.done = Some((message(1), Step::Check));
+    assert_eq!(store.apply(change.clone()).await.unwrap(), Applied::Now);
+    assert_eq!(store.apply(change).await.unwrap(), Applied::Stale);
+    let row = store.request(id(1)).await.unwrap().unwrap();
+    assert_eq!((row.stage, row.version, row.deadline_at), (Stage::Accepted, 2, None));
+    assert!(store.claim_due(due(10, now())).await.unwrap().is_empty(), "its message is done with");
+    // Without a request's version the delivery itself is the guard.
+    let mut alone = Change::audited(Vec::new());
+    alone.done = Some((message(1), Step::Check));
+    assert_eq!(store.apply(alone).await.unwrap(), Applied::AlreadyApplied);
+}
+
+async fn case_numbers_have_no_gaps_and_the_log_has_one_order(fresh: Fresh) {
+    let store = Arc::new(fresh.store.clone());
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 1..=60_u128 {
+        let store = Arc::clone(&store);
+        tasks.spawn(async move {
+            assert_eq!(store.apply(insert(n, None)).await.unwrap(), Applied::Now);
+            let mut update = accept(n, 1);
+            update.number_in = Some("lacris".parse().unwrap());
+            // Every third is stale and must take no number.
+            update.seen = if n % 3 == 0 { 5 } else { 1 };
+            let _ =
+                store.apply(Change::update(update, vec![event("accepted", id(n))])).await.unwrap();
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+    let mut numbers = Vec::new();
+    for n in 1..=60 {
+        numbers.extend(store.request(id(n)).await.unwrap().unwrap().case_number_of_unit);
+    }
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=40).collect::<Vec<i64>>());
+    let bodies = store.audit_entries(0, 1_000).await.unwrap();
+    assert_eq!(bodies.len(), 100);
+    let leaves: Vec<[u8; 32]> = bodies.iter().map(|body| leaf_hash(body.as_bytes())).collect();
+    assert_eq!(store.audit_head().await.unwrap(), (100, root_of(&leaves)));
+    assert_export_verifies(&store, &bodies).await;
+}
+
+async fn assert_export_verifies(store: &Store, bodies: &[String]) {
+    let key = SigningKey::generate().unwrap();
+    let (size, root) = store.audit_head().await.unwrap();
+    let checkpoint = Checkpoint { origin: "log.example.gov".to_owned(), size, root };
+    let note = checkpoint.sign(key.key()).unwrap();
+    for _ in 0..2 {
+        store.add_checkpoint(size, note.as_str().to_owned(), now()).await.unwrap();
+    }
+    let stored = store.checkpoints().await.unwrap();
+    assert_eq!(stored.len(), 1, "the same head again changes nothing");
+    let header = Header::new("log.example.gov", &key.public_bytes().unwrap());
+    let mut lines = vec![header_line(&header).unwrap()];
+    lines.extend(bodies.iter().map(|body| entry_line(body).unwrap()));
+    lines.push(note_line(&Note::new(stored[0].note.clone())).unwrap());
+    assert_eq!(verify(lines.iter().map(String::as_str), None, &[]).unwrap().size, size);
+}
+
+async fn a_delivery_is_claimed_once_and_comes_back_when_its_claim_ends(fresh: Fresh) {
+    let store = Arc::new(fresh.store.clone());
+    for n in 1..=40 {
+        let _ = store.apply(insert(n, None)).await.unwrap();
+    }
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let store = Arc::clone(&store);
+        tasks.spawn(async move { store.claim_due(due(7, now())).await.unwrap() });
+    }
+    let mut seen = Vec::new();
+    while let Some(claimed) = tasks.join_next().await {
+        seen.extend(claimed.unwrap().into_iter().map(|claim| {
+            assert_eq!(
+                (claim.attempts, claim.fence, claim.body.request().uuid()),
+                (1, 1, claim.id.uuid())
+            );
+            claim.id
+        }));
+    }
+    seen.sort();
+    assert_eq!(seen, (1..=40).map(message).collect::<Vec<_>>());
+    assert!(store.claim_due(due(100, now() + TimeDelta::seconds(59))).await.unwrap().is_empty());
+    let only = vec![message(3), message(4)];
+    let again =
+        store.claim_due(Due { only, ..due(100, now() + TimeDelta::minutes(2)) }).await.unwrap();
+    assert_eq!(
+        again.iter().map(|claim| (claim.id, claim.attempts)).collect::<Vec<_>>(),
+        [(message(3), 2), (message(4), 2)]
+    );
+}
+
+async fn retries_wait_and_dead_letters_are_seen_replayed_or_dropped(fresh: Fresh) {
+    let store = &fresh.store;
+    for n in 1..=2 {
+        let _ = store.apply(insert(n, None)).await.unwrap();
+    }
+    let later = now() + TimeDelta::minutes(10);
+    store.retry(message(1), Step::Check, later, "store".to_owned()).await.unwrap();
+    let claimed = store.claim_due(due(10, now())).await.unwrap();
+    assert_eq!(claimed.iter().map(|claim| claim.id).collect::<Vec<_>>(), [message(2)]);
+    assert_eq!(store.claim_due(due(10, later)).await.unwrap().len(), 2);
+    for n in 1..=2 {
+        store
+            .bury(message(n), Step::Check, "poison".to_owned(), event("dead", id(n)))
+            .await
+            .unwrap();
+    }
+    let far = later + TimeDelta::days(9);
+    assert!(
+        store.claim_due(due(10, far)).await.unwrap().is_empty(),
+        "the dead stay where they are"
+    );
+    let dead = store.dead_letters(10).await.unwrap();
+    assert_eq!(
+        (dead.len(), dead[0].request, dead[0].reason.as_deref()),
+        (2, id(1), Some("poison"))
+    );
+    assert!(store.replay(message(1), now(), event("replayed", id(1))).await.unwrap());
+    assert!(!store.replay(message(1), now(), event("replayed", id(1))).await.unwrap());
+    assert_eq!(store.claim_due(due(10, now())).await.unwrap()[0].attempts, 1);
+    assert!(store.drop_dead(message(2), event("dropped", id(2))).await.unwrap());
+    assert!(!store.drop_dead(message(2), event("dropped", id(2))).await.unwrap());
+    assert!(store.dead_letters(10).await.unwrap().is_empty());
+    assert_eq!(store.audit_of(id(1)).await.unwrap().len(), 3, "received, dead, replayed");
+}
+
+async fn records_mailings_and_ends_are_kept(fresh: Fresh) {
+    let store = &fresh.store;
+    let _ = store.apply(insert(1, None)).await.unwrap();
+    let author = AccountId::new(Uuid::from_u128(5));
+    let mut change = Change::audited(vec![event("sealed", id(1))]);
+    change.records.push(NewRecord {
+        id: Uuid::from_u128(11),
+        request: id(1),
+        kind: RecordKind::SecondReview,
+        author,
+        at: now(),
+        sealed: vec![9, 0, 9],
+    });
+    change.mailing = Some(NewMailing {
+        id: Uuid::from_u128(12),
+        request: id(1),
+        message_id: "<a@example.gov>".to_owned(),
+        object_key: "1/mail".to_owned(),
+        envelope: vec![8],
+        at: now(),
+    });
+    let _ = store.apply(change).await.unwrap();
+    let records = store.records(id(1)).await.unwrap();
+    assert_eq!((records[0].kind, records[0].author), (RecordKind::SecondReview, author));
+    assert_eq!(records[0].sealed.as_deref(), Some([9, 0, 9].as_slice()));
+    let mut mailed = Change::audited(Vec::new());
+    mailed.mailed = Some(MailingUpdate {
+        id: Uuid::from_u128(12),
+        status: MailingStatus::Deferred,
+        phase: Some("rcpt".to_owned()),
+        code: Some("451".to_owned()),
+        begins: true,
+        at: now(),
+    });
+    let _ = store.apply(mailed).await.unwrap();
+    let mailing = store.mailing(Uuid::from_u128(12)).await.unwrap().unwrap();
+    assert_eq!((mailing.status, mailing.attempts), (MailingStatus::Deferred, 1));
+    assert_eq!(mailing.last_code.as_deref(), Some("451"));
+    assert_eq!(store.mailings_of(id(1)).await.unwrap().len(), 1);
+    let mut rejected = RequestUpdate::stage(id(1), 1, Stage::Rejected, now(), None);
+    rejected.drop_probes = true;
+    rejected.destroy_key = true;
+    rejected.outcome = Some(Outcome::Expired);
+    let _ = store.apply(Change::update(rejected, vec![event("rejected", id(1))])).await.unwrap();
+    let row = store.request(id(1)).await.unwrap().unwrap();
+    assert_eq!((row.data_key, row.form, row.outcome), (None, None, Some(Outcome::Expired)));
+    assert!(store.probes(id(1)).await.unwrap().is_empty());
+    assert_eq!(store.discarded(10).await.unwrap(), ["1/0"]);
+    store.forget_discarded("1/0".to_owned()).await.unwrap();
+    assert!(store.discarded(10).await.unwrap().is_empty());
+}
+
+async fn lists_are_paged_and_sorted(fresh: Fresh) {
+    let store = &fresh.store;
+    for n in 1..=5 {
+        let _ = store.apply(insert(n, None)).await.unwrap();
+    }
+    let ori = "CA0194200".parse().unwrap();
+    let first = store.requests_of(&ori, None, 3).await.unwrap();
+    assert_eq!(first.rows.iter().map(|row| row.id).collect::<Vec<_>>(), [id(5), id(4), id(3)]);
+    let rest = store.requests_of(&ori, first.next, 3).await.unwrap();
+    assert_eq!((rest.rows.len(), rest.next), (2, None));
+    let filter = |lane| WorkFilter {
+        unit: "lacris".parse().unwrap(),
+        stages: vec![leadbroker::lifecycle::StageCode::Received],
+        lane,
+        limit: 10,
+    };
+    let jobs = store.jobs(&filter(Some(Lane::Priority))).await.unwrap();
+    assert_eq!((jobs.len(), jobs[0].id), (5, id(1)));
+    assert!(store.jobs(&filter(Some(Lane::Threat))).await.unwrap().is_empty());
+    assert_eq!(store.overdue(now() + TimeDelta::minutes(6), 10).await.unwrap().len(), 5);
+    assert!(store.overdue(now(), 10).await.unwrap().is_empty());
+    assert_eq!(store.counts().await.unwrap(), [("received".to_owned(), 5)]);
+}
+
+async fn registries_are_versions_and_one_instance_has_the_place(fresh: Fresh) {
+    let store = &fresh.store;
+    assert_eq!(store.registry_version().await.unwrap(), None);
+    for sealed in [vec![1], vec![2]] {
+        store.add_registry([0; 32], sealed, event("imported", id(1))).await.unwrap();
+    }
+    assert_eq!(store.registry().await.unwrap(), Some((2, vec![2])));
+    store.take_instance("one", now()).await.unwrap();
+    store.take_instance("one", now() + TimeDelta::seconds(5)).await.unwrap();
+    let second = store.take_instance("two", now() + TimeDelta::seconds(9)).await;
+    assert!(matches!(second, Err(StoreError::InUse(owner)) if owner == "one"));
+    store.take_instance("two", now() + TimeDelta::seconds(60)).await.unwrap();
+    store.leave_instance("two").await.unwrap();
+    store.take_instance("one", now()).await.unwrap();
+    let account = AccountId::new(Uuid::from_u128(5));
+    let mut login = event("session", id(1));
+    login.at = now();
+    store.add_session([7; 32], account, login).await.unwrap();
+    assert_eq!(
+        store.session([7; 32], now() + TimeDelta::minutes(29)).await.unwrap(),
+        Some(account)
+    );
+    assert_eq!(store.session([7; 32], now() + TimeDelta::minutes(60)).await.unwrap(), None, "idle");
+    assert_eq!(store.session([8; 32], now()).await.unwrap(), None);
+}
+
+/// With a broker: what is due is published once, and published again when nothing came of it.
+async fn the_relay_is_told_what_to_publish(fresh: Fresh) {
+    let store = &fresh.store;
+    for n in 1..=3 {
+        let _ = store.apply(insert(n, None)).await.unwrap();
+    }
+    let until = now() + TimeDelta::seconds(30);
+    assert_eq!(store.to_publish(10, now(), until).await.unwrap().len(), 3);
+    assert!(store.to_publish(10, now(), until).await.unwrap().is_empty(), "another relay has them");
+    store.published(vec![message(1), message(2)]).await.unwrap();
+    let late = until + TimeDelta::seconds(1);
+    let again = store.to_publish(10, late, late + TimeDelta::seconds(30)).await.unwrap();
+    assert_eq!(again.iter().map(|message| message.id).collect::<Vec<_>>(), [message(3)]);
+    let lost = now() + TimeDelta::minutes(5);
+    assert_eq!(store.republish_lost(lost, lost - TimeDelta::seconds(30)).await.unwrap(), 2);
+    store
+        .retry(message(1), Step::Check, lost + TimeDelta::hours(1), "later".to_owned())
+        .await
+        .unwrap();
+    let next = store.to_publish(10, lost, lost + TimeDelta::seconds(30)).await.unwrap();
+    assert!(
+        next.iter().all(|message_row| message_row.id != message(1)),
+        "a retry is published when it is due"
+    );
+}
+
+macro_rules! conformance {
+    ($($test:ident: $relay:literal,)*) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test(super::sqlite($relay).await).await;
+            })*
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test(super::postgres($relay).await).await;
+            })*
+        }
+    };
+}
+
+conformance! {
+    a_request_comes_back_as_it_was_stored: false,
+    a_change_is_written_whole_or_not_at_all: false,
+    case_numbers_have_no_gaps_and_the_log_has_one_order: false,
+    a_delivery_is_claimed_once_and_comes_back_when_its_claim_ends: false,
+    retries_wait_and_dead_letters_are_seen_replayed_or_dropped: false,
+    records_mailings_and_ends_are_kept: false,
+    lists_are_paged_and_sorted: false,
+    registries_are_versions_and_one_instance_has_the_place: false,
+    the_relay_is_told_what_to_publish: true,
+}
+
+#[tokio::test]
+async fn a_database_that_may_lose_commits_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}?mode=memory", folder.path().join("x").display());
+    let opened = Store::open(&StoreSettings { url, readers: 1, relay: false }).await;
+    assert!(matches!(opened, Err(StoreError::Unsafe(_))), "{opened:?}");
+    let other =
+        Store::open(&StoreSettings { url: "mysql://x".to_owned(), readers: 1, relay: false }).await;
+    assert!(matches!(other, Err(StoreError::Unsafe(_))));
+}
