@@ -1,5 +1,7 @@
 //! The commands as a person or a script runs them: real processes, their output and their exit codes.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,5 +1,14 @@
 //! A request from form to delivered answer through the command line alone, against a running demonstration.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::similar_names,
+    clippy::indexing_slicing,
+    reason = "a test may panic, and its words are the field's"
+)]
+
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

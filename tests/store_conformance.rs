@@ -2,7 +2,13 @@
 //!
 //! PostgreSQL comes from `scripts/services -- cargo nextest run --test store_conformance`.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test may panic, and reads where its services are"
+)]
 
 use std::sync::Arc;
 
@@ -35,12 +41,14 @@ async fn sqlite(relay: bool) -> Fresh {
     Fresh { store, _folder: Some(folder) }
 }
 
+/// Databases of this process so far.
+static DATABASES: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+
 async fn postgres(relay: bool) -> Fresh {
     let server = std::env::var("LEADBROKER_TEST_POSTGRES_URL").unwrap_or_else(|_| {
         panic!("run: scripts/services -- cargo nextest run --test store_conformance");
     });
-    static NAMES: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-    let number = NAMES.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let number = DATABASES.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let name = format!("store_{}_{number}", std::process::id());
     let made = std::process::Command::new("psql")
         .args([&server, "-qc", &format!("CREATE DATABASE {name}")])

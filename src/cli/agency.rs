@@ -17,7 +17,7 @@ pub(super) async fn run(
         AgencyCommand::Submit(args) => return submit::run(api, args, output).await,
         AgencyCommand::Status { request } => status(api, request, output).await?,
         AgencyCommand::List { limit, cursor } => {
-            list(api, *limit, cursor.as_deref(), output).await?
+            list(api, *limit, cursor.as_deref(), output).await?;
         }
         AgencyCommand::Events { request } => events(api, request, output).await?,
         AgencyCommand::Withdraw { request, reason } => {

@@ -44,7 +44,7 @@ pub(super) async fn run(
         }
         PeopleCommand::Conclude(args) => examination(api, "conclude", args, output).await?,
         PeopleCommand::SecondReview(args) => {
-            examination(api, "second-review", args, output).await?
+            examination(api, "second-review", args, output).await?;
         }
         PeopleCommand::Adjudicate(args) => examination(api, "adjudicate", args, output).await?,
         PeopleCommand::Release(args) => return release(api, args, output).await,

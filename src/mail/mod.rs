@@ -1,5 +1,5 @@
 //! Mail: what is said ([`render`]), how it is signed and encrypted ([`smime`]), and how it travels
-//! ([`smtp`], [`file`]).
+//! ([`smtp`], [`mod@file`]).
 //!
 //! There is no plaintext branch. A [`Deliverable`] is finished, encrypted MIME bytes, and a
 //! [`Mailer`] takes nothing else (design, section 7). Its bytes and Message-ID are stored before

@@ -3,7 +3,7 @@
 //! | part | what it does |
 //! | --- | --- |
 //! | [`server`](serve) | own accept loop with limits and a graceful end |
-//! | [`router`] | which path leads to which action |
+//! | [`router()`] | which path leads to which action |
 //! | `auth` | who asks: an agency by its token, a person by a token or a session |
 //! | `problem` | every refusal in one form (RFC 9457) |
 //! | `headers` | what every answer carries |
