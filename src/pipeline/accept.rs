@@ -224,8 +224,8 @@ async fn seen_before(
     prepared: &Prepared,
     now: DateTime<Utc>,
 ) -> Result<Option<Submitted>, PipelineError> {
-    if let Some(key) = &submission.key
-        && let Some((request, digest)) = ctx.store.idempotent(&submission.agency.ori, key).await?
+    if let Some(key) = submission.key.as_deref().map(|key| stored_key(ctx, key))
+        && let Some((request, digest)) = ctx.store.idempotent(&submission.agency.ori, &key).await?
     {
         if digest != prepared.digest {
             return Err(PipelineError::conflict(
@@ -240,6 +240,11 @@ async fn seen_before(
         return Ok(Some(Submitted::Before(receipt_of(ctx, request, Some(request)).await?)));
     }
     Ok(None)
+}
+
+/// An agency may take its case number for a key, so only a keyed hash of it is stored.
+fn stored_key(ctx: &Context, key: &str) -> String {
+    hex::encode(ctx.vault.lookup_hash("idempotency", key))
 }
 
 fn repeat_hash(vault: &Vault, prepared: &Prepared) -> [u8; 32] {
@@ -297,7 +302,9 @@ async fn store(
         data_key: ctx.vault.wrap(ctx.ids.as_ref(), &key, id)?,
         form: sealed::seal_intake(ctx, id, &key, &intake)?,
         probes,
-        idempotency: submission.key.map(|key| NewIdempotencyKey { key, body_digest: digest }),
+        idempotency: submission
+            .key
+            .map(|key| NewIdempotencyKey { key: stored_key(ctx, &key), body_digest: digest }),
     };
     insert(ctx, &submission.agency, request, now).await
 }

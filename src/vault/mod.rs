@@ -6,6 +6,7 @@
 
 mod keys;
 mod objects;
+mod s3_crypto;
 mod signing;
 
 use serde::Serialize;

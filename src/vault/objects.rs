@@ -10,6 +10,7 @@ use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
 
 use super::VaultError;
+use super::s3_crypto::OpensslCrypto;
 
 /// A store that does not answer within this time is away.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -56,6 +57,7 @@ impl ImageStore {
             .with_access_key_id(&settings.access_key)
             .with_secret_access_key(&settings.secret_key)
             .with_allow_http(settings.allow_http)
+            .with_crypto_provider(Arc::new(OpensslCrypto))
             .build()
             .map_err(VaultError::Store)?;
         Ok(Self { store: Arc::new(store) })
