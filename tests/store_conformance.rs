@@ -228,6 +228,10 @@ async fn a_delivery_is_claimed_once_and_comes_back_when_its_claim_ends(fresh: Fr
     seen.sort();
     assert_eq!(seen, (1..=40).map(message).collect::<Vec<_>>());
     assert!(store.claim_due(due(100, now() + TimeDelta::seconds(59))).await.unwrap().is_empty());
+    assert_eq!(store.release_claims(now() + TimeDelta::seconds(59)).await.unwrap(), 40);
+    let last = Due { only: vec![message(40)], ..due(2, now() + TimeDelta::seconds(59)) };
+    let released = store.claim_due(last).await.unwrap();
+    assert_eq!((released.len(), released[0].attempts), (1, 2));
     let only = vec![message(3), message(4)];
     let again =
         store.claim_due(Due { only, ..due(100, now() + TimeDelta::minutes(2)) }).await.unwrap();

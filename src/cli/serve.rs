@@ -42,8 +42,17 @@ pub(super) async fn run(args: ServeArgs, output: &mut Output) -> anyhow::Result<
     let ctx = app::context(&config).await?;
     let owner = format!("{}-{}", std::process::id(), ctx.ids.id().simple());
     let shutdown = Shutdown::default();
+    let alone = alone(&config)?;
     if config.messaging.transport == Transport::Embedded {
-        ctx.store.take_instance(&owner, ctx.now()).await?;
+        if alone.is_none() {
+            ctx.store.take_instance(&owner, ctx.now()).await?;
+        }
+        let released = ctx.store.release_claims(ctx.now()).await?;
+        if released > 0 {
+            tracing::info!(deliveries = released, "took over from an instance that is gone");
+        }
+    }
+    if config.messaging.transport == Transport::Embedded && alone.is_none() {
         let (beating, owner, stop) = (ctx.clone(), owner.clone(), shutdown.token());
         shutdown.tracker().spawn(async move {
             while !stop.is_cancelled() {
@@ -68,7 +77,9 @@ pub(super) async fn run(args: ServeArgs, output: &mut Output) -> anyhow::Result<
     }
     let within = Duration::from_secs(config.server.shutdown_seconds.into());
     let drained = shutdown.drain(within).await;
-    ctx.store.leave_instance(&owner).await?;
+    if alone.is_none() {
+        ctx.store.leave_instance(&owner).await?;
+    }
     ctx.store.close().await;
     if !drained {
         tracing::warn!(
@@ -76,6 +87,24 @@ pub(super) async fn run(args: ServeArgs, output: &mut Output) -> anyhow::Result<
         );
     }
     Ok(exit::OK)
+}
+
+/// Locks the file beside an embedded database. The system gives the lock back when a process dies, however it dies, so
+/// the next one starts at once; a second one at the same time is refused.
+fn alone(config: &Config) -> anyhow::Result<Option<std::fs::File>> {
+    let url = config.database.url.expose();
+    let Some(path) = url.strip_prefix("sqlite:") else { return Ok(None) };
+    if config.messaging.transport != Transport::Embedded {
+        return Ok(None);
+    }
+    let path = path.trim_start_matches("//").split('?').next().unwrap_or_default();
+    let file = std::fs::File::create(format!("{path}.lock")).map_err(|error| {
+        anyhow::anyhow!("make the lock file beside the database: {}", error.kind())
+    })?;
+    file.try_lock().map_err(|_| {
+        anyhow::anyhow!("start: another instance works on this database; stop it first")
+    })?;
+    Ok(Some(file))
 }
 
 fn roles(named: &[String]) -> Result<Vec<RoleOfProcess>, String> {

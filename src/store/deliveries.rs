@@ -68,6 +68,22 @@ impl Store {
         .await
     }
 
+    /// Ends every claim: for the one instance of an embedded installation, whose predecessor is gone. Returns how many.
+    pub async fn release_claims(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.exclusively(move |connection| {
+            Box::pin(async move {
+                let done = sqlx::query(
+                    "UPDATE deliveries SET state = 'waiting', available_at = $1 WHERE state = 'leased'",
+                )
+                .bind(micros(now))
+                .execute(&mut *connection)
+                .await?;
+                Ok(done.rows_affected())
+            })
+        })
+        .await
+    }
+
     /// What the relay has to publish: claimed until `until`, so that two relays do not send the same.
     pub async fn to_publish(
         &self,

@@ -21,8 +21,16 @@ use crate::store::{Claimed, Due};
 const BATCH: i64 = 128;
 /// Deliveries of one step in work at once.
 const PARALLEL: usize = 64;
-/// How long a claim holds: longer than any stage takes; the mail dialogue is the longest.
-const LEASE: TimeDelta = TimeDelta::minutes(20);
+/// How long a claim holds: longer than the step takes. A worker that dies is replaced when it ends.
+const fn lease(step: Step) -> TimeDelta {
+    match step {
+        Step::Check | Step::Dispatch => TimeDelta::seconds(30),
+        // Signing and a slow image store.
+        Step::Respond => TimeDelta::minutes(2),
+        // RFC 5321 lets a mail dialogue take so long.
+        Step::Deliver => TimeDelta::minutes(20),
+    }
+}
 /// A safety net under the wake-ups, not the way messages are found.
 const SAFETY_POLL: Duration = Duration::from_secs(1);
 
@@ -91,7 +99,7 @@ impl Consumer {
         };
         drop(first);
         let now = self.ctx.now();
-        let due = Due { step: self.step, limit: BATCH, now, until: now + LEASE, only };
+        let due = Due { step: self.step, limit: BATCH, now, until: now + lease(self.step), only };
         let claimed = self.ctx.store.claim_due(due).await?;
         let count = claimed.len();
         for delivery in claimed {
