@@ -6,6 +6,7 @@ use std::time::Duration;
 use strum::VariantArray as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::args::ServeArgs;
 use super::{Output, exit};
@@ -37,56 +38,74 @@ pub(super) async fn run(args: ServeArgs, output: &mut Output) -> anyhow::Result<
             return Ok(exit::USAGE);
         }
     };
-    let config = loaded.config;
-    crate::telemetry::start_logs(&config.log)?;
-    let ctx = app::context(&config).await?;
-    let owner = format!("{}-{}", std::process::id(), ctx.ids.id().simple());
+    crate::telemetry::start_logs(&loaded.config.log)?;
+    operate(&loaded.config, &roles).await?;
+    Ok(exit::OK)
+}
+
+/// Works until a signal, then finishes what was begun.
+async fn operate(config: &Config, roles: &[RoleOfProcess]) -> anyhow::Result<()> {
+    // Before the database is opened: a second instance must not touch it.
+    let lock = alone(config)?;
+    let ctx = app::context(config).await?;
     let shutdown = Shutdown::default();
-    let alone = alone(&config)?;
-    if config.messaging.transport == Transport::Embedded {
-        if alone.is_none() {
-            ctx.store.take_instance(&owner, ctx.now()).await?;
-        }
-        let released = ctx.store.release_claims(ctx.now()).await?;
-        if released > 0 {
-            tracing::info!(deliveries = released, "took over from an instance that is gone");
-        }
-    }
-    if config.messaging.transport == Transport::Embedded && alone.is_none() {
-        let (beating, owner, stop) = (ctx.clone(), owner.clone(), shutdown.token());
-        shutdown.tracker().spawn(async move {
-            while !stop.is_cancelled() {
-                if let Err(error) = beating.store.take_instance(&owner, beating.now()).await {
-                    tracing::error!(error = %error, "keep the place of the one embedded instance");
-                    stop.cancel();
-                }
-                tokio::select! {
-                    () = tokio::time::sleep(Duration::from_secs(5)) => {}
-                    () = stop.cancelled() => {}
-                }
-            }
-        });
-    }
-    let health = app::start(&ctx, &config, &roles, &shutdown).await?;
+    let place = take_place(&ctx, config, lock.is_some(), &shutdown).await?;
+    let health = app::start(&ctx, config, roles, &shutdown).await?;
     if roles.contains(&RoleOfProcess::Api) {
         let listener = TcpListener::bind(&config.server.listen).await?;
         tracing::info!(listen = config.server.listen, "serving");
-        serve(&ctx, &config, (listener, health), &shutdown).await;
+        serve(&ctx, config, (listener, health), &shutdown).await;
     } else {
         shutdown.signalled().await;
     }
     let within = Duration::from_secs(config.server.shutdown_seconds.into());
-    let drained = shutdown.drain(within).await;
-    if alone.is_none() {
-        ctx.store.leave_instance(&owner).await?;
-    }
-    ctx.store.close().await;
-    if !drained {
+    if !shutdown.drain(within).await {
         tracing::warn!(
             "some work was still under way; its claims run out and it is done after the next start"
         );
     }
-    Ok(exit::OK)
+    if let Some(owner) = place {
+        ctx.store.leave_instance(&owner).await?;
+    }
+    ctx.store.close().await;
+    Ok(())
+}
+
+/// The one embedded instance: it ends the claims of the one before it. Without a file to lock (PostgreSQL) a row with a
+/// heartbeat keeps the place; its owner's name is returned.
+async fn take_place(
+    ctx: &Context,
+    config: &Config,
+    locked: bool,
+    shutdown: &Shutdown,
+) -> anyhow::Result<Option<String>> {
+    if config.messaging.transport != Transport::Embedded {
+        return Ok(None);
+    }
+    let owner = format!("{}-{}", std::process::id(), ctx.ids.id().simple());
+    if !locked {
+        ctx.store.take_instance(&owner, ctx.now()).await?;
+        let beating = keep_place(ctx.clone(), owner.clone(), shutdown.token());
+        shutdown.tracker().spawn(beating);
+    }
+    let released = ctx.store.release_claims(ctx.now()).await?;
+    if released > 0 {
+        tracing::info!(deliveries = released, "took over from an instance that is gone");
+    }
+    Ok((!locked).then_some(owner))
+}
+
+async fn keep_place(ctx: Context, owner: String, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = ctx.store.take_instance(&owner, ctx.now()).await {
+            tracing::error!(error = %error, "keep the place of the one embedded instance");
+            stop.cancel();
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(5)) => {}
+            () = stop.cancelled() => {}
+        }
+    }
 }
 
 /// Locks the file beside an embedded database. The system gives the lock back when a process dies, however it dies, so
