@@ -41,8 +41,13 @@ fn signature_fits(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) 
     if payload != digest && payload != "UNSIGNED-PAYLOAD" {
         return false;
     }
-    let lines: String =
-        signed.split(';').map(|name| format!("{name}:{}\n", header(name).trim())).collect();
+    let lines: Vec<String> =
+        signed.split(';').map(|name| format!("{name}:{}", header(name).trim())).collect();
+    let lines = lines.join(
+        "
+",
+    ) + "
+";
     // A parameter without a value is written with its equals sign.
     let query: Vec<String> = uri
         .query()
