@@ -17,8 +17,6 @@ use crate::messages::{Body, Step};
 use crate::pipeline::{Context, Disposition, PipelineError, check, dispatch, respond};
 use crate::store::{Claimed, Due};
 
-/// Deliveries claimed at once.
-const BATCH: i64 = 128;
 /// Deliveries of one step in work at once.
 const PARALLEL: usize = 64;
 /// How long a claim holds: longer than the step takes. A worker that dies is replaced when it ends.
@@ -65,13 +63,19 @@ impl Consumer {
         }
     }
 
-    /// Claims and handles the announced messages.
+    /// Claims and handles the announced messages, as fast as there is room for them.
     pub async fn announced(
         &self,
         ids: Vec<MessageId>,
         room: &Arc<Semaphore>,
-    ) -> Result<usize, PipelineError> {
-        self.claim(ids, room).await
+    ) -> Result<(), PipelineError> {
+        let mut rest = ids.as_slice();
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(free(room).await.min(rest.len()));
+            self.claim(now.to_vec(), room).await?;
+            rest = later;
+        }
+        Ok(())
     }
 
     async fn wait(&self, wake: tokio::sync::futures::Notified<'_>) {
@@ -94,12 +98,10 @@ impl Consumer {
         only: Vec<MessageId>,
         room: &Arc<Semaphore>,
     ) -> Result<usize, PipelineError> {
-        let Ok(first) = Arc::clone(room).acquire_owned().await else {
-            return Ok(0);
-        };
-        drop(first);
+        // Nothing is claimed that has to wait: its lease would run out in the queue.
+        let limit = i64::try_from(free(room).await).unwrap_or(1);
         let now = self.ctx.now();
-        let due = Due { step: self.step, limit: BATCH, now, until: now + lease(self.step), only };
+        let due = Due { step: self.step, limit, now, until: now + lease(self.step), only };
         let claimed = self.ctx.store.claim_due(due).await?;
         let count = claimed.len();
         for delivery in claimed {
@@ -198,6 +200,12 @@ impl Consumer {
         tracing::error!(step = self.step.as_str(), message = %delivery.id, reason, "a message was given up; see `leadbroker dead-letters list`");
         Ok(self.ctx.store.bury(delivery.id, self.step, reason, event).await?)
     }
+}
+
+/// Waits for a free place and says how many there are.
+async fn free(room: &Arc<Semaphore>) -> usize {
+    drop(room.acquire().await);
+    room.available_permits().max(1)
 }
 
 /// A stable code of a failure, for rows and metrics.
