@@ -391,6 +391,9 @@ async fn the_relay_is_told_what_to_publish(fresh: Fresh) {
     let late = until + TimeDelta::seconds(1);
     let again = store.to_publish(10, late, late + TimeDelta::seconds(30)).await.unwrap();
     assert_eq!(again.iter().map(|message| message.id).collect::<Vec<_>>(), [message(3)]);
+    store.publish_later(vec![message(3)], late + TimeDelta::seconds(1)).await.unwrap();
+    let soon = late + TimeDelta::seconds(1);
+    assert_eq!(store.to_publish(10, soon, soon + TimeDelta::seconds(30)).await.unwrap().len(), 1);
     let lost = now() + TimeDelta::minutes(5);
     assert_eq!(store.republish_lost(lost, lost - TimeDelta::seconds(30)).await.unwrap(), 2);
     store

@@ -137,6 +137,23 @@ impl Store {
         .await
     }
 
+    /// The broker did not take these: they are due again at `at`, not only when their claim runs out.
+    pub async fn publish_later(
+        &self,
+        messages: Vec<MessageId>,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let ids: Vec<String> = messages.iter().map(ToString::to_string).collect();
+        self.exclusively(move |connection| {
+            Box::pin(async move {
+                let head = "UPDATE messages SET publish_at = $1 WHERE id IN";
+                execute_in(connection, head, vec![Value::Int(micros(at))], &ids).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
     /// Publishes again what made no progress since `before`: a broker may lose everything it has.
     pub async fn republish_lost(
         &self,

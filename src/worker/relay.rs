@@ -18,6 +18,8 @@ use crate::store::StoredEvent;
 const BATCH: i64 = 500;
 /// Another relay may take a message that this one has not finished after so long.
 const CLAIM: TimeDelta = TimeDelta::seconds(30);
+/// How soon a message that the broker did not take is tried again.
+const PAUSE: TimeDelta = TimeDelta::seconds(1);
 /// A safety net under the wake-ups; also how soon a due retry is published.
 const SAFETY_POLL: Duration = Duration::from_millis(500);
 
@@ -53,18 +55,22 @@ pub async fn once(ctx: &Context, publisher: &AmqpPublisher) -> Result<usize, Pip
     let batch = due.iter().map(outgoing).collect();
     let answers = publisher.publish(batch).await;
     let mut taken: Vec<MessageId> = Vec::with_capacity(due.len());
+    let mut left: Vec<MessageId> = Vec::new();
     for (message, answer) in due.iter().zip(answers) {
         match answer {
             Ok(()) => taken.push(message.id),
             // Nobody listens to this announcement; the row tells it to whoever asks.
             Err(PublishError::Unroutable) if !must_arrive(&message.route) => taken.push(message.id),
-            // It is due again when its claim runs out.
             Err(error) => {
+                left.push(message.id);
                 tracing::warn!(message = %message.id, error = %error, "publish a message");
             }
         }
     }
     crate::crash_point!("relay.before_published");
+    if !left.is_empty() {
+        ctx.store.publish_later(left, now + PAUSE).await?;
+    }
     let count = taken.len();
     if count > 0 {
         ctx.store.published(taken).await?;
