@@ -17,7 +17,11 @@ pub(super) fn verify(file: &Path, key: Option<&str>, output: &mut Output) -> any
         .with_context(|| format!("read the export `{}`", file.display()))?;
     let key =
         key.map(hex::decode).transpose().context("read `--key`: expected 64 hexadecimal digits")?;
-    match crate::audit::verify(text.lines(), key.as_deref(), &[]) {
+    match crate::audit::verify(
+        text.strip_suffix('\n').unwrap_or(&text).split('\n'),
+        key.as_deref(),
+        &[],
+    ) {
         Ok(verified) if output.is_json() => {
             output.value(&verified);
             Ok(exit::OK)

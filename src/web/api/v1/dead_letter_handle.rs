@@ -124,7 +124,7 @@ pub(in crate::web) async fn drop(
     let dropped = web
         .to_the_end(async move {
             let event = event(&ctx, &person, "dead_letter.dropped", &letter)
-                .detail("reason", given.reason.expose());
+                .detail("reason_letters", &letters.to_string());
             ctx.store.drop_dead(letter.message, event).await
         })
         .await?;
