@@ -24,6 +24,7 @@ use crate::mail::smtp::{SmtpDeadlines, SmtpLogin, SmtpMailer, SmtpSettings, Smtp
 use crate::mail::{MailAddress, Mailer, Sealer, SealerSettings};
 use crate::pipeline::Context;
 use crate::pipeline::context::{Progress, RegistrySource, Rules};
+use crate::pipeline::release::Previews;
 use crate::policy::PolicySet;
 use crate::policy::facts::Limits;
 use crate::shutdown::Shutdown;
@@ -123,6 +124,7 @@ pub async fn context(config: &Config) -> Result<Context, AppError> {
             kind: error.kind(),
         })?,
         progress: Progress::default(),
+        previews: Previews::default(),
         vault: Arc::new(vault),
         clock,
         ids,

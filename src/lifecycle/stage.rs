@@ -148,6 +148,14 @@ impl Stage {
         )
     }
 
+    /// The reviewer who has the job on the desk: by an offer or by a claim.
+    pub fn holder(&self) -> Option<AccountId> {
+        if let Self::Offered { reviewer } = self {
+            return Some(*reviewer);
+        }
+        self.lease().map(|lease| lease.reviewer)
+    }
+
     /// The claim in force, if any.
     pub fn lease(&self) -> Option<&Lease> {
         if let Self::Leased { lease }

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
 use super::PipelineError;
+use super::release::Previews;
 use crate::audit::{Actor, AuditEvent};
 use crate::clock::Clock;
 use crate::domain::form::FormLimits;
@@ -72,6 +73,8 @@ pub struct Context {
     pub picture_worker: PathBuf,
     /// Who waits for a check.
     pub progress: Progress,
+    /// Documents that officers are reading.
+    pub previews: Previews,
 }
 
 impl Context {

@@ -10,7 +10,7 @@ use crate::lifecycle::{Event, Resume, Stage, StageCode, deadline, next};
 use crate::messages::{AgencyEvent, Body, EventData, Message, Route, Step};
 use crate::policy::facts;
 use crate::registry::Registry;
-use crate::store::{Change, RequestRow, RequestUpdate, WorkFilter};
+use crate::store::{Change, RequestRow, RequestUpdate};
 
 /// A reviewer as the choice sees one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,16 +18,24 @@ pub struct Available {
     /// Who.
     pub reviewer: AccountId,
     /// Jobs that are offered to or leased by the reviewer.
-    pub open_jobs: usize,
+    pub open_jobs: i64,
 }
 
-/// Pure: who is asked. The least busy; among equals the lowest id, so that the same input has the same choice,
-/// whatever its order. `not` are those who were asked before or may not see the case.
-pub fn choose(available: &[Available], not: &[AccountId]) -> Option<AccountId> {
+/// Jobs that are counted for a reviewer; more make no difference.
+const MOST_COUNTED: i64 = 100;
+
+/// Pure: who is asked. The least busy; equals take turns by the request, so that a backlog is shared and the same
+/// input has the same choice, whatever its order. `not` are those who were asked before or may not see the case.
+pub fn choose(request: RequestId, available: &[Available], not: &[AccountId]) -> Option<AccountId> {
+    let turn = |reviewer: AccountId| {
+        let mixed = request.uuid().as_u128() ^ reviewer.uuid().as_u128();
+        // An odd number with irregular bits: the high half of the product depends on every bit below.
+        mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835) >> 64
+    };
     available
         .iter()
         .filter(|candidate| !not.contains(&candidate.reviewer))
-        .min_by_key(|candidate| (candidate.open_jobs, candidate.reviewer))
+        .min_by_key(|one| (one.open_jobs, turn(one.reviewer), one.reviewer))
         .map(|candidate| candidate.reviewer)
 }
 
@@ -38,34 +46,16 @@ pub async fn available(
     row: &RequestRow,
     now: DateTime<Utc>,
 ) -> Result<Vec<Available>, PipelineError> {
-    let filter = WorkFilter {
-        unit: row.unit.clone(),
-        stages: vec![
-            StageCode::Offered,
-            StageCode::Leased,
-            StageCode::SecondReview,
-            StageCode::Adjudication,
-        ],
-        lane: None,
-        limit: 10_000,
-    };
-    let jobs = ctx.store.jobs(&filter).await?;
-    let busy = |who: AccountId| {
-        jobs.iter()
-            .filter(|job| {
-                job.stage == (Stage::Offered { reviewer: who })
-                    || job.stage.lease().is_some_and(|lease| lease.reviewer == who)
-            })
-            .count()
-    };
-    Ok(registry
+    let on_duty: Vec<AccountId> = registry
         .on_duty(&row.unit, now)
         .into_iter()
         .filter_map(|id| registry.account(id))
         .filter(|account| account.active && account.role == Role::Reviewer)
         .filter(|account| account.credentials.iter().any(|c| c.in_force(now) && c.cjis_minimum))
-        .map(|account| Available { reviewer: account.id, open_jobs: busy(account.id) })
-        .collect())
+        .map(|account| account.id)
+        .collect();
+    let loads = ctx.store.loads(&row.unit, &on_duty, MOST_COUNTED).await?;
+    Ok(loads.into_iter().map(|(reviewer, open_jobs)| Available { reviewer, open_jobs }).collect())
 }
 
 /// Handles the command to dispatch.
@@ -103,7 +93,7 @@ pub async fn offer(
         return super::step::apply_for(ctx, change, cause.map(|id| (id, Step::Dispatch))).await;
     }
     let available = available(ctx, &registry, row, now).await?;
-    let chosen = choose(&available, asked);
+    let chosen = choose(row.id, &available, asked);
     let event = match chosen {
         Some(reviewer) => Event::Offered { reviewer },
         None => Event::Queued,
@@ -193,15 +183,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_choice_is_the_least_busy_and_independent_of_order(loads in proptest::collection::vec(0usize..5, 0..8), not in 0u128..8) {
+        fn the_choice_is_the_least_busy_and_independent_of_order(loads in proptest::collection::vec(0i64..5, 0..8), not in 0u128..8, request: u128) {
             let mut available: Vec<Available> = loads
                 .iter()
                 .enumerate()
                 .map(|(n, load)| Available { reviewer: person(n as u128), open_jobs: *load })
                 .collect();
-            let chosen = choose(&available, &[person(not)]);
+            let request = RequestId::new(Uuid::from_u128(request));
+            let chosen = choose(request, &available, &[person(not)]);
             available.reverse();
-            prop_assert_eq!(chosen, choose(&available, &[person(not)]));
+            prop_assert_eq!(chosen, choose(request, &available, &[person(not)]));
             prop_assert_ne!(chosen, Some(person(not)));
             let eligible = available.iter().filter(|a| a.reviewer != person(not));
             prop_assert_eq!(chosen.is_none(), eligible.clone().count() == 0);
@@ -211,5 +202,13 @@ mod tests {
                 prop_assert_eq!(load, least);
             }
         }
+    }
+
+    #[test]
+    fn equals_take_turns() {
+        let available = [1, 2, 3].map(|n| Available { reviewer: person(n), open_jobs: 100 });
+        let asked = |n: u128| choose(RequestId::new(Uuid::from_u128(n)), &available, &[]);
+        let counts = [1, 2, 3].map(|n| (0..300).filter(|r| asked(*r) == Some(person(n))).count());
+        assert!(counts.iter().all(|count| (60..=140).contains(count)), "{counts:?}");
     }
 }

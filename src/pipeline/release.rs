@@ -4,17 +4,22 @@
 //! officer reads and the bytes that are released are the same, byte for byte.
 
 mod document;
+mod previews;
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use self::previews::Made;
 use super::{Context, PipelineError, dispatch, examine, sealed, standing, step};
-use crate::domain::form::FormAffirmation;
 use crate::domain::{Account, Outcome, RequestId, Role};
 use crate::lifecycle::{Event, Stage, deadline, next};
 use crate::messages::{EventData, Message, Step};
 use crate::policy::facts::{self, SecondReviewState};
 use crate::store::{Change, NewRecord, RecordKind, RequestRow, RequestUpdate};
+
+pub use previews::Previews;
 
 /// A release, as stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,7 +60,7 @@ pub async fn preview(
     let now = ctx.now();
     let event = examine::by_person(officer, "document.previewed", now, &row).clause("LACRIS-AUD-2");
     let _ = ctx.store.apply(Change::audited(vec![event])).await?;
-    Ok(render(ctx, &row, outcome).await?.0)
+    Ok(made(ctx, &row, outcome).await?.0.clone())
 }
 
 /// Pure: the request must wait for a release, and by somebody who examined nothing of it.
@@ -83,11 +88,11 @@ fn awaiting<'r>(
     Ok((*outcome, reviewers))
 }
 
-async fn render(
-    ctx: &Context,
-    row: &RequestRow,
-    outcome: Outcome,
-) -> Result<(Preview, Vec<FormAffirmation>), PipelineError> {
+/// The document as it was last read; made if nobody did.
+async fn made(ctx: &Context, row: &RequestRow, outcome: Outcome) -> Result<Made, PipelineError> {
+    if let Some(made) = ctx.previews.of(row.id, row.version) {
+        return Ok(made);
+    }
     let (document, printed) = document::compose(ctx, row, outcome).await?;
     let made_at = row.updated_at;
     let pdf = tokio::task::spawn_blocking(move || crate::report::render(&document, made_at))
@@ -95,7 +100,9 @@ async fn render(
         .map_err(|_| PipelineError::Document("the typesetter stopped".to_owned()))?
         .map_err(|error| PipelineError::Document(error.to_string()))?;
     let sha256 = hex::encode(openssl::sha::sha256(pdf.bytes()));
-    Ok((Preview { pdf: pdf.bytes().to_vec(), sha256 }, printed))
+    let made = Arc::new((Preview { pdf: pdf.bytes().to_vec(), sha256 }, printed));
+    ctx.previews.keep(row.id, row.version, Arc::clone(&made));
+    Ok(made)
 }
 
 /// Releases the document with this SHA-256.
@@ -110,7 +117,8 @@ pub async fn release(
     let now = ctx.now();
     let registry = ctx.registry().await?;
     let form = sealed::form_of(ctx, &row)?;
-    let (made, printed) = render(ctx, &row, outcome).await?;
+    let made = made(ctx, &row, outcome).await?;
+    let (preview, printed) = &*made;
     let adjudicated = reviewers.len() > 2;
     let asked = facts::Release {
         officer: standing::officer(&row, &form, officer),
@@ -121,7 +129,7 @@ pub async fn release(
             SecondReviewState::Agreed
         },
         lead_images: u32::from(outcome == Outcome::Lead),
-        printed,
+        printed: printed.clone(),
     };
     let agency = standing::agency(&registry, &row);
     let decision = ctx.policies.decide(
@@ -129,13 +137,13 @@ pub async fn release(
         &facts::release(&asked, &agency, &row.unit, now),
     );
     examine::refuse_unless_accepted(ctx, officer, &row, &decision).await?;
-    if made.sha256 != document_sha256 {
+    if preview.sha256 != document_sha256 {
         return Err(PipelineError::conflict(
             "document_changed",
             "the document is not the one with this SHA-256; read the preview again and release what you read",
         ));
     }
-    let record = sign(ctx, &row, officer, (made, outcome)).await?;
+    let record = sign(ctx, &row, officer, (preview, outcome)).await?;
     let event = examine::by_person(officer, "answer.released", now, &row)
         .decision(&decision)
         .detail("outcome", outcome.into())
@@ -143,6 +151,7 @@ pub async fn release(
     let stage = next(&row.stage, Event::ReleaseGranted { officer: officer.id })?;
     let change = released(ctx, &row, officer, (stage.clone(), outcome, record, event), now)?;
     step::apply_by_person(ctx, change).await?;
+    ctx.previews.forget(row.id);
     Ok(stage)
 }
 
@@ -150,13 +159,13 @@ async fn sign(
     ctx: &Context,
     row: &RequestRow,
     officer: &Account,
-    (made, outcome): (Preview, Outcome),
+    (made, outcome): (&Preview, Outcome),
 ) -> Result<ReleaseRecord, PipelineError> {
     let text = signed_text(row.id, officer, &made.sha256);
     let signature = hex::encode(ctx.release_key.sign(text.as_bytes())?);
     let key = sealed::key_of(ctx, row)?;
-    let object_key = sealed::put_image(ctx, row.id, &key, made.pdf).await?;
-    Ok(ReleaseRecord { document_sha256: made.sha256, object_key, signature, outcome })
+    let object_key = sealed::put_image(ctx, row.id, &key, made.pdf.clone()).await?;
+    Ok(ReleaseRecord { document_sha256: made.sha256.clone(), object_key, signature, outcome })
 }
 
 fn released(

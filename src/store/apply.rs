@@ -1,17 +1,15 @@
-//! A group of changes in one transaction: guards one by one, everything else in multi-row statements.
+//! A group of changes in one transaction, in multi-row statements.
 
 use chrono::{DateTime, Utc};
-use sqlx::{AnyConnection, Row};
+use sqlx::AnyConnection;
 
 use super::audit_log::append;
 use super::batch::{Value, execute_in, insert_rows};
-use super::change::{
-    Applied, Change, Guard, MailingStatus, MailingUpdate, NewRequest, RequestUpdate,
-};
+use super::change::{Applied, Change, Guard, MailingStatus, MailingUpdate};
 use super::dialect::Dialect;
+use super::guard::guard;
 use super::{StoreError, rows};
 use crate::audit::AuditEvent;
-use crate::domain::UnitId;
 use crate::messages::{Message, Route, Step};
 
 /// What became of a group.
@@ -32,17 +30,15 @@ pub(super) async fn apply_group(
     connection: &mut AnyConnection,
     dialect: Dialect,
     relay: bool,
-    changes: &[Box<Change>],
+    changes: &[Change],
 ) -> Result<Outcomes, StoreError> {
-    let mut outcomes = Outcomes::default();
-    let mut kept: Vec<&Change> = Vec::with_capacity(changes.len());
-    for change in changes {
-        let applied = guard(connection, change).await?;
-        if applied == Applied::Now {
-            kept.push(change);
-        }
-        outcomes.applied.push(applied);
-    }
+    let applied = guard(connection, changes).await?;
+    let kept: Vec<&Change> = changes
+        .iter()
+        .zip(&applied)
+        .filter(|(_, applied)| **applied == Applied::Now)
+        .map(|(change, _)| change)
+        .collect();
     finish(connection, &kept).await?;
     insert_requests(connection, &kept).await?;
     insert_records(connection, &kept).await?;
@@ -52,128 +48,10 @@ pub(super) async fn apply_group(
         }
     }
     let messages: Vec<&Message> = kept.iter().flat_map(|change| &change.outgoing).collect();
-    outcomes.messages = !messages.is_empty();
     insert_messages(connection, relay, &messages).await?;
     let events: Vec<&AuditEvent> = kept.iter().flat_map(|change| &change.audit).collect();
     append(connection, dialect, &events).await?;
-    Ok(outcomes)
-}
-
-/// Whether the change may be written. Nothing else of a change is written before its guard holds.
-async fn guard(connection: &mut AnyConnection, change: &Change) -> Result<Applied, StoreError> {
-    match &change.guard {
-        Guard::Insert(request) => take_idempotency_key(connection, request).await,
-        Guard::Update(update) => update_request(connection, update).await,
-        Guard::None => match change.done {
-            // INVARIANT (once): without a request's version, the delivery row itself is the guard.
-            Some((message, step)) => {
-                let done = sqlx::query("DELETE FROM deliveries WHERE message = $1 AND queue = $2")
-                    .bind(message.to_string())
-                    .bind(step.as_str())
-                    .execute(&mut *connection)
-                    .await?;
-                Ok(if done.rows_affected() == 1 { Applied::Now } else { Applied::AlreadyApplied })
-            }
-            None => Ok(Applied::Now),
-        },
-    }
-}
-
-async fn take_idempotency_key(
-    connection: &mut AnyConnection,
-    request: &NewRequest,
-) -> Result<Applied, StoreError> {
-    let Some(key) = &request.idempotency else {
-        return Ok(Applied::Now);
-    };
-    let taken = sqlx::query(
-        "INSERT INTO idempotency_keys (ori, idempotency_key, body_digest, request, created_at)
-         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (ori, idempotency_key) DO NOTHING",
-    )
-    .bind(request.ori.as_str())
-    .bind(key.key.as_str())
-    .bind(key.body_digest.to_vec())
-    .bind(request.id.to_string())
-    .bind(micros(request.received_at))
-    .execute(&mut *connection)
-    .await?;
-    Ok(if taken.rows_affected() == 1 { Applied::Now } else { Applied::AlreadyApplied })
-}
-
-async fn update_request(
-    connection: &mut AnyConnection,
-    update: &RequestUpdate,
-) -> Result<Applied, StoreError> {
-    let findings = update.findings.as_ref().map(rows::json).transpose()?;
-    let outcome: Option<&'static str> = update.outcome.map(Into::into);
-    let done = sqlx::query(
-        "UPDATE search_requests SET stage = $3, stage_data = $4, version = version + 1, updated_at = $5,
-             deadline_at = $6, fence = coalesce($7, fence), findings = coalesce($8, findings),
-             outcome = coalesce($9, outcome)
-         WHERE id = $1 AND version = $2",
-    )
-    .bind(update.id.to_string())
-    .bind(update.seen)
-    .bind(update.stage.code().as_str())
-    .bind(rows::json(&update.stage)?)
-    .bind(micros(update.at))
-    .bind(update.deadline_at.map(micros))
-    .bind(update.fence)
-    .bind(findings)
-    .bind(outcome)
-    .execute(&mut *connection)
-    .await?;
-    if done.rows_affected() == 0 {
-        return Ok(Applied::Stale);
-    }
-    if let Some(unit) = &update.number_in {
-        give_number(connection, update, unit).await?;
-    }
-    if update.drop_probes {
-        sqlx::query(
-            "INSERT INTO discarded_objects (object_key) SELECT object_key FROM probes WHERE request = $1",
-        )
-        .bind(update.id.to_string())
-        .execute(&mut *connection)
-        .await?;
-        sqlx::query("DELETE FROM probes WHERE request = $1")
-            .bind(update.id.to_string())
-            .execute(&mut *connection)
-            .await?;
-    }
-    if update.destroy_key {
-        sqlx::query("UPDATE search_requests SET data_key = NULL, form = NULL WHERE id = $1")
-            .bind(update.id.to_string())
-            .execute(&mut *connection)
-            .await?;
-    }
-    Ok(Applied::Now)
-}
-
-/// LACRIS-RPT-4a: unique and without gaps, because the counter moves only with the commit.
-async fn give_number(
-    connection: &mut AnyConnection,
-    update: &RequestUpdate,
-    unit: &UnitId,
-) -> Result<(), StoreError> {
-    let number: i64 = sqlx::query(
-        "INSERT INTO case_counters (unit, last_number) VALUES ($1, 1)
-         ON CONFLICT (unit) DO UPDATE SET last_number = case_counters.last_number + 1
-         RETURNING last_number",
-    )
-    .bind(unit.as_str())
-    .fetch_one(&mut *connection)
-    .await?
-    .try_get(0)?;
-    sqlx::query(
-        "UPDATE search_requests SET case_number_of_unit = $2
-         WHERE id = $1 AND case_number_of_unit IS NULL",
-    )
-    .bind(update.id.to_string())
-    .bind(number)
-    .execute(&mut *connection)
-    .await?;
-    Ok(())
+    Ok(Outcomes { applied, messages: !messages.is_empty() })
 }
 
 /// The messages that caused the changes are done with; commands are of no further interest.

@@ -1,6 +1,6 @@
 //! Multi-row statements: one of them is worth ten single ones.
 
-use sqlx::any::AnyArguments;
+use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe};
 
@@ -74,24 +74,44 @@ pub(super) async fn insert_rows(
     head: &'static str,
     rows: Vec<Vec<Value>>,
 ) -> Result<(), StoreError> {
+    for (sql, values) in statements((head, ""), rows) {
+        query(sql, values).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// `{head} VALUES ($1, $2), ($3, $4) … {tail}` for rows of one width, and what it returns.
+pub(super) async fn fetch_rows(
+    connection: &mut AnyConnection,
+    around: (&'static str, &'static str),
+    rows: Vec<Vec<Value>>,
+) -> Result<Vec<AnyRow>, StoreError> {
+    let mut found = Vec::new();
+    for (sql, values) in statements(around, rows) {
+        found.extend(query(sql, values).fetch_all(&mut *connection).await?);
+    }
+    Ok(found)
+}
+
+/// As few statements as the databases' limits allow.
+fn statements(
+    (head, tail): (&'static str, &'static str),
+    rows: Vec<Vec<Value>>,
+) -> impl Iterator<Item = (String, Vec<Value>)> {
     let width = rows.first().map_or(1, Vec::len).max(1);
     let mut rows = rows.into_iter().peekable();
-    while rows.peek().is_some() {
+    std::iter::from_fn(move || {
+        rows.peek()?;
         let chunk: Vec<Vec<Value>> = rows.by_ref().take(MOST_VARIABLES / width).collect();
-        let mut sql = String::from(head);
-        sql.push_str(" VALUES ");
+        let mut sql = format!("{head} VALUES ");
         for row in 0..chunk.len() {
             sql.push_str(if row == 0 { "(" } else { ", (" });
             push_places(&mut sql, row * width, width);
             sql.push(')');
         }
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for value in chunk.into_iter().flatten() {
-            query = bind(query, value);
-        }
-        query.execute(&mut *connection).await?;
-    }
-    Ok(())
+        sql.push_str(tail);
+        Some((sql, chunk.into_iter().flatten().collect()))
+    })
 }
 
 /// `{head} ($n, $n+1, …)` with one list of texts; `before` is bound first.
@@ -103,19 +123,40 @@ pub(super) async fn execute_in(
 ) -> Result<u64, StoreError> {
     let mut affected = 0;
     for chunk in list.chunks(MOST_VARIABLES) {
-        let mut sql = String::from(head);
-        sql.push_str(" (");
-        push_places(&mut sql, before.len(), chunk.len());
-        sql.push(')');
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for value in
-            before.iter().cloned().chain(chunk.iter().map(|text| Value::Text(text.clone())))
-        {
-            query = bind(query, value);
-        }
-        affected += query.execute(&mut *connection).await?.rows_affected();
+        let sql = listed(head, before.len(), chunk.len());
+        let list = chunk.iter().map(|text| Value::Text(text.clone()));
+        let values = before.iter().cloned().chain(list).collect();
+        affected += query(sql, values).execute(&mut *connection).await?.rows_affected();
     }
     Ok(affected)
+}
+
+/// `{head} ($1, $2, …) {tail}`, and what it returns.
+pub(super) async fn fetch_in(
+    connection: &mut AnyConnection,
+    (head, tail): (&'static str, &'static str),
+    list: &[String],
+) -> Result<Vec<AnyRow>, StoreError> {
+    let mut found = Vec::new();
+    for chunk in list.chunks(MOST_VARIABLES) {
+        let sql = format!("{} {tail}", listed(head, 0, chunk.len()));
+        let values = chunk.iter().map(|text| Value::Text(text.clone())).collect();
+        found.extend(query(sql, values).fetch_all(&mut *connection).await?);
+    }
+    Ok(found)
+}
+
+fn listed(head: &str, before: usize, count: usize) -> String {
+    let mut sql = format!("{head} (");
+    push_places(&mut sql, before, count);
+    sql.push(')');
+    sql
+}
+
+/// Texts of many lengths would push the constant ones out of the connection's cache of prepared statements.
+fn query(sql: String, values: Vec<Value>) -> Query<'static, Any, AnyArguments> {
+    let one = values.len() < 20;
+    values.into_iter().fold(sqlx::query(AssertSqlSafe(sql)).persistent(one), bind)
 }
 
 /// `$first+1, …, $first+count`.

@@ -11,6 +11,7 @@ mod change;
 mod dead_letters;
 mod deliveries;
 mod dialect;
+mod guard;
 mod instance;
 mod pool;
 mod probe;
@@ -53,6 +54,9 @@ pub enum StoreError {
     /// Another instance works on the same file.
     #[error("start: instance `{0}` already works on this database; stop it first")]
     InUse(String),
+    /// The commit failed, or its answer was lost: read the state before you try again.
+    #[error("write: the database did not confirm the commit")]
+    NotCommitted,
     /// The writer has stopped.
     #[error("write: the store is shutting down")]
     Stopped,

@@ -1,5 +1,7 @@
 //! Reads. They never lock and never change anything.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
@@ -142,6 +144,37 @@ impl Store {
             query = query.bind(stage.as_str());
         }
         query.fetch_all(&self.readers).await?.iter().map(RequestRow::read).collect()
+    }
+
+    /// How many jobs each of these reviewers holds, counted up to `most`: whoever has so many is full, and the
+    /// count must not grow with the backlog.
+    pub async fn loads(
+        &self,
+        unit: &UnitId,
+        reviewers: &[AccountId],
+        most: i64,
+    ) -> Result<BTreeMap<AccountId, i64>, StoreError> {
+        if reviewers.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let each = (3..reviewers.len() + 3).map(|place| {
+            format!(
+                "SELECT ${place} AS holder, count(*) AS jobs FROM (
+                     SELECT 1 FROM search_requests WHERE unit = $1 AND holder = ${place} LIMIT $2) AS held"
+            )
+        });
+        let sql = each.collect::<Vec<_>>().join(" UNION ALL ");
+        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(unit.as_str()).bind(most);
+        for reviewer in reviewers {
+            query = query.bind(reviewer.to_string());
+        }
+        let rows = query.fetch_all(&self.readers).await?;
+        rows.iter()
+            .map(|row| {
+                let column = Column { row, table: "search_requests" };
+                Ok((column.parsed("holder")?, column.int("jobs")?))
+            })
+            .collect()
     }
 
     /// Open requests whose deadline has passed.

@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use sqlx::{AnyConnection, AnyPool};
+use sqlx::{AnyConnection, AnyPool, Connection as _};
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 
-use super::apply::{Outcomes, apply_group};
+use super::apply::apply_group;
 use super::dialect::Dialect;
 use super::{Applied, Change, StoreError};
 
@@ -102,86 +102,134 @@ struct Loop {
     wake: Arc<Notify>,
 }
 
-type Waiting = (Box<Change>, oneshot::Sender<Result<Applied, StoreError>>);
+/// What came in at the same time.
+#[derive(Default)]
+struct Round {
+    changes: Vec<Change>,
+    answers: Vec<oneshot::Sender<Result<Applied, StoreError>>>,
+    works: Vec<(Work, Signal)>,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+impl Round {
+    /// Who sends does not wait for another of the same round, so their order is free: changes first, then works.
+    fn new(tasks: impl Iterator<Item = Task>) -> Self {
+        let mut round = Self::default();
+        for task in tasks {
+            match task {
+                Task::Apply(change, answer) => {
+                    round.changes.push(*change);
+                    round.answers.push(answer);
+                }
+                Task::Run(work, signal) => round.works.push((work, signal)),
+                Task::Stop(answer) => round.stop = Some(answer),
+            }
+        }
+        round
+    }
+}
 
 async fn run(this: Loop, mut queue: mpsc::Receiver<Task>) {
     let mut waiting: Vec<Task> = Vec::with_capacity(GROUP);
-    loop {
-        waiting.clear();
-        if queue.recv_many(&mut waiting, GROUP).await == 0 {
-            break;
+    while queue.recv_many(&mut waiting, GROUP).await > 0 {
+        let mut round = Round::new(waiting.drain(..));
+        let stop = round.stop.take();
+        this.commit(round).await;
+        if let Some(answer) = stop {
+            this.pool.close().await;
+            let _ = answer.send(());
+            return;
         }
-        let mut group: Vec<Waiting> = Vec::with_capacity(waiting.len());
-        for task in waiting.drain(..) {
-            match task {
-                Task::Apply(change, answer) => group.push((change, answer)),
-                Task::Run(work, signal) => {
-                    this.flush(std::mem::take(&mut group)).await;
-                    let _ = signal.send(this.run_work(work).await);
-                }
-                Task::Stop(answer) => {
-                    this.flush(std::mem::take(&mut group)).await;
-                    this.pool.close().await;
-                    let _ = answer.send(());
-                    return;
-                }
-            }
-        }
-        this.flush(group).await;
     }
     this.pool.close().await;
 }
 
 impl Loop {
-    async fn flush(&self, group: Vec<Waiting>) {
-        if group.is_empty() {
+    /// One transaction for the round; each part can fail without the others.
+    async fn commit(&self, round: Round) {
+        let Round { changes, answers, works, .. } = round;
+        let mut applied = Vec::new();
+        let mut worked = Vec::new();
+        let mut signals = Vec::new();
+        let mut messages = false;
+        let committed = async {
+            let mut transaction = self.pool.begin_with(self.dialect.begin()).await?;
+            applied = self.apply(&mut transaction, &changes, &mut messages).await?;
+            for (work, signal) in works {
+                signals.push(signal);
+                let mut part = transaction.begin().await?;
+                let result = work(&mut part).await;
+                if result.is_ok() {
+                    part.commit().await?;
+                } else {
+                    part.rollback().await?;
+                }
+                worked.push(result);
+            }
+            crate::crash_point!("store.before_commit");
+            transaction.commit().await?;
+            crate::crash_point!("store.after_commit");
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = committed.await {
+            tracing::warn!(error = %error, changes = changes.len(), "a commit failed");
+            for answer in answers {
+                let _ = answer.send(Err(StoreError::NotCommitted));
+            }
+            for signal in signals {
+                let _ = signal.send(Err(StoreError::NotCommitted));
+            }
             return;
         }
-        let (changes, answers): (Vec<_>, Vec<_>) = group.into_iter().unzip();
-        match self.commit(&changes).await {
-            Ok(outcomes) => {
-                for (answer, applied) in answers.into_iter().zip(outcomes.applied) {
-                    let _ = answer.send(Ok(applied));
-                }
-                if outcomes.messages {
-                    self.wake.notify_waiters();
-                }
-            }
-            Err(error) if changes.len() == 1 => {
-                tracing::warn!(error = %error, "a change was not stored");
-                if let Some(answer) = answers.into_iter().next() {
-                    let _ = answer.send(Err(error));
-                }
-            }
-            // One bad change must not fail its neighbours: try each alone.
-            Err(_) => {
-                for (change, answer) in changes.into_iter().zip(answers) {
-                    let result = self.commit(std::slice::from_ref(&change)).await;
-                    if result.as_ref().is_ok_and(|outcomes| outcomes.messages) {
-                        self.wake.notify_waiters();
-                    }
-                    let applied = result.map(|outcomes| {
-                        outcomes.applied.first().copied().unwrap_or(Applied::AlreadyApplied)
-                    });
-                    let _ = answer.send(applied);
-                }
-            }
+        for (answer, applied) in answers.into_iter().zip(applied) {
+            let _ = answer.send(applied);
+        }
+        for (signal, worked) in signals.into_iter().zip(worked) {
+            let _ = signal.send(worked);
+        }
+        if messages {
+            self.wake.notify_waiters();
         }
     }
 
-    async fn commit(&self, changes: &[Box<Change>]) -> Result<Outcomes, StoreError> {
-        let mut transaction = self.pool.begin_with(self.dialect.begin()).await?;
-        let outcomes = apply_group(&mut transaction, self.dialect, self.relay, changes).await?;
-        crate::crash_point!("store.before_commit");
-        transaction.commit().await?;
-        crate::crash_point!("store.after_commit");
-        Ok(outcomes)
-    }
-
-    async fn run_work(&self, work: Work) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with(self.dialect.begin()).await?;
-        work(&mut transaction).await?;
-        transaction.commit().await?;
-        Ok(())
+    /// All changes together; if that fails, each alone, so that a bad one does not fail its neighbours.
+    async fn apply(
+        &self,
+        transaction: &mut AnyConnection,
+        changes: &[Change],
+        messages: &mut bool,
+    ) -> Result<Vec<Result<Applied, StoreError>>, StoreError> {
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut part = transaction.begin().await?;
+        match apply_group(&mut part, self.dialect, self.relay, changes).await {
+            Ok(outcomes) => {
+                part.commit().await?;
+                *messages |= outcomes.messages;
+                return Ok(outcomes.applied.into_iter().map(Ok).collect());
+            }
+            Err(error) => {
+                part.rollback().await?;
+                tracing::warn!(error = %error, changes = changes.len(), "a group of changes was not stored");
+            }
+        }
+        let mut applied = Vec::with_capacity(changes.len());
+        for change in changes {
+            let mut part = transaction.begin().await?;
+            let alone = std::slice::from_ref(change);
+            match apply_group(&mut part, self.dialect, self.relay, alone).await {
+                Ok(outcomes) => {
+                    part.commit().await?;
+                    *messages |= outcomes.messages;
+                    applied.extend(outcomes.applied.into_iter().map(Ok));
+                }
+                Err(error) => {
+                    part.rollback().await?;
+                    applied.push(Err(error));
+                }
+            }
+        }
+        Ok(applied)
     }
 }

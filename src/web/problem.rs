@@ -183,7 +183,9 @@ impl From<PipelineError> for Problem {
     fn from(error: PipelineError) -> Self {
         let passes = match error {
             PipelineError::Refused(refusal) => return refusal.into(),
-            PipelineError::Store(StoreError::Database(_) | StoreError::Stopped)
+            PipelineError::Store(
+                StoreError::Database(_) | StoreError::NotCommitted | StoreError::Stopped,
+            )
             | PipelineError::Vault(VaultError::Store(_) | VaultError::Late) => true,
             PipelineError::Store(_)
             | PipelineError::Vault(_)

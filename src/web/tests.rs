@@ -27,6 +27,7 @@ use crate::mail::smime::SigningIdentity;
 use crate::mail::{MailAddress, Sealer, SealerSettings};
 use crate::pipeline::Context;
 use crate::pipeline::context::{Progress, RegistrySource, Rules};
+use crate::pipeline::release::Previews;
 use crate::policy::facts::Limits;
 use crate::registry::Registry;
 use crate::store::{Store, StoreSettings};
@@ -150,6 +151,7 @@ async fn world() -> World {
         release_key: Arc::new(SigningKey::generate().unwrap()),
         picture_worker: at("none"),
         progress: Progress::default(),
+        previews: Previews::default(),
         vault: Arc::new(vault),
     };
     let state = AppState {

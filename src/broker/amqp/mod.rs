@@ -82,6 +82,8 @@ impl std::str::FromStr for AmqpUrl {
         // The parser's own error repeats the text, and with it the password.
         let mut uri: AMQPUri = text.parse().map_err(|_| AmqpError::Address)?;
         uri.query.heartbeat.get_or_insert(10);
+        // lapin reserves 64 frames for each connection: with the broker's 128 KiB that is 8 MiB, seven times.
+        uri.query.frame_max.get_or_insert(16 * 1024);
         Ok(Self(uri))
     }
 }
