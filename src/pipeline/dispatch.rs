@@ -98,7 +98,8 @@ pub async fn offer(
     let standing = standing::standing(ctx, &registry, row, intake.signature_verified);
     let facts = facts::dispatch(&intake.form, &standing, now);
     let decision = ctx.policies.decide(&standing::packs(&registry, row), &facts);
-    if decision.verdict() != Verdict::Accept {
+    let allowed_by = hold::allowed_by(ctx, row, &decision).await?;
+    if decision.verdict() != Verdict::Accept && allowed_by.is_none() {
         let change = hold::change(ctx, row, &decision, Resume::Dispatch)?;
         return super::step::apply_for(ctx, change, cause.map(|id| (id, Step::Dispatch))).await;
     }
@@ -118,6 +119,9 @@ pub async fn offer(
         .detail("available", &available.len().to_string());
     if let Some(reviewer) = chosen {
         audit = audit.detail("reviewer", &reviewer.to_string());
+    }
+    if let Some(person) = allowed_by {
+        audit = audit.detail("allowed_by", &person.to_string());
     }
     let first = row.stage.code() == StageCode::Accepted;
     let mut change = Change::update(
