@@ -77,12 +77,11 @@ pub async fn handle(
     let Some(row) = ctx.store.request(request).await? else {
         return Ok(Disposition::DeadLetter { reason: "request_unknown".to_owned() });
     };
-    if !matches!(row.stage, Stage::Accepted | Stage::Queued | Stage::Offered { .. }) {
+    // Whoever was asked stays asked when the command comes again; the offer's own deadline asks the next one.
+    if row.stage != Stage::Accepted {
         return super::step::acknowledge(ctx, cause, Step::Dispatch).await;
     }
-    let asked =
-        if let Stage::Offered { reviewer } = &row.stage { vec![*reviewer] } else { Vec::new() };
-    offer(ctx, &row, Some(cause), &asked).await
+    offer(ctx, &row, Some(cause), &[]).await
 }
 
 /// Offers the job, or queues it. `asked` did not take it.
