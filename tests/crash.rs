@@ -16,10 +16,10 @@
 )]
 mod site;
 
-use site::Site;
+use site::{Setup, Site};
 
 async fn story(plan: &str) -> u32 {
-    let mut site = Site::with_crash_points();
+    let mut site = Site::new(Setup::embedded().with_crash_points());
     site.start(Some(plan)).await;
     let request = site.drive().await;
     site.assert_ledger(&request, plan).await;
