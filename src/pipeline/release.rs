@@ -89,7 +89,9 @@ async fn render(
     outcome: Outcome,
 ) -> Result<(Preview, Vec<FormAffirmation>), PipelineError> {
     let (document, printed) = document::compose(ctx, row, outcome).await?;
-    let made_at = row.updated_at;
+    // The moment of the last record, not of the row: a reminder of an overdue release must not change what was read.
+    let records = ctx.store.records(row.id).await?;
+    let made_at = records.last().map_or(row.updated_at, |record| record.written_at);
     let pdf = tokio::task::spawn_blocking(move || crate::report::render(&document, made_at))
         .await
         .map_err(|_| PipelineError::Document("the typesetter stopped".to_owned()))?
