@@ -19,6 +19,8 @@ mod site;
 mod commands;
 #[path = "stories/outcomes.rs"]
 mod outcomes;
+#[path = "stories/races.rs"]
+mod races;
 #[path = "stories/redelivery.rs"]
 mod redelivery;
 #[path = "stories/refusals.rs"]

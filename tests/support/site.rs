@@ -285,6 +285,41 @@ impl Site {
         panic!("no answer to {method} {path}");
     }
 
+    /// The same call by each of these, all at once: what each was answered.
+    pub async fn at_once(
+        &self,
+        (method, path): (&str, &str),
+        tokens: &[String],
+        body: Option<&Value>,
+    ) -> Vec<(u16, Value)> {
+        let body = body.map(|body| (body.to_string(), ""));
+        self.crowd((method, path), tokens, body).await
+    }
+
+    async fn crowd(
+        &self,
+        (method, path): (&str, &str),
+        tokens: &[String],
+        body: Option<(String, &str)>,
+    ) -> Vec<(u16, Value)> {
+        let calls = tokens.iter().map(|token| {
+            let url = format!("{}/api/v1/{path}", self.origin);
+            let mut request = self.http.request(method.parse().unwrap(), url).bearer_auth(token);
+            if let Some((body, key)) = &body {
+                request = request.header("Content-Type", "application/json").body(body.clone());
+                if !key.is_empty() {
+                    request = request.header("Idempotency-Key", *key);
+                }
+            }
+            async move {
+                let answer = request.send().await.unwrap();
+                let status = answer.status().as_u16();
+                (status, answer.json().await.unwrap())
+            }
+        });
+        futures_util::future::join_all(calls).await
+    }
+
     pub fn token(&self, role: Role, nth: usize) -> String {
         let mut of_role = self.world.secrets.accounts.iter().filter(|account| account.role == role);
         of_role.nth(nth).unwrap().token.clone()

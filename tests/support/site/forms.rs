@@ -66,6 +66,13 @@ impl Site {
         (status, receipt)
     }
 
+    /// The same form under the same key, so often at once.
+    pub async fn send_at_once(&self, form: &Value, times: usize) -> Vec<(u16, Value)> {
+        let agencies = vec![self.agency(); times];
+        self.crowd(("POST", "search-requests"), &agencies, Some((form.to_string(), "one-key")))
+            .await
+    }
+
     /// Sends a sound form.
     pub async fn submit(&mut self) -> (u16, Value) {
         let form = self.form().await;
