@@ -1,7 +1,12 @@
 //! What becomes of requests, through the front door: how they end, who may do what, what is refused. Each story runs on
 //! SQLite alone and on PostgreSQL with RabbitMQ.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
 
 #[path = "support/site.rs"]
 #[expect(
@@ -25,6 +30,5 @@ mod races;
 mod redelivery;
 #[path = "stories/refusals.rs"]
 mod refusals;
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
 #[path = "support/tap.rs"]
 mod tap;

@@ -181,9 +181,9 @@ async fn a_recipient_without_a_certificate_gets_nothing_until_there_is_one(setup
         let clauses: Vec<&Value> =
             hold["findings"].as_array().unwrap().iter().map(|f| &f["clause"]).collect();
         assert_eq!(clauses, [&json!("CORE-CLEAR"), &json!("LACRIS-FTR-3")], "{hold}");
-        let held = site.audited(&request, "answer.held").await;
-        assert_eq!(held.len(), times);
-        assert_eq!(held[0]["detail"]["reason"], "certificate_missing");
+        let entries = site.audited(&request, "answer.held").await;
+        assert_eq!(entries.len(), times);
+        assert_eq!(entries[0]["detail"]["reason"], "certificate_missing");
         assert_eq!(mta.connections(), 0, "nobody spoke to the mail server");
         if times == 1 {
             // Nobody can allow that it leaves in the clear: it is held again.

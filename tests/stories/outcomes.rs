@@ -86,6 +86,58 @@ async fn reviewers_who_differ_are_decided_by_an_adjudicator(setup: Setup) {
     }
 }
 
+/// Where a request can wait for people.
+const STAGES: &[&str] = &[
+    "held",
+    "queued",
+    "leased",
+    "examined",
+    "second_review",
+    "adjudication_due",
+    "adjudication",
+    "awaiting_release",
+];
+
+/// A request at this stage, and the last claim's token.
+async fn reach(site: &mut Site, stage: &str) -> (String, i64) {
+    if stage == "held" {
+        let short = |form: &mut Value| form["justification"]["situation"] = json!("Theft.");
+        let (_, receipt) = site.submit_changed(&short).await;
+        return (receipt["request"].as_str().unwrap().to_owned(), 0);
+    }
+    let request = site.queued().await;
+    let steps = [
+        (site.reviewer(0), "conclude", lead("A1")),
+        (site.reviewer(1), "second-review", examination("no_match")),
+        (site.token(Role::Adjudicator, 0), "adjudicate", examination("no_match")),
+    ];
+    let mut lease = 0;
+    for (person, step, exam) in &steps {
+        if site.status(&request).await["state"] == stage {
+            break;
+        }
+        lease = site.claimed(&request, person).await;
+        if site.status(&request).await["state"] == stage {
+            break;
+        }
+        let (status, told) = site.record((&request, step), person, (lease, exam)).await;
+        assert_eq!(status, 200, "{told}");
+    }
+    (request, lease)
+}
+
+/// Who held it comes too late, and nobody is shown the case any more.
+async fn too_late(site: &mut Site, request: &str, (stage, lease): (&str, i64)) {
+    for person in [site.reviewer(0), site.reviewer(1), site.token(Role::Adjudicator, 0)] {
+        let late = site.record((request, "conclude"), &person, (lease, &lead("A1"))).await;
+        assert_eq!(late.0, 409, "{stage}: {}", late.1);
+        let (status, told) = site.call(("GET", &format!("jobs/{request}")), &person, None).await;
+        assert_eq!((status, &told["code"]), (403, &json!("not_assigned")), "{stage}");
+        let (_, list) = site.call(("GET", "jobs"), &person, None).await;
+        assert_eq!(list["items"], json!([]), "{stage}");
+    }
+}
+
 async fn an_agency_withdraws_at_every_stage_before_the_release(setup: Setup) {
     let mut site = Site::new(setup);
     let mut withdrawn = Vec::new();
@@ -99,59 +151,10 @@ async fn an_agency_withdraws_at_every_stage_before_the_release(setup: Setup) {
         withdrawn.push(request);
     }
     site.serve_roles(None).await;
-    let (first, second) = (site.reviewer(0), site.reviewer(1));
-    let adjudicator = site.token(Role::Adjudicator, 0);
-    for stage in [
-        "held",
-        "queued",
-        "leased",
-        "examined",
-        "second_review",
-        "adjudication_due",
-        "adjudication",
-        "awaiting_release",
-    ] {
-        let request = if stage == "held" {
-            let short = |form: &mut Value| form["justification"]["situation"] = json!("Theft.");
-            site.submit_changed(&short).await.1["request"].as_str().unwrap().to_owned()
-        } else {
-            site.queued().await
-        };
-        let mut lease = 0;
-        for (reached, step) in [
-            ("leased", &first),
-            ("examined", &first),
-            ("second_review", &second),
-            ("adjudication_due", &second),
-            ("adjudication", &adjudicator),
-            ("awaiting_release", &adjudicator),
-        ] {
-            if ["held", "queued"].contains(&stage) || site.status(&request).await["state"] == stage
-            {
-                break;
-            }
-            let (path, exam) = match reached {
-                "examined" => ("conclude", lead("A1")),
-                "adjudication_due" => ("second-review", examination("no_match")),
-                "awaiting_release" => ("adjudicate", examination("no_match")),
-                _ => {
-                    lease = site.claimed(&request, step).await;
-                    continue;
-                }
-            };
-            let (status, told) = site.record((&request, path), step, (lease, &exam)).await;
-            assert_eq!((status, &told["state"]), (200, &json!(reached)), "{told}");
-        }
+    for stage in STAGES {
+        let (request, lease) = reach(&mut site, stage).await;
         withdraws(&mut site, &request, stage).await;
-        // Who held it comes too late, and nobody is shown the case any more.
-        for person in [&first, &second, &adjudicator] {
-            let late = site.record((&request, "conclude"), person, (lease, &lead("A1"))).await;
-            assert_eq!(late.0, 409, "{stage}: {}", late.1);
-            let (status, told) = site.call(("GET", &format!("jobs/{request}")), person, None).await;
-            assert_eq!((status, &told["code"]), (403, &json!("not_assigned")), "{stage}");
-            let (_, list) = site.call(("GET", "jobs"), person, None).await;
-            assert_eq!(list["items"], json!([]), "{stage}");
-        }
+        too_late(&mut site, &request, (stage, lease)).await;
         withdrawn.push(request);
     }
     for request in &withdrawn {

@@ -88,7 +88,7 @@ async fn nobody_is_two_people_on_one_request(setup: Setup) {
 
     // Who asked does not examine, whatever account the same person has.
     site.registry(|registry| {
-        entry(registry, "okafor").account.name = "Jordan Sample".to_owned();
+        "Jordan Sample".clone_into(&mut entry(registry, "okafor").account.name);
     })
     .await;
     let other = site.queued().await;
@@ -218,16 +218,11 @@ fn put_image(form: &mut Value, bytes: &[u8]) {
     form["images"][0]["sha256"] = json!(hex::encode(openssl::sha::sha256(bytes)));
 }
 
-async fn a_form_that_is_no_form_leaves_an_audit_entry_and_nothing_else(setup: Setup) {
-    let mut site = Site::serving(setup).await;
-    let sound = site.form().await;
+/// Misshapen forms, each with the code and the place of its fault.
+fn misshapen(sound: &Value) -> Vec<(Value, &'static str, &'static str)> {
     let probe = STANDARD.decode(sound["images"][0]["content"].as_str().unwrap()).unwrap();
-    let change = |alter: &dyn Fn(&mut Value)| {
-        let mut form = sound.clone();
-        alter(&mut form);
-        form
-    };
-    let cases = [
+    let change = |alter: &dyn Fn(&mut Value)| changed(sound, alter);
+    vec![
         (change(&|form| form["urgent"] = json!(true)), "field_unknown", "/urgent"),
         (
             change(&|form| form["images"][0]["gps"] = json!("none")),
@@ -251,7 +246,19 @@ async fn a_form_that_is_no_form_leaves_an_audit_entry_and_nothing_else(setup: Se
         ),
         (change(&|form| form["images"] = json!([])), "items_count", "/images"),
         (change(&|form| form["images_attached"] = json!(2)), "image_count", "/images_attached"),
-    ];
+    ]
+}
+
+fn changed(sound: &Value, alter: &dyn Fn(&mut Value)) -> Value {
+    let mut form = sound.clone();
+    alter(&mut form);
+    form
+}
+
+async fn a_form_that_is_no_form_leaves_an_audit_entry_and_nothing_else(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    let sound = site.form().await;
+    let cases = misshapen(&sound);
     for (form, code, pointer) in &cases {
         let (status, told) = site.send(form).await;
         assert_eq!((status, &told["code"]), (422, &json!("shape")), "{code}: {told}");
@@ -261,7 +268,7 @@ async fn a_form_that_is_no_form_leaves_an_audit_entry_and_nothing_else(setup: Se
         assert!(found, "{code} {pointer}: {told}");
     }
     // A well-shaped form that a policy refuses is on record, without its images.
-    let elsewhere = change(&|form| form["repositories"] = json!(["DMS", "OTHER"]));
+    let elsewhere = changed(&sound, &|form| form["repositories"] = json!(["DMS", "OTHER"]));
     let (status, told) = site.send(&elsewhere).await;
     assert_eq!((status, &told["code"]), (422, &json!("rejected")), "{told}");
     let cited = told["findings"].to_string();
@@ -278,8 +285,8 @@ async fn a_form_that_is_no_form_leaves_an_audit_entry_and_nothing_else(setup: Se
     }
     assert_eq!(site.number("SELECT count(*) FROM search_requests").await, 1, "the rejected one");
     let events = site.assert_sound("misshapen").await;
-    let misshapen = events.iter().filter(|e| e["action"] == "search_request.misshapen").count();
-    assert_eq!(misshapen, cases.len());
+    let times = events.iter().filter(|e| e["action"] == "search_request.misshapen").count();
+    assert_eq!(times, cases.len());
     assert_eq!(site.files_in_store_after_sweep().await, 0, "no image of a refused form is kept");
     // The same key with another form is a mistake; the mended form, about the same case, goes in under a new key.
     let (status, told) = site.send(&sound).await;

@@ -105,16 +105,16 @@ impl Site {
     }
 
     /// Waits until the agency reads one of these states.
-    pub async fn until(&mut self, request: &str, states: &[&str]) -> Value {
-        let mut status = Value::Null;
+    pub async fn until(&mut self, request: &str, wanted: &[&str]) -> Value {
+        let mut last = Value::Null;
         for _ in 0..600 {
-            status = self.status(request).await;
-            if states.iter().any(|state| status["state"] == *state) {
-                return status;
+            last = self.status(request).await;
+            if wanted.iter().any(|state| last["state"] == *state) {
+                return last;
             }
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
-        panic!("{request} did not become {states:?}: {status}");
+        panic!("{request} did not become {wanted:?}: {last}");
     }
 
     /// Takes a request back.
