@@ -14,7 +14,7 @@ mod site;
 
 use std::process::Command;
 
-use site::Site;
+use site::{Setup, Site};
 
 fn broker(what: &str) {
     let control = site::service("LEADBROKER_TEST_RABBITMQ");
@@ -26,7 +26,7 @@ fn broker(what: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn distributed_a_broker_that_is_away_or_loses_its_disk_loses_no_request() {
-    let mut site = Site::distributed();
+    let mut site = Site::new(Setup::distributed());
     site.start(None).await;
     broker("stop");
     // Taken, stored, acknowledged: the check will come when the broker is back.

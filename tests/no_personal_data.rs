@@ -5,19 +5,26 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::disallowed_methods,
     reason = "a test may panic, and reads where its services are"
 )]
+
+#[expect(dead_code, reason = "other tests also say again what they heard")]
+#[path = "support/tap.rs"]
+mod tap;
 
 use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use leadbroker::app::{RoleOfProcess, start_embedded};
+use leadbroker::app::{self, RoleOfProcess};
+use leadbroker::broker::topology::{AGENCIES, DEAD, REVIEW, WORK};
 use leadbroker::demo::{DemoOptions, start, walk};
 use leadbroker::shutdown::Shutdown;
 use strum::VariantArray as _;
+use tap::Tap;
 
 /// What the demonstration's form and examination say of people and the case.
 const MARKS: &[&str] = &[
@@ -80,7 +87,10 @@ fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     found
 }
 
-async fn walked(database: Option<String>) -> (tempfile::TempDir, Vec<u8>, String) {
+async fn walked(
+    database: Option<String>,
+    amqp: Option<String>,
+) -> (tempfile::TempDir, Vec<u8>, String) {
     let folder = tempfile::tempdir().unwrap();
     let log = Log::default();
     let writer = log.clone();
@@ -92,13 +102,13 @@ async fn walked(database: Option<String>) -> (tempfile::TempDir, Vec<u8>, String
     let options = DemoOptions {
         out: folder.path().join("out"),
         database,
-        amqp: None,
+        amqp,
         smtp: None,
         listen: "127.0.0.1:0".to_owned(),
     };
     let demo = start(&options).await.unwrap();
     let shutdown = Shutdown::default();
-    start_embedded(&demo.ctx, &demo.config, RoleOfProcess::VARIANTS, &shutdown);
+    app::start(&demo.ctx, &demo.config, RoleOfProcess::VARIANTS, &shutdown).await.unwrap();
     // The picture worker is the real program.
     let mut demo = demo;
     demo.ctx.picture_worker = env!("CARGO_BIN_EXE_leadbroker").into();
@@ -138,7 +148,7 @@ fn assert_files_clean(out: &Path) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn embedded_no_mark_stands_outside_what_is_sealed() {
-    let (folder, log, told) = walked(None).await;
+    let (folder, log, told) = walked(None, None).await;
     assert!(told.contains("24-001873"), "the walk tells its own reader");
     assert_clean("the log", &log);
     assert_files_clean(&folder.path().join("out"));
@@ -146,19 +156,27 @@ async fn embedded_no_mark_stands_outside_what_is_sealed() {
     assert!(contains(b"of Jordan Sample, case", MARKS.first().unwrap()));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn on_postgres_no_mark_stands_outside_what_is_sealed() {
-    let server = std::env::var("LEADBROKER_TEST_POSTGRES_URL").unwrap_or_else(|_| {
+fn service(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
         panic!("run: scripts/services -- cargo nextest run --test no_personal_data");
-    });
+    })
+}
+
+fn fresh_database() -> String {
+    let server = service("LEADBROKER_TEST_POSTGRES_URL");
     let name = format!("marks_{}", std::process::id());
     let made = std::process::Command::new("psql")
         .args([&server, "-qc", &format!("CREATE DATABASE {name}")])
         .status()
         .unwrap();
     assert!(made.success());
-    let url = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
-    let (folder, log, _) = walked(Some(url.clone())).await;
+    format!("{}/{name}", server.rsplit_once('/').unwrap().0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgres_no_mark_stands_outside_what_is_sealed() {
+    let url = fresh_database();
+    let (folder, log, _) = walked(Some(url.clone()), None).await;
     assert_clean("the log", &log);
     assert_files_clean(&folder.path().join("out"));
     let dump = std::process::Command::new("pg_dump").arg(&url).output().unwrap();
@@ -171,5 +189,28 @@ async fn on_postgres_no_mark_stands_outside_what_is_sealed() {
             !contains(&dump.stdout, &hex::encode(mark)),
             "`{mark}` stands in a column of bytes"
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn distributed_no_mark_travels_through_the_broker() {
+    let url = service("LEADBROKER_TEST_AMQP_URL");
+    // Everything but intake, where the agencies' own forms arrive.
+    let places = [(WORK, "#"), (REVIEW, "#"), (AGENCIES, "#"), (DEAD, "#")];
+    let tap = Tap::start(&url, &places, 0).await;
+    let (_folder, log, _) = walked(Some(fresh_database()), Some(url)).await;
+    assert_clean("the log", &log);
+    let heard = tap.heard();
+    for (exchange, least) in [(WORK, 8), (REVIEW, 2), (AGENCIES, 10)] {
+        let there = heard.iter().filter(|message| message.exchange == exchange).count();
+        assert!(there >= least, "only {there} messages passed {exchange}");
+    }
+    for message in &heard {
+        assert_clean(&message.kind, &message.body);
+        assert_clean(
+            "a message's properties",
+            format!("{} {}", message.id, message.kind).as_bytes(),
+        );
+        assert!(message.body.len() < 4096, "{} holds more than ids", message.kind);
     }
 }

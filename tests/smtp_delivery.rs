@@ -1,6 +1,7 @@
 //! Delivery by SMTP against a server that does everything wrong, one thing at a time.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may panic")]
 
+#[expect(dead_code, reason = "other tests also let it go and come back")]
 #[path = "support/mta.rs"]
 mod mta;
 #[expect(dead_code, reason = "other tests also open what is sealed")]

@@ -67,12 +67,11 @@ pub async fn handle(
     let Some(row) = ctx.store.request(request).await? else {
         return Ok(Disposition::DeadLetter { reason: "request_unknown".to_owned() });
     };
-    if !matches!(row.stage, Stage::Accepted | Stage::Queued | Stage::Offered { .. }) {
+    // Whoever was asked stays asked when the command comes again; the offer's own deadline asks the next one.
+    if row.stage != Stage::Accepted {
         return super::step::acknowledge(ctx, cause, Step::Dispatch).await;
     }
-    let asked =
-        if let Stage::Offered { reviewer } = &row.stage { vec![*reviewer] } else { Vec::new() };
-    offer(ctx, &row, Some(cause), &asked).await
+    offer(ctx, &row, Some(cause), &[]).await
 }
 
 /// Offers the job, or queues it. `asked` did not take it.
@@ -88,7 +87,8 @@ pub async fn offer(
     let standing = standing::standing(ctx, &registry, row, intake.signature_verified);
     let facts = facts::dispatch(&intake.form, &standing, now);
     let decision = ctx.policies.decide(&standing::packs(&registry, row), &facts);
-    if decision.verdict() != Verdict::Accept {
+    let allowed_by = hold::allowed_by(ctx, row, &decision).await?;
+    if decision.verdict() != Verdict::Accept && allowed_by.is_none() {
         let change = hold::change(ctx, row, &decision, Resume::Dispatch)?;
         return super::step::apply_for(ctx, change, cause.map(|id| (id, Step::Dispatch))).await;
     }
@@ -108,6 +108,9 @@ pub async fn offer(
         .detail("available", &available.len().to_string());
     if let Some(reviewer) = chosen {
         audit = audit.detail("reviewer", &reviewer.to_string());
+    }
+    if let Some(person) = allowed_by {
+        audit = audit.detail("allowed_by", &person.to_string());
     }
     let first = row.stage.code() == StageCode::Accepted;
     let mut change = Change::update(

@@ -354,7 +354,7 @@ async fn examined_under(
             same_as_first: *first == person.id,
             // No endpoint shows the first record to the holder of this lease.
             saw_first_answer: false,
-            comparison_done: done.comparison_done,
+            comparison_done: standing::compared(&done),
         };
         decision = ctx.policies.decide(&packs, &facts::second_review(&reviewer, review, now));
     }

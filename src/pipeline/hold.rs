@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Context, PipelineError, dispatch, sealed, standing, step};
 use crate::audit::{Actor, AuditEvent};
-use crate::domain::{Account, Finding, Personal, RequestId, Role};
+use crate::domain::{Account, AccountId, Finding, Personal, RequestId, Role, Verdict};
 use crate::lifecycle::{Event, Resume, Stage, StageCode, deadline, next};
 use crate::messages::{EventData, Message, Step};
 use crate::policy::PolicyDecision;
@@ -107,6 +107,40 @@ pub async fn decide(
     Ok(stage)
 }
 
+/// Pure: whether a human's decision about the findings that were shown covers these too. What is new is not covered, and
+/// no human overrules a refusal.
+fn covers(held: &[Finding], shown: &[Finding]) -> bool {
+    let known = |finding: &Finding| {
+        let same = |s: &Finding| {
+            (&s.clause, &s.pack, &s.field) == (&finding.clause, &finding.pack, &finding.field)
+        };
+        finding.verdict == Verdict::Hold && shown.iter().any(same)
+    };
+    held.iter().all(known)
+}
+
+/// Who allowed the request to go on although the policies hold it; `None`: nobody, or something is new since.
+pub async fn allowed_by(
+    ctx: &Context,
+    row: &RequestRow,
+    decision: &PolicyDecision,
+) -> Result<Option<AccountId>, PipelineError> {
+    if decision.verdict() != Verdict::Hold {
+        return Ok(None);
+    }
+    let records = ctx.store.records(row.id).await?;
+    // A decision from before the release was about something else.
+    let since = records.iter().rev().take_while(|record| record.kind != RecordKind::Release);
+    let Some(record) = since.into_iter().find(|record| record.kind == RecordKind::HoldDecision)
+    else {
+        return Ok(None);
+    };
+    let key = sealed::key_of(ctx, row)?;
+    let decided: HoldDecision = sealed::open_record(ctx, &key, record)?;
+    let covered = decided.allow && covers(decision.findings(), &row.findings);
+    Ok(covered.then_some(record.author))
+}
+
 fn decided(
     ctx: &Context,
     person: &Account,
@@ -157,4 +191,28 @@ fn resumed(
         Resume::Respond { .. } | Resume::Deliver => Step::Respond,
     };
     Message::command(ctx.message_id(), now, step, row.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decision_reaches_as_far_as_what_was_shown_and_never_over_a_refusal() {
+        let finding = |clause: &str, verdict| Finding {
+            clause: clause.to_owned(),
+            pack: "core".to_owned(),
+            verdict,
+            field: "/x".to_owned(),
+            message: String::new(),
+            remedy: String::new(),
+        };
+        let standing = finding("CORE-STANDING", Verdict::Hold);
+        let agreement = finding("CORE-AGREEMENT", Verdict::Hold);
+        let shown = [standing.clone()];
+        assert!(covers(&shown, &shown));
+        assert!(!covers(&[standing, agreement], &shown), "the agreement lapsed since");
+        let clear = [finding("CORE-CLEAR", Verdict::Reject)];
+        assert!(!covers(&clear, &clear), "a refusal is a refusal");
+    }
 }

@@ -94,7 +94,9 @@ async fn made(ctx: &Context, row: &RequestRow, outcome: Outcome) -> Result<Made,
         return Ok(made);
     }
     let (document, printed) = document::compose(ctx, row, outcome).await?;
-    let made_at = row.updated_at;
+    // The moment of the last record, not of the row: a reminder of an overdue release must not change what was read.
+    let records = ctx.store.records(row.id).await?;
+    let made_at = records.last().map_or(row.updated_at, |record| record.written_at);
     let pdf = tokio::task::spawn_blocking(move || crate::report::render(&document, made_at))
         .await
         .map_err(|_| PipelineError::Document("the typesetter stopped".to_owned()))?

@@ -55,12 +55,13 @@ pub async fn handle(
         &standing::packs(&registry, &row),
         &facts::deliver(&delivery, &agency, &row.unit, now),
     );
-    if decision.verdict() != Verdict::Accept {
+    let allowed_by = hold::allowed_by(ctx, &row, &decision).await?;
+    if decision.verdict() != Verdict::Accept && allowed_by.is_none() {
         let change = held(ctx, &row, (&decision, usable.err()), (outcome, officer))?;
         return step::apply_for(ctx, change, Some((cause, Step::Respond))).await;
     }
     let mail = seal(ctx, &registry, &row, &form, (&release, now)).await?;
-    let change = answered(ctx, &row, mail, &decision, now).await?;
+    let change = answered(ctx, &row, mail, (&decision, allowed_by), now).await?;
     step::apply_for(ctx, change, Some((cause, Step::Respond))).await
 }
 
@@ -181,7 +182,7 @@ async fn answered(
     ctx: &Context,
     row: &RequestRow,
     mail: Deliverable,
-    decision: &crate::policy::PolicyDecision,
+    (decision, allowed_by): (&crate::policy::PolicyDecision, Option<AccountId>),
     now: DateTime<Utc>,
 ) -> Result<Change, PipelineError> {
     let key = sealed::key_of(ctx, row)?;
@@ -195,13 +196,16 @@ async fn answered(
         next(&row.stage, Event::AnswerSealed)?
     };
     let until = deadline(&stage, now, &ctx.rules.terms);
-    let event = ctx
+    let mut event = ctx
         .event("respond", "answer.sealed", now)
         .request(row.id)
         .unit(&row.unit)
         .agency(&row.ori)
         .decision(decision)
         .detail("mailing", &mailing.to_string());
+    if let Some(person) = allowed_by {
+        event = event.detail("allowed_by", &person.to_string());
+    }
     let update = RequestUpdate::stage(row.id, row.version, stage, now, until);
     let mut change = Change::update(update, vec![event]);
     change.mailing = Some(NewMailing {

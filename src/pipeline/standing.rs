@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::Context;
 use crate::domain::examination::Examination;
 use crate::domain::form::FormAffirmation;
-use crate::domain::{Account, Agency, AgencyStanding, Form, PackId, RepositoryKind, Role};
+use crate::domain::{Account, Agency, AgencyStanding, Form, Outcome, PackId, RepositoryKind, Role};
 use crate::lifecycle::Stage;
 use crate::policy::facts::{self, Offered, Officer, ReviewerStanding, Service, Standing};
 use crate::policy::{PolicyDecision, PolicySet};
@@ -111,6 +111,12 @@ pub fn examination(exam: &Examination, probes: usize) -> facts::Examination {
         declined_clause: exam.declined_under.is_some(),
         searched: exam.searches.iter().map(|search| search.repository.clone()).collect(),
     }
+}
+
+/// Whether a second reviewer made the comparison that the conclusion rests on. Where nobody searched there is no candidate
+/// to compare: what the second reviewer judged is the suitability, or the clause.
+pub fn compared(done: &facts::Examination) -> bool {
+    done.comparison_done || matches!(done.outcome, Outcome::UnsuitableProbe | Outcome::Declined)
 }
 
 /// A releasing officer as the rules see one.

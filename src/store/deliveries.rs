@@ -12,7 +12,7 @@ use super::apply::micros;
 use super::batch::{Value, execute_in, push_places};
 use super::rows::{Column, StoredEvent};
 use super::{Store, StoreError};
-use crate::domain::MessageId;
+use crate::domain::{MessageId, RequestId};
 use crate::messages::{Body, Step};
 
 /// A claimed delivery.
@@ -178,6 +178,19 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// Whether a command of this step stands for the request: waiting, in work, or given up until a person acts.
+    pub async fn has_command(&self, request: RequestId, step: Step) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT count(*) FROM deliveries d JOIN messages m ON m.id = d.message
+             WHERE m.request = $1 AND d.queue = $2",
+        )
+        .bind(request.to_string())
+        .bind(step.as_str())
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(row.try_get::<i64, _>(0)? > 0)
     }
 
     /// Deliveries by queue and state, for metrics and readiness.

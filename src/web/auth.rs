@@ -103,6 +103,9 @@ pub(super) async fn refused(
             .detail("code", code)
             .detail("role", person.role.into());
     event.request = request;
+    if *code == "separation_of_duties" {
+        event = event.clause("CORE-SEPARATION");
+    }
     match ctx.store.apply(Change::audited(vec![event])).await {
         Ok(_) => error,
         Err(fault) => fault.into(),

@@ -72,9 +72,9 @@ async fn overdue_request(
         Stage::Queued | Stage::Examined { .. } | Stage::AdjudicationDue { .. } => {
             retain::expire(ctx, row, now)?
         }
-        Stage::Received => again(ctx, row, Step::Check, now),
-        Stage::Accepted => again(ctx, row, Step::Dispatch, now),
-        Stage::Released { .. } => again(ctx, row, Step::Respond, now),
+        Stage::Received => again(ctx, row, Step::Check, now).await?,
+        Stage::Accepted => again(ctx, row, Step::Dispatch, now).await?,
+        Stage::Released { .. } => again(ctx, row, Step::Respond, now).await?,
         // The mail has its own schedule of attempts, two days long.
         Stage::Delivering => extended(ctx, row, "delivery.overdue", now),
         Stage::Held { .. } => extended(ctx, row, "hold.overdue", now),
@@ -109,11 +109,19 @@ fn lease_ended(
     Ok(change)
 }
 
-/// A step of leadbroker's own made no progress: its command is given once more. A second one is harmless.
-fn again(ctx: &Context, row: &RequestRow, step: Step, now: DateTime<Utc>) -> Change {
+/// A step of leadbroker's own made no progress. A command that is still there has its own schedule of attempts, or is a
+/// dead letter that waits for a person: another one beside it would outrun both. One that is gone is given once more.
+async fn again(
+    ctx: &Context,
+    row: &RequestRow,
+    step: Step,
+    now: DateTime<Utc>,
+) -> Result<Change, PipelineError> {
     let mut change = extended(ctx, row, "step.overdue", now);
-    change.outgoing.push(Message::command(ctx.message_id(), now, step, row.id));
-    change
+    if !ctx.store.has_command(row.id, step).await? {
+        change.outgoing.push(Message::command(ctx.message_id(), now, step, row.id));
+    }
+    Ok(change)
 }
 
 /// The owner has had its time: the log says so, and the clock starts anew.

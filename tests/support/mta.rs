@@ -111,8 +111,8 @@ struct Heard {
 pub(crate) struct Mta {
     port: u16,
     ca_pem: Vec<u8>,
-    heard: Arc<Mutex<Heard>>,
-    _tasks: JoinSet<()>,
+    server: Server,
+    tasks: JoinSet<()>,
 }
 
 impl Mta {
@@ -122,10 +122,15 @@ impl Mta {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let heard = Arc::new(Mutex::new(Heard::default()));
-        let server =
-            Server { script: Arc::new(Mutex::new(script)), heard: Arc::clone(&heard), context };
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
+        let server = Server { script: Arc::new(Mutex::new(script)), heard, context };
+        let mut mta = Self { port, ca_pem, server, tasks: JoinSet::new() };
+        mta.listen(listener);
+        mta
+    }
+
+    fn listen(&mut self, listener: TcpListener) {
+        let server = self.server.clone();
+        self.tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let server = server.clone();
@@ -135,7 +140,22 @@ impl Mta {
                 });
             }
         });
-        Self { port, ca_pem, heard, _tasks: tasks }
+    }
+
+    /// Is gone: nobody listens on its port, and every connection has ended.
+    pub(crate) async fn go(&mut self) {
+        self.tasks.shutdown().await;
+    }
+
+    /// Is back, on the same port.
+    pub(crate) async fn come_back(&mut self) {
+        let listener = TcpListener::bind(("127.0.0.1", self.port)).await.unwrap();
+        self.listen(listener);
+    }
+
+    /// Adds to its script: see [`Script::on`].
+    pub(crate) fn on(&self, stage: Stage, act: Act) {
+        self.server.script.lock().unwrap().acts.entry(stage).or_default().push_back(act);
     }
 
     /// The port.
@@ -150,22 +170,22 @@ impl Mta {
 
     /// The mails it took.
     pub(crate) fn accepted(&self) -> Vec<Accepted> {
-        self.heard.lock().unwrap().accepted.clone()
+        self.server.heard.lock().unwrap().accepted.clone()
     }
 
     /// Every byte it received before TLS, without the handshake.
     pub(crate) fn heard_in_clear(&self) -> String {
-        String::from_utf8_lossy(&self.heard.lock().unwrap().clear).into_owned()
+        String::from_utf8_lossy(&self.server.heard.lock().unwrap().clear).into_owned()
     }
 
     /// Every command it received.
     pub(crate) fn commands(&self) -> Vec<String> {
-        self.heard.lock().unwrap().lines.clone()
+        self.server.heard.lock().unwrap().lines.clone()
     }
 
     /// How many connections it took.
     pub(crate) fn connections(&self) -> usize {
-        self.heard.lock().unwrap().connections
+        self.server.heard.lock().unwrap().connections
     }
 }
 

@@ -1,125 +1,216 @@
-//! A real installation under test, driven through its front door.
+//! A real installation under test, driven through its front door: real program, real configuration, real services.
 
-use std::path::PathBuf;
-use std::process::{Child, Command};
+#[path = "site/database.rs"]
+mod database;
+#[path = "site/forms.rs"]
+pub mod forms;
+#[path = "site/ledger.rs"]
+mod ledger;
+#[path = "site/people.rs"]
+pub mod people;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use leadbroker::clock::{Clock as _, SystemClock};
-use leadbroker::demo::{DemoWorld, Keys, Sample, sample_form, world};
+use leadbroker::demo::{DemoWorld, Keys, world};
 use leadbroker::domain::Role;
 use leadbroker::id_source::SystemIds;
-use leadbroker::policy::StatementView;
-use leadbroker::report::samples;
+use leadbroker::registry::Registry;
 use serde_json::{Value, json};
+
+use forms::{AGENCY, REQUESTER};
 
 /// Where `scripts/test` put a service.
 pub fn service(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run: scripts/test"))
 }
 
+/// What an installation is made of.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// PostgreSQL and the tests' broker, or SQLite alone.
+    pub distributed: bool,
+    /// The program with crash points.
+    pub crash_points: bool,
+    /// A mail server on the loopback, and the PEM of the authority to trust; else a folder.
+    pub smtp: Option<(u16, Vec<u8>)>,
+}
+
+impl Setup {
+    pub fn embedded() -> Self {
+        Self { distributed: false, crash_points: false, smtp: None }
+    }
+
+    pub fn distributed() -> Self {
+        Self { distributed: true, ..Self::embedded() }
+    }
+
+    pub fn with_crash_points(self) -> Self {
+        Self { crash_points: true, ..self }
+    }
+
+    pub fn with_smtp(self, port: u16, authority: &[u8]) -> Self {
+        Self { smtp: Some((port, authority.to_vec())), ..self }
+    }
+}
+
+/// Two tests of one story: on SQLite alone, and on PostgreSQL with RabbitMQ.
+#[macro_export]
+macro_rules! both {
+    ($($story:ident),+ $(,)?) => {$(
+        mod $story {
+            #[tokio::test(flavor = "multi_thread")]
+            async fn embedded() {
+                super::$story(super::Setup::embedded()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn distributed() {
+                super::$story(super::Setup::distributed()).await;
+            }
+        }
+    )+};
+}
+
 /// A real installation: configuration, keys, registry, and the program that serves it.
 pub struct Site {
+    setup: Setup,
     folder: tempfile::TempDir,
     world: DemoWorld,
+    database: String,
     origin: String,
     http: reqwest::Client,
     child: Option<Child>,
+    roles: Option<&'static str>,
     /// Times that the program was found dead and started again.
     pub crashes: u32,
-    program: PathBuf,
+    /// Requests that got an id, with their case numbers.
+    requests: BTreeMap<String, String>,
+    /// SHA-256 of the documents that were released.
+    released: BTreeMap<String, String>,
+    forms: u64,
 }
 
 impl Drop for Site {
     fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.kill();
     }
 }
 
 impl Site {
-    /// The program with crash points, on SQLite alone.
-    pub fn with_crash_points() -> Self {
-        Self::new(PathBuf::from(service("LEADBROKER_TEST_FAULTS")), None)
-    }
-
-    /// The program as it is shipped, on a database of its own and the tests' broker.
-    pub fn distributed() -> Self {
-        let server = service("LEADBROKER_TEST_POSTGRES_URL");
-        let name = format!("site_{}", std::process::id());
-        let made = Command::new("psql")
-            .args([&server, "-qc", &format!("CREATE DATABASE {name}")])
-            .status();
-        assert!(made.unwrap().success());
-        let database = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
-        let broker = service("LEADBROKER_TEST_AMQP_URL");
-        Self::new(PathBuf::from(env!("CARGO_BIN_EXE_leadbroker")), Some((database, broker)))
-    }
-
-    fn new(program: PathBuf, distributed: Option<(String, String)>) -> Self {
+    pub fn new(setup: Setup) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         let now = SystemClock.now();
-        let keys = Keys::make(&at("keys"), "jsample@pd.example.gov", &SystemIds, now).unwrap();
+        let keys = Keys::make(&at("keys"), REQUESTER, &SystemIds, now).unwrap();
         let world = world(&SystemIds, now, &keys.recipient_pem).unwrap();
-        std::fs::write(at("registry.toml"), toml::to_string(&world.registry).unwrap()).unwrap();
-        let secret = |name: &str, text: &str| {
-            use std::os::unix::fs::PermissionsExt as _;
-            std::fs::write(at(name), text).unwrap();
-            std::fs::set_permissions(at(name), std::fs::Permissions::from_mode(0o600)).unwrap();
-            at(name).display().to_string()
-        };
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let embedded = format!("sqlite:{}", at("leadbroker.db").display());
-        let (database, messaging) = match distributed {
-            None => (embedded, json!({ "transport": "embedded" })),
-            Some((database, broker)) => (database, json!({ "transport": "amqp", "url": broker })),
+        let database = if setup.distributed {
+            database::create()
+        } else {
+            format!("sqlite:{}", at("leadbroker.db").display())
         };
-        let config = toml::to_string(&json!({
-            "environment": "demo",
-            "server": { "listen": format!("127.0.0.1:{port}") },
-            "database": { "url": database },
-            "messaging": messaging,
-            "vault": {
-                "images": format!("file:{}", at("images").display()),
-                "master_key_file": secret("master.key", &keys.master_key),
-            },
-            "audit": { "signing_key_file": secret("signing.pem", &keys.signing_key) },
-            "mail": {
-                "directory": at("mail").display().to_string(),
-                "from": "answers@leadbroker.example.gov",
-                "certificate_file": keys.unit_certificate.display().to_string(),
-                "key_file": secret("answers.key", &keys.unit_key),
-            },
-            "log": { "level": "error", "format": "text" },
-        }))
-        .unwrap();
-        std::fs::write(at("leadbroker.toml"), config).unwrap();
-        let http = leadbroker::http::client(Duration::from_secs(30)).unwrap();
-        let origin = format!("http://127.0.0.1:{port}");
-        let site = Self { folder, world, origin, http, child: None, crashes: 0, program };
-        let registry = site.folder.path().join("registry.toml");
-        let imported =
-            site.command(&["registry", "import", registry.to_str().unwrap()]).output().unwrap();
-        assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
+        std::fs::write(at("leadbroker.toml"), config(&setup, &keys, (&at("."), port, &database)))
+            .unwrap();
+        let site = Self {
+            setup,
+            folder,
+            world,
+            database,
+            origin: format!("http://127.0.0.1:{port}"),
+            http: leadbroker::http::client(Duration::from_secs(30)).unwrap(),
+            child: None,
+            roles: None,
+            crashes: 0,
+            requests: BTreeMap::new(),
+            released: BTreeMap::new(),
+            forms: 0,
+        };
+        site.import();
         site
     }
 
+    /// A new installation that serves.
+    pub async fn serving(setup: Setup) -> Self {
+        let mut site = Self::new(setup);
+        site.start(None).await;
+        site
+    }
+
+    pub fn is_distributed(&self) -> bool {
+        self.setup.distributed
+    }
+
+    fn program(&self) -> PathBuf {
+        if self.setup.crash_points {
+            PathBuf::from(service("LEADBROKER_TEST_FAULTS"))
+        } else {
+            PathBuf::from(env!("CARGO_BIN_EXE_leadbroker"))
+        }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
+        std::fs::write(self.path(name), bytes).unwrap();
+        self.path(name).display().to_string()
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
-        let config = self.folder.path().join("leadbroker.toml");
-        command.arg("--config").arg(config).args(arguments);
+        let mut command = Command::new(self.program());
+        command.arg("--config").arg(self.path("leadbroker.toml")).args(arguments);
         command
     }
 
+    /// A command of the command line, as its user types it.
+    pub fn cli(&self, token: &str, arguments: &[&str]) -> Output {
+        self.command(&["--json", "--server", &self.origin])
+            .args(arguments)
+            .env("LEADBROKER_TOKEN", token)
+            .output()
+            .unwrap()
+    }
+
+    /// A command that must succeed: what it prints.
+    pub fn cli_json(&self, token: &str, arguments: &[&str]) -> Value {
+        let output = self.cli(token, arguments);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {told}");
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{arguments:?}: {e}"))
+    }
+
+    /// Puts the registry in force, with the operator's command.
+    fn import(&self) {
+        let file = self.write("registry.toml", toml::to_string(&self.world.registry).unwrap());
+        let imported = self.command(&["registry", "import", &file]).output().unwrap();
+        assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
+    }
+
+    /// Changes the registry, and waits until a running program has read it.
+    pub async fn registry(&mut self, change: impl FnOnce(&mut Registry)) {
+        change(&mut self.world.registry);
+        self.import();
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+    }
+
+    /// Serves, and is killed when it passes the point of the plan.
     pub async fn start(&mut self, crash: Option<&str>) {
+        self.kill();
         let mut command = self.command(&["serve"]);
+        if let Some(roles) = self.roles {
+            command.args(["--roles", roles]);
+        }
         if let Some(plan) = crash {
             command.env("LEADBROKER_CRASH", plan);
         }
         self.child = Some(command.spawn().unwrap());
-        for _ in 0..200 {
+        for _ in 0..400 {
             if self.http.get(format!("{}/livez", self.origin)).send().await.is_ok()
                 || self.is_dead()
             {
@@ -130,30 +221,55 @@ impl Site {
         panic!("the program did not start");
     }
 
+    /// Serves only these roles from now on (everything if `None`).
+    pub async fn serve_roles(&mut self, roles: Option<&'static str>) {
+        self.roles = roles;
+        self.kill();
+        self.release_claims_of_the_dead().await;
+        self.start(None).await;
+    }
+
+    fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
     fn is_dead(&mut self) -> bool {
         self.child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some())
     }
 
-    /// One call. A dead program is started again, and the call repeated, as a client does.
-    async fn call(
+    /// One call: status and body. A dead program is started again and the call repeated, as a client does.
+    pub async fn call(
         &mut self,
-        method: &str,
-        path: &str,
+        (method, path): (&str, &str),
         token: &str,
         body: Option<&Value>,
     ) -> (u16, Value) {
-        for _ in 0..100 {
+        let body = body.map(|body| (body.to_string(), String::new()));
+        self.call_with((method, path), token, body).await
+    }
+
+    async fn call_with(
+        &mut self,
+        (method, path): (&str, &str),
+        token: &str,
+        body: Option<(String, String)>,
+    ) -> (u16, Value) {
+        for _ in 0..200 {
             if self.is_dead() {
                 self.crashes += 1;
+                self.release_claims_of_the_dead().await;
                 self.start(None).await;
             }
             let url = format!("{}/api/v1/{path}", self.origin);
             let mut request = self.http.request(method.parse().unwrap(), url).bearer_auth(token);
-            if let Some(body) = body {
-                request = request.header("Content-Type", "application/json").body(body.to_string());
-            }
-            if path == "search-requests" {
-                request = request.header("Idempotency-Key", "one-key");
+            if let Some((body, key)) = &body {
+                request = request.header("Content-Type", "application/json").body(body.clone());
+                if !key.is_empty() {
+                    request = request.header("Idempotency-Key", key);
+                }
             }
             if let Ok(answer) = request.send().await {
                 let status = answer.status().as_u16();
@@ -169,129 +285,103 @@ impl Site {
         panic!("no answer to {method} {path}");
     }
 
-    fn token(&self, role: Role, nth: usize) -> String {
+    /// The same call by each of these, all at once: what each was answered.
+    pub async fn at_once(
+        &self,
+        (method, path): (&str, &str),
+        tokens: &[String],
+        body: Option<&Value>,
+    ) -> Vec<(u16, Value)> {
+        let body = body.map(|body| (body.to_string(), ""));
+        self.crowd((method, path), tokens, body).await
+    }
+
+    async fn crowd(
+        &self,
+        (method, path): (&str, &str),
+        tokens: &[String],
+        body: Option<(String, &str)>,
+    ) -> Vec<(u16, Value)> {
+        let calls = tokens.iter().map(|token| {
+            let url = format!("{}/api/v1/{path}", self.origin);
+            let mut request = self.http.request(method.parse().unwrap(), url).bearer_auth(token);
+            if let Some((body, key)) = &body {
+                request = request.header("Content-Type", "application/json").body(body.clone());
+                if !key.is_empty() {
+                    request = request.header("Idempotency-Key", *key);
+                }
+            }
+            async move {
+                let answer = request.send().await.unwrap();
+                let status = answer.status().as_u16();
+                (status, answer.json().await.unwrap())
+            }
+        });
+        futures_util::future::join_all(calls).await
+    }
+
+    pub fn token(&self, role: Role, nth: usize) -> String {
         let mut of_role = self.world.secrets.accounts.iter().filter(|account| account.role == role);
         of_role.nth(nth).unwrap().token.clone()
     }
 
-    pub async fn submit(&mut self) -> (u16, Value) {
-        let agency = self.world.secrets.agencies["CA0194200"].token.clone();
-        let (_, asked) = self.call("GET", "units/lacris/form", &agency, None).await;
-        let statements: Vec<StatementView> = asked["statements"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|statement| StatementView {
-                statement: statement["statement"].as_str().unwrap().to_owned(),
-                text: String::new(),
-                text_sha256: statement["text_sha256"].as_str().unwrap().to_owned(),
-                clauses: Vec::new(),
-                affirm: true,
-            })
-            .collect();
-        let probe = samples::probe(5).unwrap();
-        let form = sample_form(&Sample {
-            ori: "CA0194200",
-            email: "jsample@pd.example.gov",
-            case_number: "24-000001",
-            probe: &probe,
-            at: SystemClock.now(),
-            statements: &statements,
-        });
-        self.call("POST", "search-requests", &agency, Some(&form)).await
+    pub fn agency(&self) -> String {
+        self.world.secrets.agencies[AGENCY].token.clone()
     }
 
-    /// Does whatever the request's state asks for next, until it is delivered.
-    pub async fn drive(&mut self) -> String {
-        let (_, receipt) = self.submit().await;
-        // A submission that was cut off is sent again under its key; signed anew it is a repeat of the same case.
-        let request = receipt["request"].as_str().unwrap_or_else(|| panic!("{receipt}")).to_owned();
-        self.follow(&request).await;
-        request
+    pub fn other_agency(&self) -> String {
+        self.world.secrets.agencies["NM0010100"].token.clone()
     }
+}
 
-    /// The people's steps, until the answer is delivered.
-    pub async fn follow(&mut self, request: &str) {
-        let agency = self.world.secrets.agencies["CA0194200"].token.clone();
-        for _ in 0..1600 {
-            let (_, status) =
-                self.call("GET", &format!("search-requests/{request}"), &agency, None).await;
-            match status["state"].as_str().unwrap_or_default() {
-                "delivered" => return,
-                "queued" => self.claim(request, 0).await,
-                "leased" => self.conclude(request, "conclude", 0).await,
-                "examined" => self.claim(request, 1).await,
-                "second_review" => self.conclude(request, "second-review", 1).await,
-                "awaiting_release" => self.release(request).await,
-                _ => tokio::time::sleep(Duration::from_millis(50)).await,
-            }
-        }
-        panic!("the request was never delivered");
-    }
+/// Makes a file with a secret, which only its owner may read.
+fn secret(path: &Path, text: &str) -> String {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    path.display().to_string()
+}
 
-    async fn claim(&mut self, request: &str, nth: usize) {
-        let token = self.token(Role::Reviewer, nth);
-        self.call("POST", &format!("jobs/{request}/claim"), &token, None).await;
-    }
+fn config(setup: &Setup, keys: &Keys, (folder, port, database): (&Path, u16, &str)) -> String {
+    let at = |name: &str| folder.join(name);
+    let messaging = if setup.distributed {
+        json!({ "transport": "amqp", "url": service("LEADBROKER_TEST_AMQP_URL") })
+    } else {
+        json!({ "transport": "embedded" })
+    };
+    let mut mail = json!({
+        "from": "answers@leadbroker.example.gov",
+        "certificate_file": keys.unit_certificate.display().to_string(),
+        "key_file": secret(&at("answers.key"), &keys.unit_key),
+    });
+    let how = if let Some((port, authority)) = &setup.smtp {
+        std::fs::write(at("mail-ca.pem"), authority).unwrap();
+        json!({
+            "transport": "smtp", "host": "127.0.0.1", "port": port, "server_name": "mail.example.gov",
+            "ca_file": at("mail-ca.pem").display().to_string(), "deadline_seconds": 2
+        })
+    } else {
+        json!({ "transport": "file", "directory": at("mail").display().to_string() })
+    };
+    mail.as_object_mut().unwrap().extend(how.as_object().unwrap().clone());
+    toml::to_string(&json!({
+        "environment": "demo",
+        "server": { "listen": format!("127.0.0.1:{port}"), "check_wait_ms": 2000 },
+        "database": { "url": database },
+        "messaging": messaging,
+        "vault": {
+            "images": format!("file:{}", at("images").display()),
+            "master_key_file": secret(&at("master.key"), &keys.master_key),
+        },
+        "audit": { "signing_key_file": secret(&at("signing.pem"), &keys.signing_key) },
+        "mail": mail,
+        "log": { "level": "error", "format": "text" },
+    }))
+    .unwrap()
+}
 
-    async fn conclude(&mut self, request: &str, step: &str, nth: usize) {
-        let token = self.token(Role::Reviewer, nth);
-        let (_, case) = self.call("GET", &format!("jobs/{request}"), &token, None).await;
-        let search = json!({
-            "repository": "DMS", "system": "Sample search system", "vendor": "Sample vendor", "version": "4.2",
-            "searched_at": SystemClock.now().to_rfc3339(), "candidates": 4
-        });
-        let examination = json!({
-            "suitability": [{ "probe": 0, "suitable": true, "note": "Frontal, even light." }],
-            "searches": [search],
-            "comparison": [{ "feature": "Ears", "probe": "Attached", "candidate": "Free", "agreement": "dissimilar" }],
-            "conclusion": "no_match",
-            "narrative": "None of the listed candidates agrees with the probe in ears, nose and hair line."
-        });
-        let body = json!({ "token": case["lease"]["token"], "examination": examination });
-        self.call("POST", &format!("jobs/{request}/{step}"), &token, Some(&body)).await;
-    }
-
-    async fn release(&mut self, request: &str) {
-        let token = self.token(Role::ReleaseAuthority, 0);
-        let url = format!("{}/api/v1/jobs/{request}/document", self.origin);
-        let Ok(answer) = self.http.get(url).bearer_auth(&token).send().await else { return };
-        let Ok(pdf) = answer.bytes().await else { return };
-        let body = json!({ "document_sha256": hex::encode(openssl::sha::sha256(&pdf)) });
-        self.call("POST", &format!("jobs/{request}/release"), &token, Some(&body)).await;
-    }
-
-    /// Nothing lost, nothing twice, and the log proves it.
-    pub async fn assert_ledger(&mut self, request: &str, plan: &str) {
-        let agency = self.world.secrets.agencies["CA0194200"].token.clone();
-        let (_, list) = self.call("GET", "search-requests", &agency, None).await;
-        assert_eq!(list["items"].as_array().unwrap().len(), 1, "{plan}: one request");
-        let administrator = self.token(Role::LocalAdministrator, 0);
-        let (_, dead) = self.call("GET", "dead-letters", &administrator, None).await;
-        assert_eq!(dead["items"], json!([]), "{plan}: no dead letters");
-        let auditor = self.token(Role::Auditor, 0);
-        let (_, export) = self.call("GET", "audit/export", &auditor, None).await;
-        let export = export.as_str().unwrap().to_owned();
-        leadbroker::audit::verify(export.lines(), None, &[])
-            .unwrap_or_else(|e| panic!("{plan}: {e}"));
-        for (action, times) in [
-            ("search_request.received", 1),
-            ("search_request.accepted", 1),
-            ("examination.concluded", 1),
-            ("second_review.concluded", 1),
-            ("answer.released", 1),
-            ("answer.sealed", 1),
-            ("answer.delivered", 1),
-        ] {
-            let line = format!("\"action\":\"{action}\"");
-            let found = export.lines().filter(|l| l.contains(&line) && l.contains(request)).count();
-            assert_eq!(found, times, "{plan}: {action}");
-        }
-        let mails: Vec<_> = std::fs::read_dir(self.folder.path().join("mail"))
-            .unwrap()
-            .filter_map(Result::ok)
-            .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "eml"))
-            .collect();
-        assert_eq!(mails.len(), 1, "{plan}: one mail, whatever the number of attempts");
-    }
+/// A number that no other call of this process gets.
+fn unique() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }

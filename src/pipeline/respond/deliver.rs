@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::domain::{MessageId, RequestId, Role};
+use crate::domain::{Finding, MessageId, RequestId, Role, Verdict};
 use crate::lifecycle::{Event, Resume, Stage, next};
 use crate::mail::{Cause, Deliverable, DeliveryResult, Phase};
 use crate::messages::{EventData, Step};
@@ -14,6 +14,23 @@ use crate::store::{Change, MailingRow, MailingStatus, MailingUpdate, RequestRow,
 
 /// Attempts before a person must look: with the delays below, two days.
 const MOST_ATTEMPTS: i64 = 52;
+
+/// The clause of an answer that could not be handed over.
+const UNDELIVERED: &str = "CORE-UNDELIVERED";
+
+/// Pure: why the answer waits for a person. Codes only; a server's words may hold an address.
+fn undelivered(phase: Option<&str>, code: Option<&str>) -> Finding {
+    let place = phase.unwrap_or("the dialogue");
+    let reply = code.unwrap_or("no reply");
+    Finding {
+        clause: UNDELIVERED.to_owned(),
+        pack: "core".to_owned(),
+        verdict: Verdict::Hold,
+        field: "/requester/email".to_owned(),
+        message: format!("the answer could not be handed to the recipient's mail server ({place}: {reply})"),
+        remedy: "have the agency mend the mailbox, or register a certificate for it anew; then the unit's administrator allows the hold, and the answer is sealed and sent again".to_owned(),
+    }
+}
 
 /// Pure: the wait after an attempt. 1, 5, 15, 30 minutes, then every hour.
 fn wait_after(attempts: i64) -> Duration {
@@ -194,7 +211,7 @@ async fn finish(
                 row,
                 Role::LocalAdministrator,
                 Resume::Deliver,
-                (Vec::new(), event),
+                (vec![undelivered(phase.as_deref(), code.as_deref())], event.clause(UNDELIVERED)),
             )?;
             change.mailed = Some(update(MailingStatus::Refused));
             step::apply_for(ctx, change, Some((cause, Step::Deliver))).await
@@ -249,5 +266,16 @@ mod tests {
             cause: Cause::Reply(Reply { code: 550, enhanced: Some("5.1.1".to_owned()) }),
         };
         assert_eq!(codes(&result).1.as_deref(), Some("550/5.1.1"));
+    }
+
+    #[test]
+    fn a_refused_mail_tells_both_sides_why() {
+        let finding = undelivered(Some("rcpt"), Some("550/5.1.1"));
+        assert_eq!((finding.clause.as_str(), finding.verdict), ("CORE-UNDELIVERED", Verdict::Hold));
+        assert!(finding.message.contains("rcpt: 550/5.1.1"), "{}", finding.message);
+        let core =
+            crate::policy::builtin::load(DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000))
+                .unwrap();
+        assert!(core.clause(&finding.clause).is_some());
     }
 }

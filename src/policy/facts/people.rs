@@ -89,7 +89,7 @@ pub struct SecondReview {
     pub same_as_first: bool,
     /// The first answer was seen before.
     pub saw_first_answer: bool,
-    /// A comparison of their own is recorded.
+    /// A comparison of their own is recorded, where there is anything to compare.
     pub comparison_done: bool,
 }
 

@@ -1,0 +1,34 @@
+//! What becomes of requests, through the front door: how they end, who may do what, what is refused. Each story runs on
+//! SQLite alone and on PostgreSQL with RabbitMQ.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
+#[path = "support/site.rs"]
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "a test may panic, reads where its services are, and uses what it needs of the site"
+)]
+mod site;
+
+#[path = "stories/commands.rs"]
+mod commands;
+#[path = "stories/outcomes.rs"]
+mod outcomes;
+#[path = "stories/races.rs"]
+mod races;
+#[path = "stories/redelivery.rs"]
+mod redelivery;
+#[path = "stories/refusals.rs"]
+mod refusals;
+#[path = "support/tap.rs"]
+mod tap;

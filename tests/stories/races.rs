@@ -1,0 +1,115 @@
+//! Everybody at the same moment: one is first, the others read that they are not, and nothing is there twice.
+
+use serde_json::{Value, json};
+
+use crate::site::people::{examination, lead};
+use crate::site::{Setup, Site};
+
+crate::both!(of_all_who_come_at_once_one_is_first, time_that_runs_out_moves_a_request_on,);
+
+/// How many clients do the same at once.
+const CROWD: usize = 8;
+
+/// Exactly one was served; the others were refused with one of these codes.
+fn one_of(answers: &[(u16, Value)], what: &str, codes: &[&str]) {
+    let served = answers.iter().filter(|(status, _)| (200..300).contains(status)).count();
+    assert_eq!(served, 1, "{what}: {answers:?}");
+    for (status, told) in answers.iter().filter(|(status, _)| *status >= 300) {
+        let code = told["code"].as_str().unwrap();
+        assert!(*status == 409 && codes.contains(&code), "{what}: {told}");
+    }
+}
+
+async fn of_all_who_come_at_once_one_is_first(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    let (first, second) = (site.reviewer(0), site.reviewer(1));
+
+    // The same form under the same key: one request, whoever asks, however often.
+    let form = site.form().await;
+    let answers = site.send_at_once(&form, CROWD).await;
+    let stored = answers.iter().filter(|(status, _)| *status == 201).count();
+    assert_eq!(stored, 1, "{answers:?}");
+    for (status, told) in &answers {
+        let before = [200, 202].contains(status);
+        let race = *status == 409 && told["code"] == "idempotency_race";
+        assert!(*status == 201 || before || race, "{status} {told}");
+    }
+    let (status, receipt) = site.send_under("one-key", &form).await;
+    assert_eq!((status, &receipt["state"]), (200, &json!("accepted")), "{receipt}");
+    let request = receipt["request"].as_str().unwrap().to_owned();
+    site.until(&request, &["queued"]).await;
+
+    let path = format!("jobs/{request}/claim");
+    let both: Vec<String> =
+        (0..CROWD).map(|n| if n % 2 == 0 { first.clone() } else { second.clone() }).collect();
+    let answers = site.at_once(("POST", &path), &both, None).await;
+    one_of(&answers, "claim", &["leased", "moved_on"]);
+    let winner = answers.iter().position(|(status, _)| *status == 200).unwrap();
+    let lease = answers[winner].1["token"].as_i64().unwrap();
+    let (first, second) = if winner % 2 == 0 { (first, second) } else { (second, first) };
+
+    let body = json!({ "token": lease, "examination": lead("A1") });
+    let path = format!("jobs/{request}/conclude");
+    let crowd = vec![first; CROWD];
+    let answers = site.at_once(("POST", &path), &crowd, Some(&body)).await;
+    one_of(&answers, "conclude", &["lease_lost", "moved_on"]);
+    assert_eq!(site.records(&request).await, 1);
+    site.examine(&request, "second-review", &second, &lead("A1")).await;
+
+    let pdf = site.document(&request).await;
+    let hash = hex::encode(openssl::sha::sha256(&pdf));
+    let body = json!({ "document_sha256": hash });
+    let path = format!("jobs/{request}/release");
+    let officers = vec![site.officer(); CROWD];
+    let answers = site.at_once(("POST", &path), &officers, Some(&body)).await;
+    one_of(&answers, "release", &["state", "moved_on", "document_changed"]);
+    site.until(&request, &["delivered"]).await;
+    site.assert_ledger(&request, "everybody at once").await;
+
+    let short = |form: &mut Value| form["justification"]["situation"] = json!("Theft.");
+    let (_, receipt) = site.submit_changed(&short).await;
+    let held = receipt["request"].as_str().unwrap().to_owned();
+    let path = format!("holds/{held}/decide");
+    let body =
+        json!({ "allow": true, "reason": "The supervisor told why.", "clause": "CORE-NARRATIVE" });
+    let administrators = vec![site.administrator(); CROWD];
+    let answers = site.at_once(("POST", &path), &administrators, Some(&body)).await;
+    one_of(&answers, "decide", &["state", "moved_on"]);
+    site.assert_times(&held, "everybody at once", &[("hold.decided", 1)]).await;
+}
+
+async fn time_that_runs_out_moves_a_request_on(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    let first = site.reviewer(0);
+    // Who does not take the offer is followed by the next one.
+    let request = site.queued().await;
+    for times in 2..=3 {
+        site.deadline_passes(&request).await;
+        site.until_audited(&request, "search_request.offered", times).await;
+    }
+    let offers = site.audited(&request, "search_request.offered").await;
+    let asked: Vec<&Value> = offers.iter().map(|offer| &offer["detail"]["reviewer"]).collect();
+    assert!(asked[0] != asked[1] && asked[1] != asked[2], "{asked:?}");
+
+    // A second review that nobody does in time ends without an answer, and the agency is told.
+    site.examine(&request, "conclude", &first, &examination("no_match")).await;
+    site.deadline_passes(&request).await;
+    let status = site.until(&request, &["expired"]).await;
+    assert_eq!(status["outcome"], "expired");
+    let second = site.reviewer(1);
+    let (status, told) = site.claim_by(&request, &second).await;
+    assert_eq!((status, &told["code"]), (409, &json!("state")), "{told}");
+    let wanted = [("search_request.expired", 1), ("answer.released", 0)];
+    site.assert_times(&request, "expired", &wanted).await;
+
+    // A hold and a release that are overdue stay with their owner, and the log says so.
+    let request = site.concluded(&examination("no_match")).await;
+    let read = site.document(&request).await;
+    site.deadline_passes(&request).await;
+    site.until_audited(&request, "release.overdue", 1).await;
+    assert_eq!(site.status(&request).await["state"], "awaiting_release");
+    assert!(site.document(&request).await == read, "what was read before can still be released");
+    site.release(&request).await;
+    site.until(&request, &["delivered"]).await;
+    site.assert_ledger(&request, "overdue release").await;
+}

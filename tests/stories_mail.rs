@@ -1,0 +1,206 @@
+//! What becomes of an answer when the mail server is away, defers, refuses or falls silent, and when its recipient has no
+//! key: it arrives, or a person reads why it does not; never in the clear.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+#[path = "support/mta.rs"]
+#[expect(dead_code, reason = "other tests use all that it can do")]
+mod mta;
+#[path = "support/site.rs"]
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "a test may panic, reads where its services are, and uses what it needs of the site"
+)]
+mod site;
+
+use mta::{Accepted, Act, Mta, Script, Stage};
+use serde_json::{Value, json};
+use site::people::{examination, lead};
+use site::{Setup, Site};
+
+crate::both!(
+    a_server_that_is_away_or_defers_gets_the_mail_later,
+    a_refused_mail_waits_for_a_person_who_reads_why,
+    a_mail_whose_last_answer_is_lost_is_sent_again_byte_for_byte,
+    a_recipient_without_a_certificate_gets_nothing_until_there_is_one,
+);
+
+async fn begin(setup: Setup) -> (Site, Mta) {
+    let mta = Mta::start(Script::default()).await;
+    let site = Site::serving(setup.with_smtp(mta.port(), mta.ca_pem())).await;
+    (site, mta)
+}
+
+/// The mails of a request that the server took.
+async fn taken(site: &Site, mta: &Mta, request: &str) -> Vec<Accepted> {
+    let ids = site.message_ids(request).await;
+    let of_request = |mail: &Accepted| {
+        let text = String::from_utf8_lossy(&mail.bytes);
+        ids.iter().any(|id| text.contains(id))
+    };
+    mta.accepted().into_iter().filter(of_request).collect()
+}
+
+fn assert_nothing_in_clear(mta: &Mta) {
+    let heard = mta.heard_in_clear();
+    let rest = heard.replace("EHLO leadbroker.example.gov\r\n", "").replace("STARTTLS\r\n", "");
+    assert_eq!(rest, "", "sent in clear");
+    for mail in mta.accepted() {
+        assert_eq!(mail.from, "MAIL FROM:<answers@leadbroker.example.gov>");
+        assert_eq!(mail.to, ["RCPT TO:<jsample@pd.example.gov>"]);
+        let text = String::from_utf8_lossy(&mail.bytes).into_owned();
+        // Each holds a character that base64 has not.
+        for mark in ["Jordan Sample", "SAMPLE, CASEY", "24-0000", "%PDF", "No-Match"] {
+            assert!(!text.contains(mark), "`{mark}` in a mail");
+        }
+    }
+}
+
+async fn a_server_that_is_away_or_defers_gets_the_mail_later(setup: Setup) {
+    let (mut site, mut mta) = begin(setup).await;
+    let acts = [
+        None,
+        Some((Stage::Rcpt, Act::Reply("450 4.2.0 try again"))),
+        Some((Stage::Dot, Act::Reply("451 4.3.0 not now"))),
+        Some((Stage::Mail, Act::Reply("421 4.3.2 closing"))),
+        Some((Stage::Greeting, Act::Reply("554 5.3.2 not today"))),
+    ];
+    for act in acts {
+        let plan = format!("{act:?}");
+        // A pooled connection would pass the greeting by.
+        mta.go().await;
+        let is_away = act.is_none();
+        if let Some((stage, act)) = act {
+            mta.on(stage, act);
+            mta.come_back().await;
+        }
+        let request = site.concluded(&examination("no_match")).await;
+        site.release(&request).await;
+        site.until_mailing(&request, "deferred").await;
+        assert_eq!(site.status(&request).await["state"], "delivering", "{plan}");
+        assert_eq!(taken(&site, &mta, &request).await, [], "{plan}");
+        if is_away {
+            // Still away at the second attempt.
+            site.retry_is_due(&request).await;
+            site.until_attempts(&request, 2).await;
+            mta.come_back().await;
+        }
+        site.retry_is_due(&request).await;
+        site.until(&request, &["delivered"]).await;
+        let mails = taken(&site, &mta, &request).await;
+        assert_eq!(mails.len(), 1, "{plan}");
+        site.open_mail(&request, &mails[0].bytes);
+        site.assert_ledger(&request, &plan).await;
+        let deferred = if is_away { 2 } else { 1 };
+        let wanted = [("delivery.deferred", deferred), ("delivery.attempted", deferred + 1)];
+        site.assert_times(&request, &plan, &wanted).await;
+    }
+    assert_nothing_in_clear(&mta);
+}
+
+async fn a_refused_mail_waits_for_a_person_who_reads_why(setup: Setup) {
+    let (mut site, mta) = begin(setup).await;
+    for (stage, answer, code) in [
+        (Stage::Rcpt, "550 5.1.1 jsample is unknown here", "rcpt: 550/5.1.1"),
+        (Stage::Dot, "554 5.7.1 refused by policy", "final_dot: 554/5.7.1"),
+    ] {
+        mta.on(stage, Act::Reply(answer));
+        let request = site.concluded(&lead("A1")).await;
+        site.release(&request).await;
+        let hold = site.until_held_by_administrator(&request).await;
+        assert_eq!(hold["findings"][0]["clause"], "CORE-UNDELIVERED", "{hold}");
+        let message = hold["findings"][0]["message"].as_str().unwrap();
+        assert!(message.contains(code) && !message.contains("jsample"), "{message}");
+        let status = site.status(&request).await;
+        assert_eq!((&status["state"], &status["findings"]), (&json!("held"), &hold["findings"]));
+        assert_eq!(site.mailing_status(&request).await, ["refused"]);
+        assert_eq!(taken(&site, &mta, &request).await, []);
+        // A released answer cannot be unsaid, only sent.
+        let (status, told) = site.decide(&request, false, "CORE-UNDELIVERED").await;
+        assert_eq!((status, &told["code"]), (409, &json!("state")), "{told}");
+
+        let (status, told) = site.decide(&request, true, "CORE-UNDELIVERED").await;
+        assert_eq!(status, 200, "{told}");
+        site.until(&request, &["delivered"]).await;
+        assert_eq!(site.mailing_status(&request).await, ["refused", "sent"]);
+        let mails = taken(&site, &mta, &request).await;
+        assert_eq!(mails.len(), 1, "{code}");
+        let words = site.open_mail(&request, &mails[0].bytes);
+        assert!(words.contains("SAMPLE, CASEY"), "{words}");
+        site.nothing_waits(&request).await;
+        let wanted = [
+            ("answer.released", 1),
+            ("answer.sealed", 2),
+            ("delivery.refused", 1),
+            ("hold.decided", 1),
+            ("answer.delivered", 1),
+        ];
+        site.assert_times(&request, code, &wanted).await;
+    }
+    assert_nothing_in_clear(&mta);
+}
+
+async fn a_mail_whose_last_answer_is_lost_is_sent_again_byte_for_byte(setup: Setup) {
+    let (mut site, mta) = begin(setup).await;
+    for act in [Act::TakeAndClose, Act::TakeAndHang] {
+        let plan = format!("{act:?}");
+        mta.on(Stage::Dot, act);
+        let request = site.concluded(&lead("A1")).await;
+        site.release(&request).await;
+        site.until_mailing(&request, "indeterminate").await;
+        assert_eq!(site.status(&request).await["state"], "delivering", "{plan}");
+        site.retry_is_due(&request).await;
+        site.until(&request, &["delivered"]).await;
+        let mails = taken(&site, &mta, &request).await;
+        assert_eq!(mails.len(), 2, "{plan}: nobody can know of the first");
+        assert_eq!(mails[0], mails[1], "{plan}: the recipient's program sees one Message-ID");
+        let text = String::from_utf8_lossy(&mails[0].bytes).into_owned();
+        let id = &site.message_ids(&request).await[0];
+        assert!(text.contains(&format!("Message-ID: {id}")), "{id}");
+        site.open_mail(&request, &mails[1].bytes);
+        site.assert_ledger(&request, &plan).await;
+        let wanted = [("delivery.indeterminate", 1), ("delivery.attempted", 2)];
+        site.assert_times(&request, &plan, &wanted).await;
+    }
+    assert_nothing_in_clear(&mta);
+}
+
+async fn a_recipient_without_a_certificate_gets_nothing_until_there_is_one(setup: Setup) {
+    let (mut site, mta) = begin(setup).await;
+    let mut kept = Vec::new();
+    site.registry(|registry| kept = std::mem::take(&mut registry.recipients)).await;
+    let request = site.concluded(&lead("A1")).await;
+    site.release(&request).await;
+    for times in 1..=2 {
+        let hold = site.until_held_by_administrator(&request).await;
+        let clauses: Vec<&Value> =
+            hold["findings"].as_array().unwrap().iter().map(|f| &f["clause"]).collect();
+        assert_eq!(clauses, [&json!("CORE-CLEAR"), &json!("LACRIS-FTR-3")], "{hold}");
+        let entries = site.audited(&request, "answer.held").await;
+        assert_eq!(entries.len(), times);
+        assert_eq!(entries[0]["detail"]["reason"], "certificate_missing");
+        assert_eq!(mta.connections(), 0, "nobody spoke to the mail server");
+        if times == 1 {
+            // Nobody can allow that it leaves in the clear: it is held again.
+            let (status, told) = site.decide(&request, true, "CORE-CLEAR").await;
+            assert_eq!(status, 200, "{told}");
+            site.until_audited(&request, "answer.held", 2).await;
+        }
+    }
+    assert_eq!(site.status(&request).await["state"], "held");
+    assert_eq!(site.message_ids(&request).await, [""; 0], "nothing was sealed");
+    site.registry(|registry| registry.recipients = kept).await;
+    let (status, told) = site.decide(&request, true, "CORE-CLEAR").await;
+    assert_eq!(status, 200, "{told}");
+    site.until(&request, &["delivered"]).await;
+    let mails = taken(&site, &mta, &request).await;
+    assert_eq!(mails.len(), 1);
+    site.open_mail(&request, &mails[0].bytes);
+    site.assert_ledger(&request, "certificate registered").await;
+    assert_nothing_in_clear(&mta);
+}
