@@ -647,7 +647,7 @@ fn the_built_in_packs_say_what_they_are() {
     assert_eq!(lacris.title(), "Facial Recognition Policy");
     assert!(lacris.issuer().contains("Los Angeles County Regional Identification System"));
     assert_eq!(lacris.number(), "SAMPLE-600");
-    assert_eq!(lacris.effective().to_string(), "2024-01-01");
+    assert_eq!(lacris.effective().unwrap().to_string(), "2024-01-01");
     assert!(lacris.review_due().is_some());
     assert_eq!(lacris.source_sha256().map(str::len), Some(64));
 }
