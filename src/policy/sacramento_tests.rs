@@ -10,12 +10,10 @@ use crate::domain::PackId;
 static POLICIES: LazyLock<PolicySet> =
     LazyLock::new(|| builtin::load("2026-01-02T00:00:00Z".parse().unwrap()).unwrap());
 
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
 fn id(name: &str) -> PackId {
     name.parse().unwrap()
 }
 
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
 fn pack(name: &str) -> &'static Pack {
     POLICIES.pack(&id(name)).unwrap()
 }

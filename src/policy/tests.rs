@@ -43,7 +43,7 @@ fn scenarios() -> Vec<Table> {
         .map(|entry| entry.unwrap().path())
         .filter(|path| {
             let name = path.file_name().unwrap().to_str().unwrap();
-            name.starts_with("scenarios") && name.ends_with(".toml")
+            name.starts_with("scenarios") && path.extension().is_some_and(|e| e == "toml")
         })
         .collect();
     files.sort();
