@@ -4,8 +4,11 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use strum::VariantArray as _;
+
 use super::*;
-use crate::domain::PackId;
+use crate::domain::form::PurposeKind;
+use crate::domain::{Outcome, PackId};
 
 static POLICIES: LazyLock<PolicySet> =
     LazyLock::new(|| builtin::load("2026-01-02T00:00:00Z".parse().unwrap()).unwrap());
@@ -78,6 +81,18 @@ fn the_sacramento_statements_are_shown_with_their_hash() {
     let both = POLICIES.statements(&[id("lacris"), id("sacramento-fr")]);
     assert!(both.iter().any(|s| s.statement == "lacris/lead-only"));
     assert!(both.iter().any(|s| s.statement == "sacramento-fr/lead-only"));
+}
+
+#[test]
+fn no_outcome_is_an_identification_and_no_purpose_a_prediction() {
+    for outcome in Outcome::VARIANTS {
+        assert!(!<&str>::from(outcome).contains("identif"), "{outcome:?}");
+    }
+    // The order names predictive policing and facial recognition side by side (T22).
+    assert!(POLICIES.clause("SPD-AI-B1").unwrap().text.contains("predictive policing"));
+    for purpose in PurposeKind::VARIANTS {
+        assert!(!<&str>::from(purpose).contains("predict"), "{purpose:?}");
+    }
 }
 
 #[test]
