@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use self::previews::Made;
 use super::{Context, PipelineError, dispatch, examine, sealed, standing, step};
+use crate::domain::form::FormAffirmation;
 use crate::domain::{Account, Outcome, RequestId, Role};
 use crate::lifecycle::{Event, Stage, deadline, next};
 use crate::messages::{EventData, Message, Step};
@@ -42,6 +43,15 @@ pub struct Preview {
     pub pdf: Vec<u8>,
     /// Its SHA-256, hexadecimal: the officer gives it back to release exactly this.
     pub sha256: String,
+}
+
+/// What a document says that a policy asks about.
+#[derive(Debug, Default)]
+struct Printed {
+    /// The mandated statements that were put into it.
+    statements: Vec<FormAffirmation>,
+    /// Generative AI helped to make the request or the examination.
+    generative_ai: bool,
 }
 
 /// What a release signs: the request, the officer, the document.
@@ -131,7 +141,9 @@ pub async fn release(
             SecondReviewState::Agreed
         },
         lead_images: u32::from(outcome == Outcome::Lead),
-        printed: printed.clone(),
+        printed: printed.statements.clone(),
+        unit_packs: standing::unit_packs(&registry, &row),
+        generative_ai: printed.generative_ai,
     };
     let agency = standing::agency(&registry, &row);
     let decision = ctx.policies.decide(

@@ -3,15 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use super::Preview;
+use super::{Preview, Printed};
 use crate::domain::RequestId;
-use crate::domain::form::FormAffirmation;
 
 /// Documents kept at once; the oldest goes first, and is made again when somebody releases it.
 const MOST: usize = 32;
 
 /// A made document, with the mandated statements that it prints.
-pub(super) type Made = Arc<(Preview, Vec<FormAffirmation>)>;
+pub(super) type Made = Arc<(Preview, Printed)>;
 
 /// A document, and the version of the request that it was made of.
 type Held = ((RequestId, i64), Made);
@@ -57,7 +56,7 @@ mod tests {
 
     fn made(text: &str) -> Made {
         let preview = Preview { pdf: text.as_bytes().to_vec(), sha256: text.to_owned() };
-        Arc::new((preview, Vec::new()))
+        Arc::new((preview, Printed::default()))
     }
 
     #[test]

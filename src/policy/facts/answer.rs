@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::form::agency_record;
-use super::{Facts, Record, Value};
+use super::{Facts, Record, Value, texts};
 use crate::domain::form::FormAffirmation;
-use crate::domain::{Agency, Outcome, Role, UnitId};
+use crate::domain::{Agency, Outcome, PackId, Role, UnitId};
 use crate::policy::Gate;
 
 /// Who wants to release an answer, seen from its request.
@@ -67,6 +67,12 @@ pub struct Release {
     pub lead_images: u32,
     /// Statements as the document prints them: name, and SHA-256 of the words on the page.
     pub printed: Vec<FormAffirmation>,
+    /// Packs of the unit that answers.
+    #[serde(default)]
+    pub unit_packs: Vec<PackId>,
+    /// Generative AI helped to make the request or the examination.
+    #[serde(default)]
+    pub generative_ai: bool,
 }
 
 /// How an answer leaves.
@@ -121,7 +127,9 @@ pub fn release(release: &Release, agency: &Agency, unit: &UnitId, now: DateTime<
         .with("outcome", <&'static str>::from(release.outcome))
         .with("second_review", <&'static str>::from(release.second_review))
         .with("lead_images", release.lead_images)
-        .with("printed", Value::Statements(printed));
+        .with("printed", Value::Statements(printed))
+        .with("unit_packs", texts(release.unit_packs.iter().map(PackId::as_str)))
+        .with("generative_ai", release.generative_ai);
     Facts::new(Gate::Release, values)
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::form::Service;
 use super::{Facts, Record, Value, texts};
-use crate::domain::{Credential, Outcome, Role};
+use crate::domain::{Credential, Outcome, PackId, Role, Training};
 use crate::policy::Gate;
 
 /// Who wants to examine a request, seen from that request.
@@ -27,6 +27,12 @@ pub struct ReviewerStanding {
     pub is_requester: bool,
     /// All credentials; those out of force are left out of the facts.
     pub credentials: Vec<Credential>,
+    /// Packs of the unit that serves the request.
+    #[serde(default)]
+    pub unit_packs: Vec<PackId>,
+    /// What the person was taught; what is not completed yet is left out of the facts.
+    #[serde(default)]
+    pub trainings: Vec<Training>,
 }
 
 impl ReviewerStanding {
@@ -42,6 +48,9 @@ impl ReviewerStanding {
         let skills = skills.into_iter().map(|(issuer, capability)| {
             Record::default().with("issuer", issuer).with("capability", capability)
         });
+        let capabilities = in_force().flat_map(|c| &c.capabilities).map(<&'static str>::from);
+        let taught = || self.trainings.iter().filter(move |t| t.completed_at <= now);
+        let fresh = taught().filter(|t| now < t.refresher_due);
         Record::default()
             .with("role", <&'static str>::from(self.role))
             .with("active", self.active)
@@ -53,6 +62,10 @@ impl ReviewerStanding {
             .with("courses", texts(in_force().map(|c| &c.course)))
             .with("approvers", texts(in_force().map(|c| &c.approved_by)))
             .with("skills", Value::Records(skills.collect()))
+            .with("unit_packs", texts(self.unit_packs.iter().map(PackId::as_str)))
+            .with("capabilities", texts(capabilities))
+            .with("topics", texts(taught().flat_map(|t| &t.topics)))
+            .with("fresh_topics", texts(fresh.flat_map(|t| &t.topics)))
     }
 }
 
@@ -79,6 +92,24 @@ pub struct Examination {
     pub declined_clause: bool,
     /// Repositories that were searched.
     pub searched: BTreeSet<String>,
+    /// Systems that were searched with.
+    #[serde(default)]
+    pub systems: BTreeSet<String>,
+    /// Letters of the review for bias.
+    #[serde(default)]
+    pub bias_review_letters: u32,
+    /// Generative AI made or altered something of the record.
+    #[serde(default)]
+    pub generative_ai: bool,
+    /// A supervisor approved that.
+    #[serde(default)]
+    pub generative_ai_approved: bool,
+    /// The reviewer reviewed what it made for accuracy.
+    #[serde(default)]
+    pub generative_ai_reviewed: bool,
+    /// An image that shows an employee was altered, and no consent is on file.
+    #[serde(default)]
+    pub altered_employee: bool,
 }
 
 /// What a second reviewer did.
@@ -114,7 +145,13 @@ pub fn conclude(
         .with("narrative_letters", examination.narrative_letters)
         .with("lead_images", examination.lead_images)
         .with("declined_clause", examination.declined_clause)
-        .with("searched", texts(&examination.searched));
+        .with("searched", texts(&examination.searched))
+        .with("systems", texts(&examination.systems))
+        .with("bias_review_letters", examination.bias_review_letters)
+        .with("generative_ai", examination.generative_ai)
+        .with("generative_ai_approved", examination.generative_ai_approved)
+        .with("generative_ai_reviewed", examination.generative_ai_reviewed)
+        .with("altered_employee", examination.altered_employee);
     let values = Record::default()
         .with("reviewer", reviewer.record(now))
         .with("examination", done)
