@@ -19,4 +19,4 @@ pub use outcome::Outcome;
 pub use people::{Account, Capability, Credential, Lane, Role};
 pub use personal::Personal;
 pub use roster::Shift;
-pub use unit::{Repository, RepositoryKind, Unit};
+pub use unit::{Repository, RepositoryKind, TrainerDesignation, Unit};

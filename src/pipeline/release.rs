@@ -122,6 +122,7 @@ pub async fn release(
         },
         lead_images: u32::from(outcome == Outcome::Lead),
         printed,
+        unit_packs: standing::unit_packs(&registry, &row),
     };
     let agency = standing::agency(&registry, &row);
     let decision = ctx.policies.decide(

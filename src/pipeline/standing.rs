@@ -17,12 +17,16 @@ use crate::store::RequestRow;
 
 /// Packs of both sides: the unit's and the agency's own.
 pub fn packs(registry: &Registry, row: &RequestRow) -> Vec<PackId> {
-    let mut packs: Vec<PackId> =
-        registry.unit(&row.unit).map(|unit| unit.packs.clone()).unwrap_or_default();
+    let mut packs = unit_packs(registry, row);
     packs.extend(registry.agency(&row.ori).map(|agency| agency.packs.clone()).unwrap_or_default());
     packs.sort();
     packs.dedup();
     packs
+}
+
+/// Packs that bind the unit itself.
+pub fn unit_packs(registry: &Registry, row: &RequestRow) -> Vec<PackId> {
+    registry.unit(&row.unit).map(|unit| unit.packs.clone()).unwrap_or_default()
 }
 
 /// The agency as the registry has it; one that is gone from it counts as suspended.
@@ -89,6 +93,9 @@ pub fn reviewer(
         on_duty: registry.on_duty(&row.unit, now).contains(&person.id),
         is_requester: is_requester(form, person),
         credentials: person.credentials.clone(),
+        positions: person.positions.clone(),
+        unit_packs: unit_packs(registry, row),
+        trainers: registry.unit(&row.unit).map(|unit| unit.trainers.clone()).unwrap_or_default(),
     }
 }
 
@@ -110,6 +117,8 @@ pub fn examination(exam: &Examination, probes: usize) -> facts::Examination {
         lead_images: u32::from(exam.candidate.is_some()),
         declined_clause: exam.declined_under.is_some(),
         searched: exam.searches.iter().map(|search| search.repository.clone()).collect(),
+        frontal: exam.is_frontal(),
+        verified_with: u32::try_from(exam.resources_asked()).unwrap_or(u32::MAX),
     }
 }
 
@@ -124,6 +133,7 @@ pub fn officer(row: &RequestRow, form: &Form, person: &Account) -> Officer {
         is_requester: is_requester(form, person),
         is_reviewer: reviewers.first() == Some(&person.id),
         is_second_reviewer: reviewers.iter().skip(1).any(|reviewer| *reviewer == person.id),
+        positions: person.positions.clone(),
     }
 }
 

@@ -26,6 +26,8 @@ mod manifest;
 mod pack;
 
 #[cfg(test)]
+mod southwest_tests;
+#[cfg(test)]
 mod tests;
 
 pub use decision::{Accepted, Explained, PackInForce, PolicyDecision};

@@ -4,13 +4,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::form::agency_record;
-use super::{Facts, Record, Value};
+use super::{Facts, Record, Value, texts};
 use crate::domain::form::FormAffirmation;
-use crate::domain::{Agency, Outcome, Role, UnitId};
+use crate::domain::{Agency, Outcome, PackId, Role, UnitId};
 use crate::policy::Gate;
 
 /// Who wants to release an answer, seen from its request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a separate yes or no that a rule asks")]
 pub struct Officer {
@@ -26,6 +26,9 @@ pub struct Officer {
     pub is_reviewer: bool,
     /// The person examined it a second time, or adjudicated.
     pub is_second_reviewer: bool,
+    /// Positions that the person holds, as codes.
+    #[serde(default)]
+    pub positions: Vec<String>,
 }
 
 /// Where the second review stands.
@@ -67,6 +70,9 @@ pub struct Release {
     pub lead_images: u32,
     /// Statements as the document prints them: name, and SHA-256 of the words on the page.
     pub printed: Vec<FormAffirmation>,
+    /// Packs of the unit that answers.
+    #[serde(default)]
+    pub unit_packs: Vec<PackId>,
 }
 
 /// How an answer leaves.
@@ -90,6 +96,7 @@ pub enum Channel {
 /// An answer on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate yes or no that a rule asks")]
 pub struct Delivery {
     /// The channel.
     pub channel: Channel,
@@ -99,6 +106,9 @@ pub struct Delivery {
     pub law_enforcement: bool,
     /// The recipient's address is in a verified domain of the agency.
     pub owns_email: bool,
+    /// The image was taken in the field, or the person was present (OX-461.5a).
+    #[serde(default)]
+    pub field_tool: bool,
 }
 
 /// The facts at `release`. `agency` asked, `unit` answers.
@@ -110,7 +120,8 @@ pub fn release(release: &Release, agency: &Agency, unit: &UnitId, now: DateTime<
         .with("of_unit", officer.of_unit)
         .with("is_requester", officer.is_requester)
         .with("is_reviewer", officer.is_reviewer)
-        .with("is_second_reviewer", officer.is_second_reviewer);
+        .with("is_second_reviewer", officer.is_second_reviewer)
+        .with("positions", texts(&officer.positions));
     let printed =
         release.printed.iter().map(|s| (s.statement.clone(), s.text_sha256.clone())).collect();
     // The sender and the address were asked at submit; here only the standing can have changed.
@@ -121,7 +132,8 @@ pub fn release(release: &Release, agency: &Agency, unit: &UnitId, now: DateTime<
         .with("outcome", <&'static str>::from(release.outcome))
         .with("second_review", <&'static str>::from(release.second_review))
         .with("lead_images", release.lead_images)
-        .with("printed", Value::Statements(printed));
+        .with("printed", Value::Statements(printed))
+        .with("unit_packs", texts(release.unit_packs.iter().map(PackId::as_str)));
     Facts::new(Gate::Release, values)
 }
 
@@ -141,6 +153,7 @@ pub fn deliver(delivery: &Delivery, agency: &Agency, unit: &UnitId, now: DateTim
         .with("encrypted", encrypted)
         .with("second_factor", second_factor)
         .with("law_enforcement", delivery.law_enforcement)
-        .with("owns_email", delivery.owns_email);
+        .with("owns_email", delivery.owns_email)
+        .with("field_tool", delivery.field_tool);
     Facts::new(Gate::Deliver, Record::default().with("agency", agency).with("delivery", delivery))
 }

@@ -9,7 +9,7 @@ use validator::Validate;
 use super::image::probe_record;
 use super::{Facts, Record, Value, letters, texts};
 use crate::domain::form::{CrimeType, Form, FormImage, IdExceptionReason, Purpose, SubjectPresent};
-use crate::domain::{Agency, AgencyStanding, UnitId};
+use crate::domain::{Agency, AgencyStanding, PackId, UnitId};
 use crate::policy::Gate;
 
 /// Numbers that a unit configures for its rules.
@@ -132,6 +132,7 @@ pub(super) fn agency_record(agency: &Agency, unit: &UnitId, now: DateTime<Utc>) 
             },
         )
         .with("agreement", agreement)
+        .with("packs", texts(agency.packs.iter().map(PackId::as_str)))
 }
 
 /// The facts of a whole form: one question at `submit`, one at `use_probe` for each image.

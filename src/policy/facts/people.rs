@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::form::Service;
 use super::{Facts, Record, Value, texts};
-use crate::domain::{Credential, Outcome, Role};
+use crate::domain::{Credential, Outcome, PackId, Role, TrainerDesignation};
 use crate::policy::Gate;
 
 /// Who wants to examine a request, seen from that request.
@@ -27,6 +27,15 @@ pub struct ReviewerStanding {
     pub is_requester: bool,
     /// All credentials; those out of force are left out of the facts.
     pub credentials: Vec<Credential>,
+    /// Positions that the person holds, as codes.
+    #[serde(default)]
+    pub positions: Vec<String>,
+    /// Packs of the unit that serves the request.
+    #[serde(default)]
+    pub unit_packs: Vec<PackId>,
+    /// The unit's designations of trainers.
+    #[serde(default)]
+    pub trainers: Vec<TrainerDesignation>,
 }
 
 impl ReviewerStanding {
@@ -42,6 +51,8 @@ impl ReviewerStanding {
         let skills = skills.into_iter().map(|(issuer, capability)| {
             Record::default().with("issuer", issuer).with("capability", capability)
         });
+        let designations = in_force()
+            .flat_map(|c| self.trainers.iter().filter(|t| t.covers(&c.issuer, c.issued_at)));
         Record::default()
             .with("role", <&'static str>::from(self.role))
             .with("active", self.active)
@@ -53,6 +64,9 @@ impl ReviewerStanding {
             .with("courses", texts(in_force().map(|c| &c.course)))
             .with("approvers", texts(in_force().map(|c| &c.approved_by)))
             .with("skills", Value::Records(skills.collect()))
+            .with("positions", texts(&self.positions))
+            .with("unit_packs", texts(self.unit_packs.iter().map(PackId::as_str)))
+            .with("trainers_designated_by", texts(designations.map(|t| &t.designated_by)))
     }
 }
 
@@ -79,6 +93,12 @@ pub struct Examination {
     pub declined_clause: bool,
     /// Repositories that were searched.
     pub searched: BTreeSet<String>,
+    /// Every probe that was found suitable shows the face from the front (APD-3G2).
+    #[serde(default)]
+    pub frontal: bool,
+    /// Other resources that the candidate was checked against (APD-4D5).
+    #[serde(default)]
+    pub verified_with: u32,
 }
 
 /// What a second reviewer did.
@@ -114,7 +134,9 @@ pub fn conclude(
         .with("narrative_letters", examination.narrative_letters)
         .with("lead_images", examination.lead_images)
         .with("declined_clause", examination.declined_clause)
-        .with("searched", texts(&examination.searched));
+        .with("searched", texts(&examination.searched))
+        .with("frontal", examination.frontal)
+        .with("verified_with", examination.verified_with);
     let values = Record::default()
         .with("reviewer", reviewer.record(now))
         .with("examination", done)
