@@ -50,7 +50,7 @@ impl Demo {
         assert!(lines.any(|line| line.unwrap().contains("The API listens")), "the walk broke off");
         let secrets = std::fs::read(out.join("demo.json")).unwrap();
         let secrets = serde_json::from_slice(&secrets).unwrap();
-        let http = leadbroker::http::client(Duration::from_secs(60)).unwrap();
+        let http = leadbroker::http::client(Duration::from_mins(1)).unwrap();
         Self { child, origin: format!("http://{free}"), secrets, http, _folder: folder }
     }
 

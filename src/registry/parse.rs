@@ -87,7 +87,8 @@ fn units(registry: &Registry, faults: &mut Faults) {
 }
 
 /// What a position must be.
-const POSITION: &str = "a position is a code of small letters, digits and hyphens, such as `isd-commander`";
+const POSITION: &str =
+    "a position is a code of small letters, digits and hyphens, such as `isd-commander`";
 
 fn is_position(code: &str) -> bool {
     !code.is_empty()
