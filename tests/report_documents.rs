@@ -22,6 +22,7 @@ const INCONCLUSIVE: &str = "Sample Unit can neither offer an investigative lead 
 const DECLINED: &str = "Sample Unit has declined the search for the reasons below.";
 const SEAL: &str = "If LACRIS is notified to seal/destroy this record, it is your agency's responsibility to destroy this information in compliance with California's Department of Justice Criminal Offender Record Information (Information Bulletin 13-04-CJIS).";
 const FOOTER: &str = "This document is the property of Sample Unit and is prepared for the limited purpose of information sharing. This information is designated U//LES and is shared in confidence. This document contains Personally Identifiable Information (PII) and must be handled in accordance with the LACRIS Policy and FBI CJIS Security Policy. It may be shared with other LE agencies but may not be posted within public view. This document must not be reclassified in any way, in whole or part. Questions about this document can be directed to fr-unit@unit.example.gov.";
+const FURTHER: &str = "Generative AI was used to aid in the production of this work product.";
 const PROBE_HASH: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 const LEAD_HASH: &str = "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752";
 const SCRIPT: &str = "#panic(\"x\") [x] *not bold* $x$ `raw` <label> @ref // \\ #{1+1} _y_ = z";
@@ -103,6 +104,7 @@ fn report() -> ManualSearchReport {
             lead_viable: LEAD_VIABLE.to_owned(),
             seal: SEAL.to_owned(),
             footer: FOOTER.to_owned(),
+            further: vec![FURTHER.to_owned()],
         },
         case: case(),
         probe: picture(
@@ -171,6 +173,7 @@ fn notice<T>(body: &str, finding: T) -> Box<Notice<T>> {
             body: body.to_owned(),
             seal: SEAL.to_owned(),
             footer: FOOTER.to_owned(),
+            further: vec![FURTHER.to_owned()],
         },
         case: case(),
         probes: vec![ProbeReference {
@@ -327,9 +330,10 @@ fn mandated_statements_are_printed_word_for_word() {
         assert!(report[0].contains(statement), "`{statement}` is missing in: {}", report[0]);
     }
     assert!(report[1].contains(DISCLAIMER), "the supplement, torn off, says it too");
+    assert!(!report[0].contains(FURTHER) && report[1].contains(FURTHER), "in the supplement only");
     for (document, body) in notices().iter().zip([NO_MATCH, UNSUITABLE, INCONCLUSIVE, DECLINED]) {
         let text = pages(&printed(document)).join(" ");
-        for statement in [body, SEAL, FOOTER] {
+        for statement in [body, SEAL, FOOTER, FURTHER] {
             assert!(text.contains(statement), "`{statement}` is missing in: {text}");
         }
     }

@@ -195,6 +195,23 @@ pub struct Examination {
     /// Other resources and databases that the candidate was checked against (APD-4D5).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verified_with: Vec<Personal<String>>,
+    /// What the review for indications of bias found, and what was done about it (SPD-AI-B3).
+    #[serde(default)]
+    pub bias_review: Personal<String>,
+    /// Where generative AI made or altered something of this record (SPD-AI-C1, C2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generative_ai: Option<GenerativeAi>,
+}
+
+/// The use of generative AI in an examination.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenerativeAi {
+    /// The reviewer has reviewed what it made for accuracy (SPD-AI-C2).
+    pub reviewed: bool,
+    /// The supervisor who approved its use beforehand (SPD-AI-C1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<Personal<String>>,
 }
 
 impl Examination {
@@ -227,8 +244,17 @@ impl Examination {
 
     /// Number of letters of the reasons.
     pub fn narrative_letters(&self) -> usize {
-        self.narrative.expose().chars().filter(|c| c.is_alphabetic()).count()
+        letters(&self.narrative)
     }
+
+    /// Number of letters of the review for bias.
+    pub fn bias_review_letters(&self) -> usize {
+        letters(&self.bias_review)
+    }
+}
+
+fn letters(text: &Personal<String>) -> usize {
+    text.expose().chars().filter(|c| c.is_alphabetic()).count()
 }
 
 /// What is wrong with the shape of an examination: `(code, pointer, message)` each.
@@ -290,6 +316,9 @@ fn conclusion_faults(exam: &Examination) -> Vec<super::ShapeError> {
         ));
     }
     let long = |text: &Personal<String>| text.expose().chars().count() > 4000;
+    if long(&exam.bias_review) {
+        faults.push(ShapeError::new("length", "/bias_review", "at most 4,000 characters"));
+    }
     if long(&exam.narrative) || exam.candidate.as_ref().is_some_and(|c| long(&c.comments)) {
         faults.push(ShapeError::new("length", "/narrative", "at most 4,000 characters"));
     }

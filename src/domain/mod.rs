@@ -16,7 +16,9 @@ pub use finding::{Finding, ShapeError, Verdict};
 pub use form::Form;
 pub use ids::{AccountId, MessageId, PackId, RequestId, UnitId};
 pub use outcome::Outcome;
-pub use people::{Account, Capability, Credential, Lane, Role};
+pub use people::{Account, Capability, Credential, Lane, Role, Training};
 pub use personal::Personal;
 pub use roster::Shift;
-pub use unit::{Repository, RepositoryKind, TrainerDesignation, Unit};
+pub use unit::{
+    AiSystem, Repository, RepositoryKind, Safeguards, SignOff, TrainerDesignation, Unit,
+};

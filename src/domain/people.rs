@@ -136,3 +136,19 @@ pub enum Lane {
     /// Everything else.
     Routine,
 }
+
+/// What a person was taught, and when it must be refreshed (SPD-AI-G1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// The person.
+    pub account: AccountId,
+    /// What it covered, as the packs' codes (`ethics`, `go-390.01/2025-09-30`).
+    pub topics: Vec<String>,
+    /// Completed.
+    pub completed_at: DateTime<Utc>,
+    /// The refresher is due (exclusive).
+    pub refresher_due: DateTime<Utc>,
+    /// The authority that approved it.
+    pub approved_by: String,
+}

@@ -65,3 +65,54 @@ impl TrainerDesignation {
         self.issuer == issuer && self.from <= at && self.until.is_none_or(|until| at < until)
     }
 }
+
+/// A system that a unit searches with, and what makes it fit for protected information.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AiSystem {
+    /// The unit.
+    pub unit: UnitId,
+    /// Its name, as reviewers record it with a search.
+    pub name: String,
+    /// Its vendor.
+    pub vendor: String,
+    /// The contract that keeps what is put into it private (SPD-AI-B4a).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safeguards: Option<Safeguards>,
+    /// Who answered for it before it was used (SPD-AI-H1).
+    #[serde(default)]
+    pub sign_offs: Vec<SignOff>,
+}
+
+/// Contractual safeguards of a system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Safeguards {
+    /// The contract's number.
+    pub number: String,
+    /// In force from.
+    pub valid_from: DateTime<Utc>,
+    /// In force until (exclusive).
+    pub valid_until: DateTime<Utc>,
+    /// SHA-256 of the signed document, hexadecimal.
+    pub document_sha256: String,
+}
+
+/// A promise that somebody signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignOff {
+    /// The clause that it answers (`SPD-AI-H1b`).
+    pub clause: String,
+    /// The office that signed (`PSIT`).
+    pub by: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+impl AiSystem {
+    /// Whether its safeguards are in force at `at`.
+    pub fn is_safeguarded(&self, at: DateTime<Utc>) -> bool {
+        self.safeguards.as_ref().is_some_and(|s| s.valid_from <= at && at < s.valid_until)
+    }
+}

@@ -3,9 +3,11 @@
 use chrono::{DateTime, Utc};
 
 use super::{Context, Disposition, PipelineError, dispatch, hold, sealed, standing, step};
+use crate::audit::AuditEvent;
 use crate::domain::{MessageId, RequestId, Verdict};
 use crate::lifecycle::{Event, Resume, Stage, StageCode, deadline, next};
 use crate::messages::{EventData, Message, Step};
+use crate::policy::facts::Standing;
 use crate::policy::{PolicyDecision, facts};
 use crate::store::{Change, Guard, RequestRow, RequestUpdate};
 
@@ -30,7 +32,7 @@ pub async fn handle(
     let facts = facts::form(&intake.form, &standing, row.received_at);
     let decision = ctx.policies.decide_form(&standing::packs(&registry, &row), &facts);
     let change = match decision.verdict() {
-        Verdict::Accept => accepted(ctx, &row, &decision, now)?,
+        Verdict::Accept => accepted(ctx, &row, &decision, &standing, now)?,
         Verdict::Hold => hold::change(ctx, &row, &decision, Resume::Check)?,
         Verdict::Reject => rejected(ctx, &row, &decision, now)?,
     };
@@ -43,10 +45,16 @@ fn accepted(
     ctx: &Context,
     row: &RequestRow,
     decision: &PolicyDecision,
+    standing: &Standing,
     now: DateTime<Utc>,
 ) -> Result<Change, PipelineError> {
     let stage = next(&row.stage, Event::CheckAccepted)?;
     let mut change = checked(ctx, row, decision, (stage, "search_request.accepted"), now);
+    if let Some(agreement) = standing.agency.agreement(&row.unit, now) {
+        // Under which agreement it was taken in (SPD-AI-B4b).
+        let cited = |event: AuditEvent| event.detail("agreement", &agreement.number);
+        change.audit = change.audit.into_iter().map(cited).collect();
+    }
     if let Guard::Update(update) = &mut change.guard {
         update.number_in = Some(row.unit.clone());
     }

@@ -343,7 +343,7 @@ async fn examined_under(
     let now = ctx.now();
     let packs = standing::packs(&registry, row);
     let reviewer = standing::reviewer(&registry, row, &form, person, now);
-    let done = standing::examination(exam, probes);
+    let done = standing::examination(exam, &form, probes);
     let service = standing::service(ctx, &registry, row);
     let mut decision =
         ctx.policies.decide(&packs, &facts::conclude(&reviewer, &done, &service, now));

@@ -39,6 +39,15 @@ pub struct Preview {
     pub sha256: String,
 }
 
+/// What a document says that a policy asks about.
+#[derive(Debug)]
+struct Printed {
+    /// The mandated statements that were put into it.
+    statements: Vec<FormAffirmation>,
+    /// Generative AI helped to make the request or the examination.
+    generative_ai: bool,
+}
+
 /// What a release signs: the request, the officer, the document.
 pub fn signed_text(request: RequestId, officer: &Account, document_sha256: &str) -> String {
     format!("leadbroker release v1\n{request}\n{}\n{document_sha256}\n", officer.id)
@@ -87,7 +96,7 @@ async fn render(
     ctx: &Context,
     row: &RequestRow,
     outcome: Outcome,
-) -> Result<(Preview, Vec<FormAffirmation>), PipelineError> {
+) -> Result<(Preview, Printed), PipelineError> {
     let (document, printed) = document::compose(ctx, row, outcome).await?;
     let made_at = row.updated_at;
     let pdf = tokio::task::spawn_blocking(move || crate::report::render(&document, made_at))
@@ -121,8 +130,9 @@ pub async fn release(
             SecondReviewState::Agreed
         },
         lead_images: u32::from(outcome == Outcome::Lead),
-        printed,
+        printed: printed.statements,
         unit_packs: standing::unit_packs(&registry, &row),
+        generative_ai: printed.generative_ai,
     };
     let agency = standing::agency(&registry, &row);
     let decision = ctx.policies.decide(

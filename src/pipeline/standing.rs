@@ -45,7 +45,7 @@ pub fn agency(registry: &Registry, row: &RequestRow) -> Agency {
 
 /// The unit's service.
 pub fn service(ctx: &Context, registry: &Registry, row: &RequestRow) -> Service {
-    let unit = registry.unit(&row.unit);
+    let (unit, now) = (registry.unit(&row.unit), ctx.now());
     let repositories = unit.map(|unit| unit.repositories.as_slice()).unwrap_or_default();
     Service {
         unit: row.unit.clone(),
@@ -61,6 +61,11 @@ pub fn service(ctx: &Context, registry: &Registry, row: &RequestRow) -> Service 
             })
             .collect(),
         limits: ctx.rules.policy,
+        packs: unit_packs(registry, row),
+        systems: registry
+            .systems(&row.unit)
+            .map(|system| (system.name.clone(), system.is_safeguarded(now)))
+            .collect(),
     }
 }
 
@@ -96,6 +101,7 @@ pub fn reviewer(
         positions: person.positions.clone(),
         unit_packs: unit_packs(registry, row),
         trainers: registry.unit(&row.unit).map(|unit| unit.trainers.clone()).unwrap_or_default(),
+        trainings: registry.trainings(person.id).cloned().collect(),
     }
 }
 
@@ -104,8 +110,8 @@ fn is_requester(form: &Form, person: &Account) -> bool {
     person.name.trim().eq_ignore_ascii_case(form.requester.name.expose().trim())
 }
 
-/// An examination as the rules see one.
-pub fn examination(exam: &Examination, probes: usize) -> facts::Examination {
+/// An examination of a form as the rules see one.
+pub fn examination(exam: &Examination, form: &Form, probes: usize) -> facts::Examination {
     let decided: BTreeSet<usize> = exam.suitability.iter().map(|entry| entry.probe).collect();
     facts::Examination {
         outcome: exam.conclusion.into(),
@@ -119,7 +125,25 @@ pub fn examination(exam: &Examination, probes: usize) -> facts::Examination {
         searched: exam.searches.iter().map(|search| search.repository.clone()).collect(),
         frontal: exam.is_frontal(),
         verified_with: u32::try_from(exam.resources_asked()).unwrap_or(u32::MAX),
+        systems: exam.searches.iter().map(|search| search.system.clone()).collect(),
+        bias_review_letters: u32::try_from(exam.bias_review_letters()).unwrap_or(u32::MAX),
+        generative_ai: exam.generative_ai.is_some(),
+        generative_ai_approved: exam
+            .generative_ai
+            .as_ref()
+            .and_then(|used| used.approved_by.as_ref())
+            .is_some_and(|name| name.expose().chars().any(char::is_alphabetic)),
+        generative_ai_reviewed: exam.generative_ai.as_ref().is_some_and(|used| used.reviewed),
+        altered_employee: alters_employee(exam, form),
     }
+}
+
+/// Whether a step starts from a probe that shows an employee who did not consent (SPD-AI-F1b).
+fn alters_employee(exam: &Examination, form: &Form) -> bool {
+    form.images
+        .iter()
+        .filter(|image| image.depicts_employee && image.employee_consent.is_none())
+        .any(|image| exam.derivatives.iter().any(|step| step.parent_sha256 == image.sha256))
 }
 
 /// A releasing officer as the rules see one.
@@ -151,11 +175,19 @@ pub struct Words {
     pub printed: FormAffirmation,
 }
 
-/// The words of a statement, from the first of the packs that has it. The hash is taken of the words as they will be
-/// printed, so that the gate compares what leaves with what was approved.
+/// The words of a statement, from the first of the packs that has it.
 pub fn statement(policies: &PolicySet, packs: &[PackId], name: &str) -> Option<Words> {
-    let view = packs.iter().find_map(|pack| policies.statement(pack, name))?;
-    let text_sha256 = hex::encode(openssl::sha::sha256(view.text.as_bytes()));
-    let printed = FormAffirmation { statement: view.statement, text_sha256 };
-    Some(Words { text: view.text, printed })
+    statements(policies, packs, name).into_iter().next()
+}
+
+/// The words of a statement, from every pack that has it, in the order of the packs. The hash is taken of the words as
+/// they will be printed, so that the gate compares what leaves with what was approved.
+pub fn statements(policies: &PolicySet, packs: &[PackId], name: &str) -> Vec<Words> {
+    let views = packs.iter().filter_map(|pack| policies.statement(pack, name));
+    let words = views.map(|view| {
+        let text_sha256 = hex::encode(openssl::sha::sha256(view.text.as_bytes()));
+        let printed = FormAffirmation { statement: view.statement, text_sha256 };
+        Words { text: view.text, printed }
+    });
+    words.collect()
 }

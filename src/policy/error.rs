@@ -55,6 +55,11 @@ pub enum PackProblem {
     /// The pack takes effect later.
     #[error("the pack takes effect on {0}, which is in the future")]
     NotYetEffective(String),
+    /// A date is neither there nor recorded as missing, or both.
+    #[error(
+        "`{0}` stands in the pack, or in `missing` where the source does not state it, and not in both"
+    )]
+    Missing(&'static str),
     /// A hash is no SHA-256 in lower-case hexadecimal.
     #[error("`{0}` is no SHA-256 of 64 lower-case hexadecimal digits")]
     BadHash(String),

@@ -14,7 +14,7 @@ use super::engine::PolicySet;
 use super::error::{PackError, PackProblem};
 use super::gate::Gate;
 use super::manifest::{ClauseTable, Manifest};
-use super::pack::{Clause, GateRules, Pack, Statement};
+use super::pack::{Clause, GateRules, Pack, Stated, Statement};
 use crate::domain::PackId;
 
 /// The file of the schema.
@@ -200,6 +200,7 @@ impl Reader<'_> {
             effective: manifest.effective,
             review_due: manifest.review_due,
             source_sha256: manifest.source_sha256,
+            missing: manifest.missing,
             clauses,
             statements,
             gates,
@@ -255,9 +256,15 @@ impl Reader<'_> {
             check::placeholders(&path, text, errors);
         }
         let today = self.now.date_naive();
-        if manifest.effective > today {
-            let date = manifest.effective.to_string();
-            errors.add(&path, PackProblem::NotYetEffective(date));
+        if let Some(date) = manifest.effective.filter(|date| *date > today) {
+            errors.add(&path, PackProblem::NotYetEffective(date.to_string()));
+        }
+        let review = (Stated::ReviewDue, manifest.review_due.is_some());
+        for (date, stated) in [(Stated::Effective, manifest.effective.is_some()), review] {
+            let contradictory = stated == manifest.missing.contains(&date);
+            if contradictory && (stated || date == Stated::Effective) {
+                errors.add(&path, PackProblem::Missing(date.into()));
+            }
         }
         let hashes = manifest
             .statements

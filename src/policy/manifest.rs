@@ -1,11 +1,11 @@
 //! The files of a pack as they are written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Deserializer, de};
 
-use super::pack::{Clause, Origin};
+use super::pack::{Clause, Origin, Stated};
 
 /// `pack.toml`.
 #[derive(Debug, Deserialize)]
@@ -15,12 +15,15 @@ pub(super) struct Manifest {
     pub(super) title: String,
     pub(super) issuer: String,
     pub(super) number: String,
-    #[serde(deserialize_with = "date")]
-    pub(super) effective: NaiveDate,
+    #[serde(default, deserialize_with = "optional_date")]
+    pub(super) effective: Option<NaiveDate>,
     #[serde(default, deserialize_with = "optional_date")]
     pub(super) review_due: Option<NaiveDate>,
     #[serde(default)]
     pub(super) source_sha256: Option<String>,
+    /// Dates that the source does not state.
+    #[serde(default)]
+    pub(super) missing: BTreeSet<Stated>,
     #[serde(default, rename = "statement")]
     pub(super) statements: BTreeMap<String, StatementEntry>,
 }

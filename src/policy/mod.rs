@@ -26,6 +26,8 @@ mod manifest;
 mod pack;
 
 #[cfg(test)]
+mod sacramento_tests;
+#[cfg(test)]
 mod southwest_tests;
 #[cfg(test)]
 mod tests;
@@ -35,4 +37,4 @@ pub use engine::{PolicySet, StatementView};
 pub use error::{PackError, PackProblem};
 pub use facts::Facts;
 pub use gate::Gate;
-pub use pack::{Answer, Clause, Force, Pack, Statement};
+pub use pack::{Answer, Clause, Force, Pack, Stated, Statement};

@@ -1,6 +1,6 @@
 //! A pack that was read and checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -16,9 +16,10 @@ pub struct Pack {
     pub(super) title: String,
     pub(super) issuer: String,
     pub(super) number: String,
-    pub(super) effective: NaiveDate,
+    pub(super) effective: Option<NaiveDate>,
     pub(super) review_due: Option<NaiveDate>,
     pub(super) source_sha256: Option<String>,
+    pub(super) missing: BTreeSet<Stated>,
     pub(super) clauses: BTreeMap<String, Clause>,
     pub(super) statements: BTreeMap<String, Statement>,
     pub(super) gates: BTreeMap<Gate, GateRules>,
@@ -45,8 +46,8 @@ impl Pack {
         &self.number
     }
 
-    /// The first day on which it is in force.
-    pub fn effective(&self) -> NaiveDate {
+    /// The first day on which it is in force; `None` where its source does not say.
+    pub fn effective(&self) -> Option<NaiveDate> {
         self.effective
     }
 
@@ -63,6 +64,11 @@ impl Pack {
     /// SHA-256 of the policy's source file, where there is one.
     pub fn source_sha256(&self) -> Option<&str> {
         self.source_sha256.as_deref()
+    }
+
+    /// Dates that its source does not state.
+    pub fn missing(&self) -> &BTreeSet<Stated> {
+        &self.missing
     }
 
     /// Its clauses, by id.
@@ -131,6 +137,29 @@ pub struct Statement {
     pub affirm: bool,
     /// Where the words come from: the policy, or the unit where the policy has none.
     pub origin: Origin,
+}
+
+/// A date that a policy is expected to state. One that is left out is recorded as missing.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Stated {
+    /// When it takes effect.
+    Effective,
+    /// When its review is due.
+    ReviewDue,
 }
 
 /// Who chose a statement's words.

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 pub use parse::{RegistryError, parse};
 
-use crate::domain::{Account, AccountId, Agency, Ori, Shift, Unit, UnitId, roster};
+use crate::domain::{
+    Account, AccountId, Agency, AiSystem, Ori, Shift, Training, Unit, UnitId, roster,
+};
 
 /// An agency with its secret's hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +72,12 @@ pub struct Registry {
     /// Recipients.
     #[serde(default)]
     pub recipients: Vec<Recipient>,
+    /// Systems that the units search with.
+    #[serde(default)]
+    pub systems: Vec<AiSystem>,
+    /// What the units' people were taught.
+    #[serde(default)]
+    pub trainings: Vec<Training>,
 }
 
 impl Registry {
@@ -125,6 +133,16 @@ impl Registry {
         self.recipients.iter().find(|recipient| {
             recipient.agency == *ori && recipient.email.eq_ignore_ascii_case(email)
         })
+    }
+
+    /// The systems of a unit.
+    pub fn systems(&self, unit: &UnitId) -> impl Iterator<Item = &AiSystem> {
+        self.systems.iter().filter(move |system| system.unit == *unit)
+    }
+
+    /// What a person was taught.
+    pub fn trainings(&self, account: AccountId) -> impl Iterator<Item = &Training> {
+        self.trainings.iter().filter(move |training| training.account == account)
     }
 
     /// Who of a unit is on duty.

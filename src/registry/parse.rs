@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::Registry;
-use crate::domain::{RepositoryKind, Role, Unit};
+use crate::domain::{AiSystem, RepositoryKind, Role, Safeguards, Unit};
+
+/// The pack under which a unit's systems need safeguards and sign-offs.
+const ARTIFICIAL_INTELLIGENCE: &str = "sacramento-ai";
 
 /// One thing that is wrong with a registry file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +33,8 @@ pub(super) fn check(registry: &Registry) -> Vec<RegistryError> {
     units(registry, &mut faults);
     agencies(registry, &mut faults);
     people(registry, &mut faults);
+    systems(registry, &mut faults);
+    trainings(registry, &mut faults);
     faults.found
 }
 
@@ -143,6 +148,12 @@ fn agencies(registry: &Registry, faults: &mut Faults) {
                     format!("agreement `{}` ends before it begins", agreement.number),
                 );
             }
+            if agreement.number.trim().is_empty() || !is_sha256(&agreement.document_sha256) {
+                faults.add(
+                    place(),
+                    "an agreement has a number and the SHA-256 of the signed document, 64 lower-case hexadecimal digits (SPD-AI-B4b)",
+                );
+            }
             if registry.unit(&agreement.unit).is_none() {
                 faults.add(place(), format!("there is no unit `{}`", agreement.unit));
             }
@@ -180,6 +191,84 @@ fn people(registry: &Registry, faults: &mut Faults) {
         }
         if registry.account(shift.account).is_none_or(|account| account.unit != shift.unit) {
             faults.add(place(), "the account must exist and belong to the shift's unit");
+        }
+    }
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn systems(registry: &Registry, faults: &mut Faults) {
+    let mut names = BTreeSet::new();
+    for system in &registry.systems {
+        let place = || format!("systems.{}.{}", system.unit, system.name);
+        faults.once(&mut names, &format!("{}/{}", system.unit, system.name), place());
+        if registry.unit(&system.unit).is_none() {
+            faults.add(place(), format!("there is no unit `{}`", system.unit));
+        }
+        if system.safeguards.as_ref().is_some_and(|safeguards| !is_sound(safeguards)) {
+            faults.add(
+                place(),
+                "safeguards have a number, begin before they end, and carry the SHA-256 of the signed document, 64 lower-case hexadecimal digits (SPD-AI-B4a)",
+            );
+        }
+    }
+    for unit in &registry.units {
+        if unit.packs.iter().any(|pack| pack.as_str() == ARTIFICIAL_INTELLIGENCE) {
+            answered_for(unit, registry.systems(&unit.id).collect(), faults);
+        }
+    }
+}
+
+fn is_sound(safeguards: &Safeguards) -> bool {
+    !safeguards.number.trim().is_empty()
+        && safeguards.valid_from < safeguards.valid_until
+        && is_sha256(&safeguards.document_sha256)
+}
+
+/// Before a unit is enabled under the pack, each of its systems has safeguards and two sign-offs.
+fn answered_for(unit: &Unit, systems: Vec<&AiSystem>, faults: &mut Faults) {
+    let place = format!("units.{}", unit.id);
+    if systems.is_empty() {
+        faults.add(
+            place.clone(),
+            "name the systems that the unit searches with under `systems` (SPD-AI-B4)",
+        );
+    }
+    for system in systems {
+        if system.safeguards.is_none() {
+            let name = &system.name;
+            faults.add(
+                place.clone(),
+                format!("record the contractual safeguards of the system `{name}` (SPD-AI-B4)"),
+            );
+        }
+        for clause in ["SPD-AI-H1a", "SPD-AI-H1b"] {
+            if !system.sign_offs.iter().any(|s| s.clause == clause && !s.by.trim().is_empty()) {
+                let name = &system.name;
+                faults.add(
+                    place.clone(),
+                    format!("record who signed for the system `{name}` under {clause}"),
+                );
+            }
+        }
+    }
+}
+
+fn trainings(registry: &Registry, faults: &mut Faults) {
+    for training in &registry.trainings {
+        let known = registry.account(training.account);
+        let place = known.map_or_else(|| training.account.to_string(), |a| a.login.clone());
+        let place = || format!("trainings.{place}");
+        if known.is_none() {
+            faults.add(place(), "there is no account with this id");
+        }
+        if training.topics.is_empty() || training.topics.iter().any(|t| t.trim().is_empty()) {
+            faults.add(place(), "name the topics that the training covered (SPD-AI-G1)");
+        }
+        if training.refresher_due <= training.completed_at {
+            faults.add(place(), "the refresher is due after the training");
         }
     }
 }
@@ -272,7 +361,85 @@ mod tests {
         "#;
         let places: Vec<String> =
             parse(text).unwrap_err().into_iter().map(|e| e.to_string()).collect();
-        assert_eq!(places.len(), 5, "{places:#?}");
+        assert_eq!(places.len(), 6, "{places:#?}");
         assert!(parse("units = 3").is_err());
+    }
+
+    const SACRAMENTO: &str = r#"
+        [[units]]
+        id = "sacramento"
+        name = "Sample Capital Unit"
+        packs = ["sacramento-fr", "sacramento-ai"]
+        contact = "questions@capital.example.gov"
+        repositories = [{ id = "LOCAL-MUGSHOT", kind = "mugshot" }]
+        [[accounts]]
+        [accounts.account]
+        id = "p-00000000000000000000000000000001"
+        login = "rivera"
+        name = "Robin Rivera"
+        unit = "sacramento"
+        role = "reviewer"
+        active = true
+        credentials = []
+        [[systems]]
+        unit = "sacramento"
+        name = "Sample Search"
+        vendor = "Sample Vendor"
+        sign_offs = [
+            { clause = "SPD-AI-H1a", by = "PSIT", at = "2025-10-01T00:00:00Z" },
+            { clause = "SPD-AI-H1b", by = "PSIT", at = "2025-10-01T00:00:00Z" },
+        ]
+        [systems.safeguards]
+        number = "C-1"
+        valid_from = "2025-10-01T00:00:00Z"
+        valid_until = "2027-10-01T00:00:00Z"
+        document_sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
+        [[trainings]]
+        account = "p-00000000000000000000000000000001"
+        topics = ["ethics"]
+        completed_at = "2025-10-01T00:00:00Z"
+        refresher_due = "2026-10-01T00:00:00Z"
+        approved_by = "PSIT"
+    "#;
+
+    /// What is told of the Sacramento registry with one text replaced.
+    fn told(from: &str, to: &str) -> String {
+        assert!(SACRAMENTO.contains(from), "{from}");
+        let errors = parse(&SACRAMENTO.replacen(from, to, 1)).unwrap_err();
+        assert_eq!(errors.len(), 1, "{errors:#?}");
+        errors[0].to_string()
+    }
+
+    #[test]
+    fn a_unit_under_the_ai_order_has_systems_with_safeguards_and_sign_offs() {
+        let registry = parse(SACRAMENTO).unwrap();
+        let unit = &registry.units[0].id;
+        let system = registry.systems(unit).next().unwrap();
+        assert!(system.is_safeguarded("2027-09-30T23:59:59Z".parse().unwrap()));
+        assert!(!system.is_safeguarded("2027-10-01T00:00:00Z".parse().unwrap()));
+        assert!(told("\"PSIT\"", "\" \"").contains("SPD-AI-H1a"));
+        assert!(told("SPD-AI-H1b", "SPD-AI-H1c").contains("SPD-AI-H1b"));
+        assert!(told("number = \"C-1\"", "number = \"\"").contains("SPD-AI-B4a"));
+        let (head, tail) = SACRAMENTO.split_once("[systems.safeguards]").unwrap();
+        let (_, trainings) = tail.split_once("[[trainings]]").unwrap();
+        let errors = parse(&format!("{head}[[trainings]]{trainings}")).unwrap_err();
+        assert!(errors[0].to_string().contains("SPD-AI-B4"), "{errors:?}");
+        let (head, _) = SACRAMENTO.split_once("[[systems]]").unwrap();
+        let errors = parse(&format!("{head}[[trainings]]{trainings}")).unwrap_err();
+        assert!(errors[0].to_string().contains("under `systems`"), "{errors:?}");
+        assert!(parse(&head.replace(", \"sacramento-ai\"", "")).is_ok());
+    }
+
+    #[test]
+    fn a_training_names_its_person_its_topics_and_its_refresher() {
+        let registry = parse(SACRAMENTO).unwrap();
+        assert_eq!(registry.trainings(registry.accounts[0].account.id).count(), 1);
+        assert!(told("[\"ethics\"]", "[]").contains("SPD-AI-G1"));
+        assert!(told("\"2026-10-01", "\"2025-10-01").contains("refresher"));
+        let stranger = told(
+            "account = \"p-00000000000000000000000000000001\"",
+            "account = \"p-00000000000000000000000000000002\"",
+        );
+        assert!(stranger.contains("no account"), "{stranger}");
     }
 }

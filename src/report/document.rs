@@ -187,6 +187,8 @@ pub struct LeadStatements {
     pub seal: String,
     /// Property, handling and the unit's contact (LACRIS-FTR-1 to FTR-7).
     pub footer: String,
+    /// What the unit's other packs mandate, for the supplement (SPD-AI-C2a).
+    pub further: Vec<String>,
 }
 
 /// The mandated texts of a notice, from the policy pack, byte for byte.
@@ -198,6 +200,8 @@ pub struct NoticeStatements {
     pub seal: String,
     /// Property, handling and the unit's contact (LACRIS-FTR-1 to FTR-7).
     pub footer: String,
+    /// What the unit's other packs mandate, for the supplement (SPD-AI-C2a).
+    pub further: Vec<String>,
 }
 
 /// The six fields at the head of the form (LACRIS-RPT-4a to RPT-4f).

@@ -9,6 +9,7 @@ use leadbroker::demo::{DemoWorld, Keys, Sample, sample_form, world};
 use leadbroker::domain::Role;
 use leadbroker::id_source::SystemIds;
 use leadbroker::policy::StatementView;
+use leadbroker::registry::Registry;
 use leadbroker::report::samples;
 use serde_json::{Value, json};
 
@@ -27,6 +28,12 @@ pub struct Site {
     /// Times that the program was found dead and started again.
     pub crashes: u32,
     program: PathBuf,
+    /// What a test changes in the form before it is sent.
+    pub form: fn(&mut Value),
+    /// What a test changes in the reviewers' records.
+    pub examination: fn(&mut Value),
+    /// The document that was released last.
+    pub document: Vec<u8>,
 }
 
 impl Drop for Site {
@@ -41,7 +48,12 @@ impl Drop for Site {
 impl Site {
     /// The program with crash points, on SQLite alone.
     pub fn with_crash_points() -> Self {
-        Self::new(PathBuf::from(service("LEADBROKER_TEST_FAULTS")), None)
+        Self::new(PathBuf::from(service("LEADBROKER_TEST_FAULTS")), None, |_| {})
+    }
+
+    /// The program as it is shipped, on SQLite alone, with another registry.
+    pub fn with_registry(change: fn(&mut Registry)) -> Self {
+        Self::new(PathBuf::from(env!("CARGO_BIN_EXE_leadbroker")), None, change)
     }
 
     /// The program as it is shipped, on a database of its own and the tests' broker.
@@ -54,15 +66,21 @@ impl Site {
         assert!(made.unwrap().success());
         let database = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
         let broker = service("LEADBROKER_TEST_AMQP_URL");
-        Self::new(PathBuf::from(env!("CARGO_BIN_EXE_leadbroker")), Some((database, broker)))
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_leadbroker"));
+        Self::new(program, Some((database, broker)), |_| {})
     }
 
-    fn new(program: PathBuf, distributed: Option<(String, String)>) -> Self {
+    fn new(
+        program: PathBuf,
+        distributed: Option<(String, String)>,
+        change: fn(&mut Registry),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         let now = SystemClock.now();
         let keys = Keys::make(&at("keys"), "jsample@pd.example.gov", &SystemIds, now).unwrap();
-        let world = world(&SystemIds, now, &keys.recipient_pem).unwrap();
+        let mut world = world(&SystemIds, now, &keys.recipient_pem).unwrap();
+        change(&mut world.registry);
         std::fs::write(at("registry.toml"), toml::to_string(&world.registry).unwrap()).unwrap();
         let secret = |name: &str, text: &str| {
             use std::os::unix::fs::PermissionsExt as _;
@@ -98,7 +116,18 @@ impl Site {
         std::fs::write(at("leadbroker.toml"), config).unwrap();
         let http = leadbroker::http::client(Duration::from_secs(30)).unwrap();
         let origin = format!("http://127.0.0.1:{port}");
-        let site = Self { folder, world, origin, http, child: None, crashes: 0, program };
+        let site = Self {
+            folder,
+            world,
+            origin,
+            http,
+            child: None,
+            crashes: 0,
+            program,
+            form: |_| {},
+            examination: |_| {},
+            document: Vec::new(),
+        };
         let registry = site.folder.path().join("registry.toml");
         let imported =
             site.command(&["registry", "import", registry.to_str().unwrap()]).output().unwrap();
@@ -190,7 +219,7 @@ impl Site {
             })
             .collect();
         let probe = samples::probe(5).unwrap();
-        let form = sample_form(&Sample {
+        let mut form = sample_form(&Sample {
             ori: "CA0194200",
             email: "jsample@pd.example.gov",
             case_number: "24-000001",
@@ -198,6 +227,7 @@ impl Site {
             at: SystemClock.now(),
             statements: &statements,
         });
+        (self.form)(&mut form);
         self.call("POST", "search-requests", &agency, Some(&form)).await
     }
 
@@ -241,13 +271,14 @@ impl Site {
             "repository": "DMS", "system": "Sample search system", "vendor": "Sample vendor", "version": "4.2",
             "searched_at": SystemClock.now().to_rfc3339(), "candidates": 4
         });
-        let examination = json!({
+        let mut examination = json!({
             "suitability": [{ "probe": 0, "suitable": true, "note": "Frontal, even light." }],
             "searches": [search],
             "comparison": [{ "feature": "Ears", "probe": "Attached", "candidate": "Free", "agreement": "dissimilar" }],
             "conclusion": "no_match",
             "narrative": "None of the listed candidates agrees with the probe in ears, nose and hair line."
         });
+        (self.examination)(&mut examination);
         let body = json!({ "token": case["lease"]["token"], "examination": examination });
         self.call("POST", &format!("jobs/{request}/{step}"), &token, Some(&body)).await;
     }
@@ -258,7 +289,15 @@ impl Site {
         let Ok(answer) = self.http.get(url).bearer_auth(&token).send().await else { return };
         let Ok(pdf) = answer.bytes().await else { return };
         let body = json!({ "document_sha256": hex::encode(openssl::sha::sha256(&pdf)) });
+        self.document = pdf.to_vec();
         self.call("POST", &format!("jobs/{request}/release"), &token, Some(&body)).await;
+    }
+
+    /// The audit log.
+    pub async fn log(&mut self) -> String {
+        let auditor = self.token(Role::Auditor, 0);
+        let (_, export) = self.call("GET", "audit/export", &auditor, None).await;
+        export.as_str().unwrap().to_owned()
     }
 
     /// Nothing lost, nothing twice, and the log proves it.
@@ -269,9 +308,7 @@ impl Site {
         let administrator = self.token(Role::LocalAdministrator, 0);
         let (_, dead) = self.call("GET", "dead-letters", &administrator, None).await;
         assert_eq!(dead["items"], json!([]), "{plan}: no dead letters");
-        let auditor = self.token(Role::Auditor, 0);
-        let (_, export) = self.call("GET", "audit/export", &auditor, None).await;
-        let export = export.as_str().unwrap().to_owned();
+        let export = self.log().await;
         leadbroker::audit::verify(export.lines(), None, &[])
             .unwrap_or_else(|e| panic!("{plan}: {e}"));
         for (action, times) in [

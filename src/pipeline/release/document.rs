@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::Printed;
 use crate::domain::examination::{Agreement, Candidate, Examination, ProbeDerivative, Search};
 use crate::domain::form::FormAffirmation;
 use crate::domain::{Form, Outcome, PackId, Personal, UnitId};
@@ -28,6 +29,8 @@ struct Case<'c> {
     second: paper::SecondReview,
     /// The mandated statements that were put into the document.
     printed: Vec<FormAffirmation>,
+    /// Words that a further pack of the unit mandates for the same place.
+    further: Vec<String>,
 }
 
 /// Composes the document of a concluded request.
@@ -35,15 +38,20 @@ pub(super) async fn compose(
     ctx: &Context,
     row: &RequestRow,
     outcome: Outcome,
-) -> Result<(Document, Vec<FormAffirmation>), PipelineError> {
+) -> Result<(Document, Printed), PipelineError> {
     let mut case = load(ctx, row).await?;
+    let generative_ai =
+        case.form.generative_ai_used || case.exam.examination.generative_ai.is_some();
+    if generative_ai {
+        case.adds("generative-ai");
+    }
     let document = document(&mut case, outcome).await?;
     // Marking and title stand in the template; what is compared with the pack are the words that it prints.
     case.prints("banner", paper::MARKING);
     if outcome == Outcome::Lead {
         case.prints("report-title", document.title());
     }
-    Ok((document, case.printed))
+    Ok((document, Printed { statements: case.printed, generative_ai }))
 }
 
 async fn document(case: &mut Case<'_>, outcome: Outcome) -> Result<Document, PipelineError> {
@@ -126,6 +134,7 @@ async fn load<'c>(ctx: &'c Context, row: &'c RequestRow) -> Result<Case<'c>, Pip
         reviewer: name_of(&registry, first).expose().clone(),
         second,
         printed: Vec::new(),
+        further: Vec::new(),
     })
 }
 
@@ -138,21 +147,37 @@ fn name_of(registry: &Registry, record: &RecordRow) -> Personal<String> {
 }
 
 impl Case<'_> {
-    /// A mandated statement, as the unit's packs have it.
+    /// A mandated statement, as the first of the unit's packs that has it words it. What further packs of the unit
+    /// mandate for the same place is printed in the supplement.
     fn statement(&mut self, name: &str) -> Result<String, PipelineError> {
-        let words =
-            standing::statement(&self.ctx.policies, &self.packs, name).ok_or_else(|| {
-                PipelineError::Document(format!(
-                    "the unit's policy packs have no statement `{name}`"
-                ))
-            })?;
+        let mut wordings = standing::statements(&self.ctx.policies, &self.packs, name).into_iter();
+        let words = wordings.next().ok_or_else(|| {
+            PipelineError::Document(format!("the unit's policy packs have no statement `{name}`"))
+        })?;
         self.printed.push(words.printed);
+        for more in wordings {
+            self.adds_words(&words.text, more);
+        }
         Ok(words.text)
+    }
+
+    /// Adds a statement to the supplement, as every pack of the unit that has it words it.
+    fn adds(&mut self, name: &str) {
+        for words in standing::statements(&self.ctx.policies, &self.packs, name) {
+            self.adds_words("", words);
+        }
+    }
+
+    fn adds_words(&mut self, said: &str, words: standing::Words) {
+        self.printed.push(words.printed);
+        if words.text != said && !self.further.contains(&words.text) {
+            self.further.push(words.text);
+        }
     }
 
     /// Notes that the document prints these words where a statement is mandated.
     fn prints(&mut self, name: &str, words: &str) {
-        if let Some(mandated) = standing::statement(&self.ctx.policies, &self.packs, name) {
+        for mandated in standing::statements(&self.ctx.policies, &self.packs, name) {
             let text_sha256 = hex::encode(openssl::sha::sha256(words.as_bytes()));
             self.printed.push(FormAffirmation { text_sha256, ..mandated.printed });
         }
@@ -197,6 +222,7 @@ async fn report(case: &mut Case<'_>) -> Result<paper::ManualSearchReport, Pipeli
             lead_viable: case.statement("lead-viable")?,
             seal: case.statement("seal")?,
             footer: case.statement("footer")?,
+            further: std::mem::take(&mut case.further),
         },
         case: case.block(),
         probe: probe_picture(case).await?,
@@ -242,6 +268,7 @@ fn notice<F>(
             body: case.statement(body)?,
             seal: case.statement("seal")?,
             footer: case.statement("footer")?,
+            further: std::mem::take(&mut case.further),
         },
         case: case.block(),
         probes,

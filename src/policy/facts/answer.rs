@@ -73,6 +73,9 @@ pub struct Release {
     /// Packs of the unit that answers.
     #[serde(default)]
     pub unit_packs: Vec<PackId>,
+    /// Generative AI helped to make the request or the examination.
+    #[serde(default)]
+    pub generative_ai: bool,
 }
 
 /// How an answer leaves.
@@ -133,7 +136,8 @@ pub fn release(release: &Release, agency: &Agency, unit: &UnitId, now: DateTime<
         .with("second_review", <&'static str>::from(release.second_review))
         .with("lead_images", release.lead_images)
         .with("printed", Value::Statements(printed))
-        .with("unit_packs", texts(release.unit_packs.iter().map(PackId::as_str)));
+        .with("unit_packs", texts(release.unit_packs.iter().map(PackId::as_str)))
+        .with("generative_ai", release.generative_ai);
     Facts::new(Gate::Release, values)
 }
 

@@ -19,7 +19,8 @@ pub struct Limits {
     /// Images in a form.
     #[validate(range(min = 1, max = 50))]
     pub images: u32,
-    /// Letters of a situation, of a threat, and of an exception's facts; fewer is a hold.
+    /// Letters of a situation, of a threat, of an exception's facts, and of a review for bias; fewer is a hold, and of
+    /// the last a refusal.
     #[validate(range(max = 4000))]
     pub situation_letters: u32,
     /// Letters of a reasonable suspicion; fewer is a hold.
@@ -82,15 +83,25 @@ pub struct Service {
     pub repositories: BTreeMap<String, Offered>,
     /// Its numbers.
     pub limits: Limits,
+    /// The packs that bind the unit itself, and not only the agency.
+    #[serde(default)]
+    pub packs: Vec<PackId>,
+    /// The systems that it searches with, and whether safeguards are in force (SPD-AI-B4a).
+    #[serde(default)]
+    pub systems: BTreeMap<String, bool>,
 }
 
 impl Service {
     pub(super) fn record(&self, asked: &str) -> Record {
         let mugshots = self.repositories.iter().filter(|(_, kind)| **kind == Offered::Mugshot);
+        let safeguarded = self.systems.iter().filter(|(_, in_force)| **in_force);
         Record::default()
             .with("serves", self.enabled && asked == self.unit.as_str())
             .with("repositories", texts(self.repositories.keys()))
             .with("mugshot_repositories", texts(mugshots.map(|(id, _)| id)))
+            .with("packs", texts(self.packs.iter().map(PackId::as_str)))
+            .with("systems", texts(self.systems.keys()))
+            .with("safeguarded", texts(safeguarded.map(|(name, _)| name)))
     }
 }
 
@@ -116,7 +127,13 @@ impl Standing {
 
 /// Standing and agreement; the sender and the address are the caller's.
 pub(super) fn agency_record(agency: &Agency, unit: &UnitId, now: DateTime<Utc>) -> Record {
-    let agreement = if agency.agreement(unit, now).is_some() {
+    let in_force = agency.agreement(unit, now);
+    let documented = in_force.is_some_and(|a| {
+        !a.number.trim().is_empty()
+            && a.document_sha256.len() == 64
+            && a.document_sha256.bytes().all(|b| b.is_ascii_hexdigit())
+    });
+    let agreement = if in_force.is_some() {
         "in_force"
     } else if agency.agreements.iter().any(|a| a.unit == *unit) {
         "lapsed"
@@ -133,6 +150,8 @@ pub(super) fn agency_record(agency: &Agency, unit: &UnitId, now: DateTime<Utc>) 
         )
         .with("agreement", agreement)
         .with("packs", texts(agency.packs.iter().map(PackId::as_str)))
+        .with("agreement_documented", documented)
+        .with("call_back", agency.call_back.is_some())
 }
 
 /// The facts of a whole form: one question at `submit`, one at `use_probe` for each image.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::form::Service;
 use super::{Facts, Record, Value, texts};
-use crate::domain::{Credential, Outcome, PackId, Role, TrainerDesignation};
+use crate::domain::{Credential, Outcome, PackId, Role, TrainerDesignation, Training};
 use crate::policy::Gate;
 
 /// Who wants to examine a request, seen from that request.
@@ -36,6 +36,9 @@ pub struct ReviewerStanding {
     /// The unit's designations of trainers.
     #[serde(default)]
     pub trainers: Vec<TrainerDesignation>,
+    /// What the person was taught; what is not completed yet is left out of the facts.
+    #[serde(default)]
+    pub trainings: Vec<Training>,
 }
 
 impl ReviewerStanding {
@@ -53,6 +56,9 @@ impl ReviewerStanding {
         });
         let designations = in_force()
             .flat_map(|c| self.trainers.iter().filter(|t| t.covers(&c.issuer, c.issued_at)));
+        let capabilities = in_force().flat_map(|c| &c.capabilities).map(<&'static str>::from);
+        let taught = || self.trainings.iter().filter(move |t| t.completed_at <= now);
+        let fresh = taught().filter(|t| now < t.refresher_due);
         Record::default()
             .with("role", <&'static str>::from(self.role))
             .with("active", self.active)
@@ -67,6 +73,9 @@ impl ReviewerStanding {
             .with("positions", texts(&self.positions))
             .with("unit_packs", texts(self.unit_packs.iter().map(PackId::as_str)))
             .with("trainers_designated_by", texts(designations.map(|t| &t.designated_by)))
+            .with("capabilities", texts(capabilities))
+            .with("topics", texts(taught().flat_map(|t| &t.topics)))
+            .with("fresh_topics", texts(fresh.flat_map(|t| &t.topics)))
     }
 }
 
@@ -99,6 +108,24 @@ pub struct Examination {
     /// Other resources that the candidate was checked against (APD-4D5).
     #[serde(default)]
     pub verified_with: u32,
+    /// Systems that were searched with.
+    #[serde(default)]
+    pub systems: BTreeSet<String>,
+    /// Letters of the review for bias.
+    #[serde(default)]
+    pub bias_review_letters: u32,
+    /// Generative AI made or altered something of the record.
+    #[serde(default)]
+    pub generative_ai: bool,
+    /// A supervisor approved that.
+    #[serde(default)]
+    pub generative_ai_approved: bool,
+    /// The reviewer reviewed what it made for accuracy.
+    #[serde(default)]
+    pub generative_ai_reviewed: bool,
+    /// An image that shows an employee was altered, and no consent is on file.
+    #[serde(default)]
+    pub altered_employee: bool,
 }
 
 /// What a second reviewer did.
@@ -136,7 +163,13 @@ pub fn conclude(
         .with("declined_clause", examination.declined_clause)
         .with("searched", texts(&examination.searched))
         .with("frontal", examination.frontal)
-        .with("verified_with", examination.verified_with);
+        .with("verified_with", examination.verified_with)
+        .with("systems", texts(&examination.systems))
+        .with("bias_review_letters", examination.bias_review_letters)
+        .with("generative_ai", examination.generative_ai)
+        .with("generative_ai_approved", examination.generative_ai_approved)
+        .with("generative_ai_reviewed", examination.generative_ai_reviewed)
+        .with("altered_employee", examination.altered_employee);
     let values = Record::default()
         .with("reviewer", reviewer.record(now))
         .with("examination", done)
