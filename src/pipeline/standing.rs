@@ -119,6 +119,7 @@ pub fn examination(exam: &Examination, probes: usize) -> facts::Examination {
         searched: exam.searches.iter().map(|search| search.repository.clone()).collect(),
         frontal: exam.is_frontal(),
         verified_with: u32::try_from(exam.resources_asked()).unwrap_or(u32::MAX),
+        claims_identity: exam.claims_identity(),
     }
 }
 

@@ -99,6 +99,9 @@ pub struct Examination {
     /// Other resources that the candidate was checked against (APD-4D5).
     #[serde(default)]
     pub verified_with: u32,
+    /// The report says that a face is somebody (OX-461.3f2).
+    #[serde(default)]
+    pub claims_identity: bool,
 }
 
 /// What a second reviewer did.
@@ -136,7 +139,8 @@ pub fn conclude(
         .with("declined_clause", examination.declined_clause)
         .with("searched", texts(&examination.searched))
         .with("frontal", examination.frontal)
-        .with("verified_with", examination.verified_with);
+        .with("verified_with", examination.verified_with)
+        .with("claims_identity", examination.claims_identity);
     let values = Record::default()
         .with("reviewer", reviewer.record(now))
         .with("examination", done)
