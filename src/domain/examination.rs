@@ -221,6 +221,12 @@ impl Examination {
         suitable.peek().is_some() && suitable.all(|entry| entry.frontal == Some(true))
     }
 
+    /// Whether the reasons or the comments say that a face is somebody, and not that it may lead to somebody (OX-461.3f2).
+    pub fn claims_identity(&self) -> bool {
+        let comments = self.candidate.as_ref().map(|candidate| &candidate.comments);
+        claims_identity(&self.narrative) || comments.is_some_and(claims_identity)
+    }
+
     /// How many other resources the candidate was checked against; blank lines do not count.
     pub fn resources_asked(&self) -> usize {
         self.verified_with.iter().filter(|name| !name.expose().trim().is_empty()).count()
@@ -255,6 +261,39 @@ impl Examination {
 
 fn letters(text: &Personal<String>) -> usize {
     text.expose().chars().filter(|c| c.is_alphabetic()).count()
+}
+
+/// Words that say more than a lead can say.
+const IDENTITY: [&str; 13] = [
+    "positive identification",
+    "positively identif",
+    "identified as",
+    "identifies the person as",
+    "positive match",
+    "confirmed match",
+    "match confirmed",
+    "is the same person",
+    "are the same person",
+    "is the suspect",
+    "without doubt",
+    "100%",
+    "100 %",
+];
+/// The same, denied: a reviewer may say what a lead is not.
+const DENIED: [&str; 4] = [
+    "not a positive identification",
+    "no positive identification",
+    "not positively identif",
+    "not be identified as",
+];
+
+fn claims_identity(text: &Personal<String>) -> bool {
+    let words: Vec<&str> = text.expose().split_whitespace().collect();
+    let mut plain = words.join(" ").to_lowercase();
+    for denied in DENIED {
+        plain = plain.replace(denied, "");
+    }
+    IDENTITY.iter().any(|phrase| plain.contains(phrase))
 }
 
 /// What is wrong with the shape of an examination: `(code, pointer, message)` each.
@@ -390,6 +429,33 @@ mod tests {
         assert_eq!(exam.resources_asked(), 1);
         exam.verified_with = vec![Personal::new("x".repeat(201))];
         assert!(examination_faults(&exam, 2).iter().any(|fault| fault.pointer == "/verified_with"));
+    }
+
+    #[test]
+    fn what_says_that_a_face_is_somebody_is_noticed() {
+        let says = |narrative: &str, comments: &str| {
+            let mut exam = lead("A1");
+            exam.narrative = Personal::new(narrative.to_owned());
+            exam.candidate.as_mut().unwrap().comments = Personal::new(comments.to_owned());
+            exam.claims_identity()
+        };
+        for plain in [
+            "Ear shape and hair line agree; nothing speaks against the candidate.",
+            "This is not a positive identification.",
+            "The scar could not be identified as such in the probe.",
+            "Victim and clerk describe the same person.",
+            "",
+        ] {
+            assert!(!says(plain, ""), "{plain}");
+        }
+        for claim in [
+            "The attacker was Positively\n identified.",
+            "Identified as the man of the booking photograph.",
+            "Not a positive identification by ear alone, but it is the same person.",
+            "A 100% hit.",
+        ] {
+            assert!(says(claim, "") && says("", claim), "{claim}");
+        }
     }
 
     #[test]

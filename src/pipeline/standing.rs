@@ -125,6 +125,7 @@ pub fn examination(exam: &Examination, form: &Form, probes: usize) -> facts::Exa
         searched: exam.searches.iter().map(|search| search.repository.clone()).collect(),
         frontal: exam.is_frontal(),
         verified_with: u32::try_from(exam.resources_asked()).unwrap_or(u32::MAX),
+        claims_identity: exam.claims_identity(),
         systems: exam.searches.iter().map(|search| search.system.clone()).collect(),
         bias_review_letters: u32::try_from(exam.bias_review_letters()).unwrap_or(u32::MAX),
         generative_ai: exam.generative_ai.is_some(),

@@ -108,6 +108,9 @@ pub struct Examination {
     /// Other resources that the candidate was checked against (APD-4D5).
     #[serde(default)]
     pub verified_with: u32,
+    /// The report says that a face is somebody (OX-461.3f2).
+    #[serde(default)]
+    pub claims_identity: bool,
     /// Systems that were searched with.
     #[serde(default)]
     pub systems: BTreeSet<String>,
@@ -164,6 +167,7 @@ pub fn conclude(
         .with("searched", texts(&examination.searched))
         .with("frontal", examination.frontal)
         .with("verified_with", examination.verified_with)
+        .with("claims_identity", examination.claims_identity)
         .with("systems", texts(&examination.systems))
         .with("bias_review_letters", examination.bias_review_letters)
         .with("generative_ai", examination.generative_ai)
