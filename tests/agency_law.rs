@@ -301,3 +301,27 @@ async fn albuquerque_holds_a_threat_and_answers_only_by_its_lieutenant() {
     let release = entries.iter().find(|entry| entry["action"] == "answer.released").unwrap();
     assert!(release["clauses"].to_string().contains("APD-4C"), "{release}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sacramento_wants_the_review_for_bias_before_a_conclusion() {
+    let demo = Demo::start();
+    let form = demo.form(("CA0194200", "sacramento"), "CAPITAL-1").await;
+    let (_, receipt) = demo.submit(&form).await;
+    assert_eq!(receipt["state"], "accepted", "{receipt}");
+    let request = receipt["request"].as_str().unwrap().to_owned();
+    demo.until("CA0194200", &request, "queued").await;
+    let mut exam = lead(&samples::booking(11).unwrap());
+    exam["searches"][0]["repository"] = json!("LOCAL-MUGSHOT");
+    exam["candidate"]["repository"] = json!("LOCAL-MUGSHOT");
+    let reviewer = demo.people("sacramento", "reviewer")[0];
+    let path = format!("jobs/{request}");
+    let (status, claim) = demo.call(reviewer, &format!("{path}/claim"), Some(&json!({}))).await;
+    assert_eq!(status, 200, "{claim}");
+    let record = |exam: &Value| json!({ "token": claim["token"], "examination": exam });
+    let step = format!("{path}/conclude");
+    let (status, refused) = demo.call(reviewer, &step, Some(&record(&exam))).await;
+    assert_eq!((status, clauses(&refused)), (422, BTreeSet::from(["SPD-AI-B3"])), "{refused}");
+    exam["bias_review"] = json!("Candidates of every age were compared; none was favoured.");
+    let (status, done) = demo.call(reviewer, &step, Some(&record(&exam))).await;
+    assert_eq!((status, &done["state"]), (200, &json!("examined")), "{done}");
+}

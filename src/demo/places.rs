@@ -21,6 +21,8 @@ pub(super) struct UnitPlan {
     pub(super) approved_by: &'static str,
     /// The position that designated the trainer, where the policy wants that.
     pub(super) designated_by: Option<&'static str>,
+    /// What its people were taught, and its system is answered for, where the policy wants that.
+    pub(super) topics: &'static [&'static str],
     /// Positions, where the policy wants them, of who examines, releases, administers.
     pub(super) held: [&'static [&'static str]; 3],
     /// Two reviewers on duty, one off duty, one whose credential has lapsed, adjudicator, release authority, local
@@ -67,6 +69,7 @@ pub(super) const UNITS: &[UnitPlan] = &[
         issuer: "LACRIS",
         approved_by: "Sample training authority",
         designated_by: None,
+        topics: &[],
         held: [&[], &[], &[]],
         people: [
             "Robin Rivera",
@@ -80,6 +83,37 @@ pub(super) const UNITS: &[UnitPlan] = &[
         ],
     },
     UnitPlan {
+        id: "sacramento",
+        name: "Sample Sacramento Unit",
+        domain: "sacramento",
+        packs: &["sacramento-fr", "sacramento-ai"],
+        repositories: &["LOCAL-MUGSHOT"],
+        issuer: "Sample capital school",
+        approved_by: "Sample training authority",
+        designated_by: None,
+        topics: &[
+            "go-375.01",
+            "city-ai-policy",
+            "go-390.01/2025-09-30",
+            "human-oversight",
+            "verification",
+            "bias-review",
+            "ethics",
+            "data-security",
+        ],
+        held: [&[], &[], &[]],
+        people: [
+            "Noor Haddad",
+            "Toni Berg",
+            "Andy Castillo",
+            "Bo Fofana",
+            "Sasha Ivanova",
+            "Morgan Keane",
+            "Jo Lopes",
+            "Ari Weiss",
+        ],
+    },
+    UnitPlan {
         id: "oxnard",
         name: "Sample Oxnard Unit",
         domain: "oxnard",
@@ -88,6 +122,7 @@ pub(super) const UNITS: &[UnitPlan] = &[
         issuer: "Sample coast school",
         approved_by: "investigations-bureau-commander",
         designated_by: Some("investigations-bureau-commander"),
+        topics: &[],
         held: [&[], &[], &[]],
         people: [
             "Kai Nakamura",
@@ -109,6 +144,7 @@ pub(super) const UNITS: &[UnitPlan] = &[
         issuer: "Sample desert school",
         approved_by: "isd-commander-designee",
         designated_by: None,
+        topics: &[],
         held: [
             &["investigations-bureau"],
             &["special-investigations-section-lieutenant"],
@@ -134,7 +170,7 @@ pub(super) const AGENCIES: &[AgencyPlan] = &[
         name: "Sample City Police",
         domain: "pd.example.gov",
         packs: &[],
-        agreements: &[("lacris", 365), ("oxnard", 365), ("albuquerque", 365)],
+        agreements: &[("lacris", 365), ("sacramento", 365), ("oxnard", 365), ("albuquerque", 365)],
     },
     AgencyPlan {
         ori: "CA0380100",

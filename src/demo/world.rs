@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 use super::DemoError;
 use super::places::{AGENCIES, AgencyPlan, UNITS, UnitPlan};
 use crate::domain::{
-    Account, AccountId, Agency, AgencyStanding, Agreement, Capability, Credential, PackId,
-    Repository, RepositoryKind, Role, Shift, TrainerDesignation, Unit, UnitId,
+    Account, AccountId, Agency, AgencyStanding, Agreement, AiSystem, Capability, Credential,
+    PackId, Repository, RepositoryKind, Role, Safeguards, Shift, SignOff, TrainerDesignation,
+    Training, Unit, UnitId,
 };
 use crate::id_source::IdSource;
 use crate::registry::{AccountEntry, AgencyEntry, Recipient, Registry};
@@ -141,6 +142,32 @@ impl Maker<'_> {
             contact: format!("questions@{}.example.gov", place.domain),
             trainers: trainers.collect(),
         });
+        if !place.topics.is_empty() {
+            self.system(place)?;
+        }
+        Ok(())
+    }
+
+    /// The system that the unit searches with, under a contract and answered for (SPD-AI-B4a, SPD-AI-H1).
+    fn system(&mut self, place: &UnitPlan) -> Result<(), DemoError> {
+        let signed = |clause: &str| SignOff {
+            clause: clause.to_owned(),
+            by: "Sample systems office".to_owned(),
+            at: self.now - TimeDelta::days(30),
+        };
+        let number = format!("SAMPLE-{}-SYSTEM", place.id.to_uppercase());
+        self.world.registry.systems.push(AiSystem {
+            unit: place.id.parse().map_err(|_| DemoError::World)?,
+            name: "Sample search system".to_owned(),
+            vendor: "Sample vendor".to_owned(),
+            safeguards: Some(Safeguards {
+                valid_from: self.now - TimeDelta::days(30),
+                valid_until: self.now + TimeDelta::days(365),
+                document_sha256: hash(&number),
+                number,
+            }),
+            sign_offs: vec![signed("SPD-AI-H1a"), signed("SPD-AI-H1b")],
+        });
         Ok(())
     }
 
@@ -222,6 +249,15 @@ impl Maker<'_> {
             credentials: trained.map(|end| self.credential(place, end)).into_iter().collect(),
             positions: owned(place.positions(role)),
         };
+        if trained.is_some() && !place.topics.is_empty() {
+            self.world.registry.trainings.push(Training {
+                account: id,
+                topics: owned(place.topics),
+                completed_at: self.now - TimeDelta::days(30),
+                refresher_due: self.now + TimeDelta::days(335),
+                approved_by: place.approved_by.to_owned(),
+            });
+        }
         if let Some((from, until)) = duty {
             self.world.registry.shifts.push(Shift {
                 unit: unit.clone(),
