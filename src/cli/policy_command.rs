@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use chrono::NaiveDate;
 use serde_json::{Value, json};
 
 use super::args::PolicyCommand;
@@ -10,7 +11,7 @@ use super::config_command::loaded;
 use super::{Output, exit};
 use crate::app::{self, pack_files};
 use crate::clock::{Clock as _, SystemClock};
-use crate::policy::{Clause, PackError, PolicySet, builtin};
+use crate::policy::{Clause, Pack, PackError, PolicySet, builtin};
 
 /// Runs the command.
 pub(super) fn run(
@@ -59,6 +60,7 @@ fn check(dir: Option<&PathBuf>, output: &mut Output) -> anyhow::Result<u8> {
                     "pack": pack.in_force().pack.as_str(), "version": pack.in_force().sha256,
                     "clauses": pack.clauses().len(), "effective": pack.effective(),
                     "review_due": pack.review_due(),
+                    "review_overdue": pack.review_overdue(now.date_naive()),
                 })
             })
             .collect();
@@ -72,7 +74,7 @@ fn check(dir: Option<&PathBuf>, output: &mut Output) -> anyhow::Result<u8> {
                 pack.in_force().pack.as_str().to_owned(),
                 pack.title().to_owned(),
                 pack.clauses().len().to_string(),
-                pack.review_due().map_or_else(|| "-".to_owned(), |due| due.to_string()),
+                review_due(pack, now.date_naive()),
                 pack.in_force().sha256.clone(),
             ]
         })
@@ -80,6 +82,15 @@ fn check(dir: Option<&PathBuf>, output: &mut Output) -> anyhow::Result<u8> {
     output.line("the packs are sound");
     output.table(&["pack", "title", "clauses", "review due", "version"], &rows);
     Ok(exit::OK)
+}
+
+/// The day of the review, and whether it has passed.
+fn review_due(pack: &Pack, today: NaiveDate) -> String {
+    match pack.review_due() {
+        None => "-".to_owned(),
+        Some(due) if pack.review_overdue(today) => format!("{due}, overdue"),
+        Some(due) => due.to_string(),
+    }
 }
 
 fn clauses(set: &PolicySet, only: Option<&str>, output: &mut Output) -> anyhow::Result<u8> {
@@ -125,4 +136,22 @@ fn clauses(set: &PolicySet, only: Option<&str>, output: &mut Output) -> anyhow::
         .collect();
     output.table(&["clause", "pack", "answer", "test", "what it says"], &rows);
     Ok(exit::OK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_review_that_is_overdue_is_told() {
+        let set = builtin::load(SystemClock.now()).unwrap();
+        let due = |name: &str, today: &str| {
+            let pack = set.pack(&name.parse().unwrap()).unwrap();
+            review_due(pack, today.parse().unwrap())
+        };
+        assert_eq!(due("albuquerque", "2023-10-20"), "2023-10-20");
+        assert_eq!(due("albuquerque", "2023-10-21"), "2023-10-20, overdue");
+        assert_eq!(due("oxnard", "2026-01-01"), "2027-01-01");
+        assert_eq!(due("core", "2026-01-01"), "-");
+    }
 }

@@ -12,15 +12,13 @@ use super::registry_command::{read, refuse};
 use super::{Output, exit};
 use crate::app;
 use crate::broker::topology::{BrokerUser, PasswordHash, Topology, asyncapi, definitions};
-use crate::demo::demo_amqp_password;
+use crate::demo::{demo_agencies, demo_amqp_password, demo_units};
 use crate::domain::{Ori, UnitId};
 use crate::id_source::{IdSource as _, SystemIds};
 use crate::registry::Registry;
 
 /// leadbroker's own user at the broker.
 const OWN_USER: &str = "leadbroker";
-const DEMO_UNIT: &str = "lacris";
-const DEMO_AGENCIES: [&str; 2] = ["CA0194200", "NM0010100"];
 const FORM_SCHEMA: &str = include_str!("../../docs/search_request.v1.schema.json");
 const RECEIPT_SCHEMA: &str = include_str!("../../docs/receipt.v1.schema.json");
 
@@ -48,12 +46,14 @@ pub(super) async fn run(
 /// The demonstration's broker; its passwords are no secrets.
 fn demo() -> anyhow::Result<(Topology, Vec<BrokerUser>)> {
     let mut users = vec![user(OWN_USER, &demo_amqp_password(OWN_USER), None)?];
-    for text in DEMO_AGENCIES {
+    for text in demo_agencies() {
         let ori: Ori = text.parse().context("read a demonstration agency's ORI")?;
         users.push(user(&text.to_lowercase(), &demo_amqp_password(text), Some(ori))?);
     }
-    let unit: UnitId = DEMO_UNIT.parse().context("read the demonstration unit's id")?;
-    Ok((Topology::new(vec![unit]), users))
+    let units = demo_units()
+        .map(|id| id.parse::<UnitId>().context("read a demonstration unit's id"))
+        .collect::<anyhow::Result<_>>()?;
+    Ok((Topology::new(units), users))
 }
 
 async fn installed(
@@ -159,10 +159,13 @@ mod tests {
         let now = chrono::DateTime::UNIX_EPOCH;
         let world = crate::demo::world(&SystemIds, now, "").unwrap();
         let oris: Vec<&str> = world.secrets.agencies.keys().map(String::as_str).collect();
-        assert_eq!(oris, DEMO_AGENCIES);
-        assert!(world.registry.unit(&DEMO_UNIT.parse().unwrap()).is_some());
+        assert_eq!(oris, demo_agencies().collect::<Vec<_>>());
+        let units: Vec<&str> = world.registry.units.iter().map(|unit| unit.id.as_str()).collect();
+        assert_eq!(units, demo_units().collect::<Vec<_>>());
+        let (topology, users) = demo().unwrap();
+        assert_eq!(topology.units.len(), units.len());
         for agency in world.secrets.agencies.values() {
-            assert!(DEMO_AGENCIES.iter().any(|ori| agency.amqp_user == ori.to_lowercase()));
+            assert!(users.iter().any(|user| user.name == agency.amqp_user));
         }
     }
 }

@@ -6,6 +6,7 @@
 mod examination;
 mod forms;
 mod keys;
+mod places;
 mod start;
 mod walk;
 mod world;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 
 pub use forms::{Sample, sample_form};
 pub use keys::Keys;
+pub use places::{demo_agencies, demo_units};
 pub use start::{Demo, DemoError, start};
 pub use walk::walk;
 pub use world::{DemoWorld, Secrets, demo_amqp_password, world};

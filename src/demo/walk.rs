@@ -36,15 +36,15 @@ pub async fn walk(demo: &Demo, screen: &mut dyn Write) -> Result<(), DemoError> 
 
 fn person(demo: &Demo, role: Role, not: &[&Account]) -> Result<Account, DemoError> {
     let now = demo.ctx.now();
-    let on_duty =
-        demo.world.registry.units.first().map(|unit| demo.world.registry.on_duty(&unit.id, now));
-    let on_duty = on_duty.unwrap_or_default();
+    let unit = demo.world.registry.units.first().ok_or(DemoError::World)?;
+    let on_duty = demo.world.registry.on_duty(&unit.id, now);
     demo.world
         .registry
         .accounts
         .iter()
         .map(|entry| &entry.account)
-        .filter(|account| account.role == role && !not.iter().any(|other| other.id == account.id))
+        .filter(|account| account.unit == unit.id && account.role == role)
+        .filter(|account| !not.iter().any(|other| other.id == account.id))
         .find(|account| {
             role != Role::Reviewer
                 || (on_duty.contains(&account.id)

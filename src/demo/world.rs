@@ -1,4 +1,4 @@
-//! The demo world: one unit, two agencies, and invented people (design, section 10).
+//! The demo world: units, agencies, and invented people (design, section 10). `places` holds the tables.
 
 use argon2::Argon2;
 use argon2::password_hash::PasswordHasher;
@@ -8,9 +8,11 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 use super::DemoError;
+use super::places::{AGENCIES, AgencyPlan, UNITS, UnitPlan};
 use crate::domain::{
-    Account, AccountId, Agency, AgencyStanding, Agreement, Capability, Credential, Repository,
-    RepositoryKind, Role, Shift, Unit, UnitId,
+    Account, AccountId, Agency, AgencyStanding, Agreement, AiSystem, Capability, Credential,
+    PackId, Repository, RepositoryKind, Role, Safeguards, Shift, SignOff, TrainerDesignation,
+    Training, Unit, UnitId,
 };
 use crate::id_source::IdSource;
 use crate::registry::{AccountEntry, AgencyEntry, Recipient, Registry};
@@ -78,7 +80,6 @@ pub fn demo_amqp_password(ori: &str) -> String {
 struct Maker<'i> {
     ids: &'i dyn IdSource,
     now: DateTime<Utc>,
-    unit: UnitId,
     world: DemoWorld,
 }
 
@@ -88,29 +89,16 @@ pub fn world(
     now: DateTime<Utc>,
     recipient: &str,
 ) -> Result<DemoWorld, DemoError> {
-    let unit: UnitId = "lacris".parse().map_err(|_| DemoError::World)?;
-    let registry = Registry {
-        units: vec![Unit {
-            id: unit.clone(),
-            name: "Sample Regional Unit".to_owned(),
-            packs: vec!["lacris".parse().map_err(|_| DemoError::World)?],
-            repositories: ["DMS", "CAFRI"]
-                .iter()
-                .map(|id| Repository { id: (*id).to_owned(), kind: RepositoryKind::Mugshot })
-                .collect(),
-            contact: "questions@unit.example.gov".to_owned(),
-        }],
-        ..Registry::default()
-    };
     let secrets = Secrets { agencies: BTreeMap::new(), accounts: Vec::new() };
-    let mut maker = Maker { ids, now, unit, world: DemoWorld { registry, secrets } };
-    maker.agency("CA0194200", ("Sample City Police", "pd.example.gov"), TimeDelta::days(365))?;
-    maker.agency(
-        "NM0010100",
-        ("Sample Desert Police", "desert.example.gov"),
-        TimeDelta::days(-30),
-    )?;
-    maker.people()?;
+    let world = DemoWorld { registry: Registry::default(), secrets };
+    let mut maker = Maker { ids, now, world };
+    for place in UNITS {
+        maker.unit(place)?;
+        maker.people(place)?;
+    }
+    for agency in AGENCIES {
+        maker.agency(agency)?;
+    }
     maker.world.registry.recipients.push(Recipient {
         agency: "CA0194200".parse().map_err(|_| DemoError::World)?,
         email: super::forms::REQUESTER_EMAIL.to_owned(),
@@ -120,6 +108,14 @@ pub fn world(
     Ok(maker.world)
 }
 
+fn packs(names: &[&str]) -> Result<Vec<PackId>, DemoError> {
+    names.iter().map(|name| name.parse().map_err(|_| DemoError::World)).collect()
+}
+
+fn owned(codes: &[&str]) -> Vec<String> {
+    codes.iter().map(|code| (*code).to_owned()).collect()
+}
+
 impl Maker<'_> {
     fn secret(&self, bytes: usize) -> Result<String, DemoError> {
         let mut random = vec![0; bytes];
@@ -127,33 +123,79 @@ impl Maker<'_> {
         Ok(hex::encode(random))
     }
 
-    /// `until` from now, the agreement with the unit ends.
-    fn agency(
-        &mut self,
-        ori: &str,
-        (name, domain): (&str, &str),
-        until: TimeDelta,
-    ) -> Result<(), DemoError> {
+    fn unit(&mut self, place: &UnitPlan) -> Result<(), DemoError> {
+        let trainers = place.designated_by.iter().map(|position| TrainerDesignation {
+            issuer: place.issuer.to_owned(),
+            designated_by: (*position).to_owned(),
+            from: self.now - TimeDelta::days(800),
+            until: None,
+        });
+        self.world.registry.units.push(Unit {
+            id: place.id.parse().map_err(|_| DemoError::World)?,
+            name: place.name.to_owned(),
+            packs: packs(place.packs)?,
+            repositories: place
+                .repositories
+                .iter()
+                .map(|id| Repository { id: (*id).to_owned(), kind: RepositoryKind::Mugshot })
+                .collect(),
+            contact: format!("questions@{}.example.gov", place.domain),
+            trainers: trainers.collect(),
+        });
+        if !place.topics.is_empty() {
+            self.system(place)?;
+        }
+        Ok(())
+    }
+
+    /// The system that the unit searches with, under a contract and answered for (SPD-AI-B4a, SPD-AI-H1).
+    fn system(&mut self, place: &UnitPlan) -> Result<(), DemoError> {
+        let signed = |clause: &str| SignOff {
+            clause: clause.to_owned(),
+            by: "Sample systems office".to_owned(),
+            at: self.now - TimeDelta::days(30),
+        };
+        let number = format!("SAMPLE-{}-SYSTEM", place.id.to_uppercase());
+        self.world.registry.systems.push(AiSystem {
+            unit: place.id.parse().map_err(|_| DemoError::World)?,
+            name: "Sample search system".to_owned(),
+            vendor: "Sample vendor".to_owned(),
+            safeguards: Some(Safeguards {
+                valid_from: self.now - TimeDelta::days(30),
+                valid_until: self.now + TimeDelta::days(365),
+                document_sha256: hash(&number),
+                number,
+            }),
+            sign_offs: vec![signed("SPD-AI-H1a"), signed("SPD-AI-H1b")],
+        });
+        Ok(())
+    }
+
+    fn agency(&mut self, plan: &AgencyPlan) -> Result<(), DemoError> {
+        let ori = plan.ori;
         let token = format!("lba_{}", self.secret(24)?);
+        let agreements = plan.agreements.iter().map(|(unit, days)| {
+            Ok(Agreement {
+                unit: unit.parse().map_err(|_| DemoError::World)?,
+                number: format!("SAMPLE-{ori}-{}", unit.to_uppercase()),
+                valid_from: self.now - TimeDelta::days(365),
+                valid_until: self.now + TimeDelta::days(*days),
+                document_sha256: hex::encode(openssl::sha::sha256(ori.as_bytes())),
+            })
+        });
         let agency = Agency {
             ori: ori.parse().map_err(|_| DemoError::World)?,
-            name: name.to_owned(),
-            domains: vec![domain.to_owned()],
+            name: plan.name.to_owned(),
+            domains: vec![plan.domain.to_owned()],
             standing: AgencyStanding::Active,
-            packs: Vec::new(),
+            packs: packs(plan.packs)?,
             amqp_user: Some(ori.to_lowercase()),
             call_back: Some("+12135550100".to_owned()),
-            agreements: vec![Agreement {
-                unit: self.unit.clone(),
-                number: format!("SAMPLE-{ori}"),
-                valid_from: self.now - TimeDelta::days(365),
-                valid_until: self.now + until,
-                document_sha256: hex::encode(openssl::sha::sha256(ori.as_bytes())),
-            }],
+            agreements: agreements.collect::<Result<_, DemoError>>()?,
         };
         let secrets = AgencySecrets {
-            name: name.to_owned(),
-            domain: domain.to_owned(),
+            name: plan.name.to_owned(),
+            domain: plan.domain.to_owned(),
             token: token.clone(),
             amqp_user: ori.to_lowercase(),
             amqp_password: demo_amqp_password(ori),
@@ -163,44 +205,62 @@ impl Maker<'_> {
         Ok(())
     }
 
-    fn people(&mut self) -> Result<(), DemoError> {
+    fn people(&mut self, place: &UnitPlan) -> Result<(), DemoError> {
         let year = TimeDelta::days(365);
         let on = Some((TimeDelta::hours(-1), year));
         let off = Some((TimeDelta::days(-2), TimeDelta::days(-1)));
-        self.person("rivera", "Robin Rivera", Role::Reviewer, (on, Some(year)))?;
-        self.person("okafor", "Sam Okafor", Role::Reviewer, (on, Some(year)))?;
-        self.person("lindqvist", "Kim Lindqvist", Role::Reviewer, (off, Some(year)))?;
-        self.person("tanaka", "Alex Tanaka", Role::Reviewer, (on, Some(TimeDelta::days(-10))))?;
-        self.person("moreau", "Jamie Moreau", Role::Adjudicator, (on, Some(year)))?;
-        self.person("abara", "Chris Abara", Role::ReleaseAuthority, (None, None))?;
-        self.person("novak", "Dana Novak", Role::LocalAdministrator, (None, None))?;
-        self.person("silva", "Lee Silva", Role::Auditor, (None, None))
+        let lapsed = Some(TimeDelta::days(-10));
+        let parts = [
+            (Role::Reviewer, on, Some(year)),
+            (Role::Reviewer, on, Some(year)),
+            (Role::Reviewer, off, Some(year)),
+            (Role::Reviewer, on, lapsed),
+            (Role::Adjudicator, on, Some(year)),
+            (Role::ReleaseAuthority, None, None),
+            (Role::LocalAdministrator, None, None),
+            (Role::Auditor, None, None),
+        ];
+        for (name, part) in place.people.iter().zip(parts) {
+            self.person(place, name, part)?;
+        }
+        Ok(())
     }
 
-    /// `duty`: from and until, seen from now. `trained`: when the credential ends.
+    /// Role; duty, from and until, seen from now; when the credential ends.
     fn person(
         &mut self,
-        login: &str,
+        place: &UnitPlan,
         name: &str,
-        role: Role,
-        (duty, trained): (Option<(TimeDelta, TimeDelta)>, Option<TimeDelta>),
+        (role, duty, trained): (Role, Option<(TimeDelta, TimeDelta)>, Option<TimeDelta>),
     ) -> Result<(), DemoError> {
         let id = AccountId::new(self.ids.id());
+        let unit: UnitId = place.id.parse().map_err(|_| DemoError::World)?;
+        let login = name.rsplit(' ').next().unwrap_or(name).to_lowercase();
         let token = format!("lbp_{}", self.secret(24)?);
         let password = format!("demo-{}", self.secret(6)?);
         let totp_secret = self.base32()?;
         let account = Account {
             id,
-            login: login.to_owned(),
+            login: login.clone(),
             name: name.to_owned(),
-            unit: self.unit.clone(),
+            unit: unit.clone(),
             role,
             active: true,
-            credentials: trained.map(|end| self.credential(end)).into_iter().collect(),
+            credentials: trained.map(|end| self.credential(place, end)).into_iter().collect(),
+            positions: owned(place.positions(role)),
         };
+        if trained.is_some() && !place.topics.is_empty() {
+            self.world.registry.trainings.push(Training {
+                account: id,
+                topics: owned(place.topics),
+                completed_at: self.now - TimeDelta::days(30),
+                refresher_due: self.now + TimeDelta::days(335),
+                approved_by: place.approved_by.to_owned(),
+            });
+        }
         if let Some((from, until)) = duty {
             self.world.registry.shifts.push(Shift {
-                unit: self.unit.clone(),
+                unit: unit.clone(),
                 account: id,
                 starts_at: self.now + from,
                 ends_at: self.now + until,
@@ -215,9 +275,9 @@ impl Maker<'_> {
         self.world.secrets.accounts.push(AccountSecrets {
             name: name.to_owned(),
             role,
-            unit: self.unit.clone(),
+            unit,
             agency: None,
-            login: login.to_owned(),
+            login,
             password,
             totp_secret,
             token,
@@ -225,15 +285,15 @@ impl Maker<'_> {
         Ok(())
     }
 
-    fn credential(&self, ends: TimeDelta) -> Credential {
+    fn credential(&self, place: &UnitPlan, ends: TimeDelta) -> Credential {
         Credential {
-            issuer: "LACRIS".to_owned(),
+            issuer: place.issuer.to_owned(),
             course: "Facial comparison and identification, sample course".to_owned(),
             capabilities: vec![Capability::Quality, Capability::OneToMany, Capability::OneToOne],
             cjis_minimum: true,
             issued_at: self.now - TimeDelta::days(400),
             expires_at: self.now + ends,
-            approved_by: "Sample training authority".to_owned(),
+            approved_by: place.approved_by.to_owned(),
         }
     }
 
@@ -261,4 +321,43 @@ impl Maker<'_> {
 
 fn hash(token: &str) -> String {
     hex::encode(openssl::sha::sha256(token.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id_source::SystemIds;
+
+    #[test]
+    fn the_world_is_a_sound_registry_and_every_unit_can_answer() {
+        let now = "2026-03-01T12:00:00Z".parse().unwrap();
+        let world = world(&SystemIds, now, "").unwrap();
+        let registry = &world.registry;
+        let read = crate::registry::parse(&toml::to_string(registry).unwrap()).unwrap();
+        assert_eq!(read, *registry);
+        let policies = crate::policy::builtin::load(now).unwrap();
+        for unit in &registry.units {
+            assert!(unit.packs.iter().all(|pack| policies.pack(pack).is_some()), "{}", unit.id);
+            let of_role = |role| {
+                let accounts = registry.accounts.iter().map(|entry| &entry.account);
+                accounts.filter(|a| a.unit == unit.id && a.role == role).collect::<Vec<_>>()
+            };
+            let reviewers = of_role(Role::Reviewer);
+            assert_eq!(reviewers.len(), 4);
+            let duty = registry.on_duty(&unit.id, now);
+            let trained = |a: &Account| a.credentials.iter().any(|c| c.in_force(now));
+            let ready = reviewers.iter().filter(|a| duty.contains(&a.id) && trained(a)).count();
+            assert_eq!(ready, 2, "{}", unit.id);
+            assert_eq!(reviewers.iter().filter(|a| !duty.contains(&a.id)).count(), 1);
+            assert_eq!(reviewers.iter().filter(|a| !trained(a)).count(), 1);
+            for role in
+                [Role::Adjudicator, Role::ReleaseAuthority, Role::LocalAdministrator, Role::Auditor]
+            {
+                assert_eq!(of_role(role).len(), 1, "{} {role:?}", unit.id);
+            }
+        }
+        for agency in registry.agencies.iter().map(|entry| &entry.agency) {
+            assert!(agency.packs.iter().all(|pack| policies.pack(pack).is_some()));
+        }
+    }
 }

@@ -57,6 +57,9 @@ pub struct Suitability {
     pub suitable: bool,
     /// Why: pose, resolution, occlusion, light, compression.
     pub note: Personal<String>,
+    /// It shows the face from the front, where a policy asks (APD-3G2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frontal: Option<bool>,
 }
 
 /// One step from a probe, or from an earlier step, to the image that was searched (LACRIS-INV-2b).
@@ -189,6 +192,9 @@ pub struct Examination {
     /// The clause under which the search is declined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declined_under: Option<String>,
+    /// Other resources and databases that the candidate was checked against (APD-4D5).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verified_with: Vec<Personal<String>>,
     /// What the review for indications of bias found, and what was done about it (SPD-AI-B3).
     #[serde(default)]
     pub bias_review: Personal<String>,
@@ -209,6 +215,23 @@ pub struct GenerativeAi {
 }
 
 impl Examination {
+    /// Whether every probe that was found suitable is recorded as showing the face from the front, and there is one.
+    pub fn is_frontal(&self) -> bool {
+        let mut suitable = self.suitability.iter().filter(|entry| entry.suitable).peekable();
+        suitable.peek().is_some() && suitable.all(|entry| entry.frontal == Some(true))
+    }
+
+    /// Whether the reasons or the comments say that a face is somebody, and not that it may lead to somebody (OX-461.3f2).
+    pub fn claims_identity(&self) -> bool {
+        let comments = self.candidate.as_ref().map(|candidate| &candidate.comments);
+        claims_identity(&self.narrative) || comments.is_some_and(claims_identity)
+    }
+
+    /// How many other resources the candidate was checked against; blank lines do not count.
+    pub fn resources_asked(&self) -> usize {
+        self.verified_with.iter().filter(|name| !name.expose().trim().is_empty()).count()
+    }
+
     /// Whether another examiner, who did not see this record, came to the same end: the same conclusion, and for
     /// a lead the same person's record.
     pub fn agrees_with(&self, other: &Self) -> bool {
@@ -238,6 +261,39 @@ impl Examination {
 
 fn letters(text: &Personal<String>) -> usize {
     text.expose().chars().filter(|c| c.is_alphabetic()).count()
+}
+
+/// Words that say more than a lead can say.
+const IDENTITY: [&str; 13] = [
+    "positive identification",
+    "positively identif",
+    "identified as",
+    "identifies the person as",
+    "positive match",
+    "confirmed match",
+    "match confirmed",
+    "is the same person",
+    "are the same person",
+    "is the suspect",
+    "without doubt",
+    "100%",
+    "100 %",
+];
+/// The same, denied: a reviewer may say what a lead is not.
+const DENIED: [&str; 4] = [
+    "not a positive identification",
+    "no positive identification",
+    "not positively identif",
+    "not be identified as",
+];
+
+fn claims_identity(text: &Personal<String>) -> bool {
+    let words: Vec<&str> = text.expose().split_whitespace().collect();
+    let mut plain = words.join(" ").to_lowercase();
+    for denied in DENIED {
+        plain = plain.replace(denied, "");
+    }
+    IDENTITY.iter().any(|phrase| plain.contains(phrase))
 }
 
 /// What is wrong with the shape of an examination: `(code, pointer, message)` each.
@@ -305,6 +361,15 @@ fn conclusion_faults(exam: &Examination) -> Vec<super::ShapeError> {
     if long(&exam.narrative) || exam.candidate.as_ref().is_some_and(|c| long(&c.comments)) {
         faults.push(ShapeError::new("length", "/narrative", "at most 4,000 characters"));
     }
+    if exam.verified_with.len() > 20
+        || exam.verified_with.iter().any(|name| name.expose().chars().count() > 200)
+    {
+        faults.push(ShapeError::new(
+            "length",
+            "/verified_with",
+            "at most 20 resources of 200 characters each",
+        ));
+    }
     faults
 }
 
@@ -330,6 +395,67 @@ mod tests {
         none.conclusion = Conclusion::NoMatch;
         none.candidate = None;
         assert!(!lead("A1").agrees_with(&none));
+    }
+
+    #[test]
+    fn a_search_names_its_system_vendor_and_version() {
+        let search = serde_json::json!({
+            "repository": "DMS", "system": "Sample search system", "vendor": "Sample vendor", "version": "4.2",
+            "searched_at": "2024-05-03T10:12:00-07:00", "candidates": 24
+        });
+        assert!(serde_json::from_value::<Search>(search.clone()).is_ok());
+        for member in ["repository", "system", "vendor", "version"] {
+            let mut less = search.clone();
+            less.as_object_mut().unwrap().remove(member);
+            assert!(serde_json::from_value::<Search>(less).is_err(), "{member}");
+        }
+    }
+
+    #[test]
+    fn front_facing_means_every_suitable_probe_and_a_blank_line_is_no_resource() {
+        let mut exam = lead("A1");
+        assert!(!exam.is_frontal());
+        exam.suitability[0].frontal = Some(true);
+        assert!(exam.is_frontal());
+        let mut second = exam.suitability[0].clone();
+        second.frontal = Some(false);
+        exam.suitability.push(second);
+        assert!(!exam.is_frontal());
+        exam.suitability[1].suitable = false;
+        assert!(exam.is_frontal());
+        exam.suitability[0].suitable = false;
+        assert!(!exam.is_frontal(), "no suitable probe, no front");
+        exam.verified_with = vec![Personal::new(" ".to_owned()), Personal::new("DMV".to_owned())];
+        assert_eq!(exam.resources_asked(), 1);
+        exam.verified_with = vec![Personal::new("x".repeat(201))];
+        assert!(examination_faults(&exam, 2).iter().any(|fault| fault.pointer == "/verified_with"));
+    }
+
+    #[test]
+    fn what_says_that_a_face_is_somebody_is_noticed() {
+        let says = |narrative: &str, comments: &str| {
+            let mut exam = lead("A1");
+            exam.narrative = Personal::new(narrative.to_owned());
+            exam.candidate.as_mut().unwrap().comments = Personal::new(comments.to_owned());
+            exam.claims_identity()
+        };
+        for plain in [
+            "Ear shape and hair line agree; nothing speaks against the candidate.",
+            "This is not a positive identification.",
+            "The scar could not be identified as such in the probe.",
+            "Victim and clerk describe the same person.",
+            "",
+        ] {
+            assert!(!says(plain, ""), "{plain}");
+        }
+        for claim in [
+            "The attacker was Positively\n identified.",
+            "Identified as the man of the booking photograph.",
+            "Not a positive identification by ear alone, but it is the same person.",
+            "A 100% hit.",
+        ] {
+            assert!(says(claim, "") && says("", claim), "{claim}");
+        }
     }
 
     #[test]

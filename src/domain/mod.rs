@@ -19,4 +19,6 @@ pub use outcome::Outcome;
 pub use people::{Account, Capability, Credential, Lane, Role, Training};
 pub use personal::Personal;
 pub use roster::Shift;
-pub use unit::{AiSystem, Repository, RepositoryKind, Safeguards, SignOff, Unit};
+pub use unit::{
+    AiSystem, Repository, RepositoryKind, Safeguards, SignOff, TrainerDesignation, Unit,
+};

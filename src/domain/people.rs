@@ -106,6 +106,9 @@ pub struct Account {
     pub active: bool,
     /// Training.
     pub credentials: Vec<Credential>,
+    /// Positions and bureaus that a policy names, as codes (`special-investigations-section-lieutenant`).
+    #[serde(default)]
+    pub positions: Vec<String>,
 }
 
 /// How urgently a job is served. One queue a lane: quorum queues know no priorities.

@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{Context, Disposition, PipelineError, hold, sealed, standing};
-use crate::domain::{AccountId, Lane, MessageId, RequestId, Role, Verdict};
+use crate::domain::{Account, AccountId, Form, Lane, MessageId, RequestId, Role, Verdict};
 use crate::lifecycle::{Event, Resume, Stage, StageCode, deadline, next};
 use crate::messages::{AgencyEvent, Body, EventData, Message, Route, Step};
 use crate::policy::facts;
@@ -39,19 +39,27 @@ pub fn choose(request: RequestId, available: &[Available], not: &[AccountId]) ->
         .map(|candidate| candidate.reviewer)
 }
 
-/// Reviewers of the unit who are on duty, active, and hold a credential in force, with their load.
+/// Reviewers of the unit who are on duty, hold a credential in force, and whom the policies let claim this job, with
+/// their load.
 pub async fn available(
     ctx: &Context,
     registry: &Registry,
     row: &RequestRow,
+    form: &Form,
     now: DateTime<Utc>,
 ) -> Result<Vec<Available>, PipelineError> {
+    let packs = standing::packs(registry, row);
+    let may_claim = |account: &Account| {
+        let reviewer = standing::reviewer(registry, row, form, account, now);
+        ctx.policies.decide(&packs, &facts::lease(&reviewer, now)).verdict() == Verdict::Accept
+    };
     let on_duty: Vec<AccountId> = registry
         .on_duty(&row.unit, now)
         .into_iter()
         .filter_map(|id| registry.account(id))
         .filter(|account| account.active && account.role == Role::Reviewer)
-        .filter(|account| account.credentials.iter().any(|c| c.in_force(now) && c.cjis_minimum))
+        .filter(|account| account.credentials.iter().any(|c| c.in_force(now)))
+        .filter(|account| may_claim(account))
         .map(|account| account.id)
         .collect();
     let loads = ctx.store.loads(&row.unit, &on_duty, MOST_COUNTED).await?;
@@ -92,7 +100,7 @@ pub async fn offer(
         let change = hold::change(ctx, row, &decision, Resume::Dispatch)?;
         return super::step::apply_for(ctx, change, cause.map(|id| (id, Step::Dispatch))).await;
     }
-    let available = available(ctx, &registry, row, now).await?;
+    let available = available(ctx, &registry, row, &intake.form, now).await?;
     let chosen = choose(row.id, &available, asked);
     let event = match chosen {
         Some(reviewer) => Event::Offered { reviewer },

@@ -16,6 +16,7 @@ use crate::mail::{Answer, Deliverable, MailAddress, SealerError};
 use crate::messages::{Body, Message, Route, Step};
 use crate::policy::facts;
 use crate::registry::Registry;
+use crate::report::document::MARKING;
 use crate::store::{Change, NewMailing, RecordKind, RequestRow, RequestUpdate};
 
 /// Sender and recipient of a mailing, sealed with the case.
@@ -50,6 +51,7 @@ pub async fn handle(
         released: true,
         law_enforcement: true,
         owns_email: agency.owns_address(form.requester.email.expose()),
+        field_tool: form.is_from_the_field(),
     };
     let decision = ctx.policies.decide(
         &standing::packs(&registry, &row),
@@ -136,17 +138,15 @@ async fn seal(
     (release, now): (&ReleaseRecord, DateTime<Utc>),
 ) -> Result<Deliverable, PipelineError> {
     let unit = registry.unit(&row.unit).ok_or(PipelineError::Inconsistent("the unit's entry"))?;
-    let statement = |name: &str| {
-        standing::statement(&ctx.policies, &unit.packs, name)
-            .map(|words| words.text)
-            .unwrap_or_default()
-    };
+    let statement =
+        |name: &str| standing::statement(&ctx.policies, &unit.packs, name).map(|words| words.text);
     let words = AnswerMail {
         unit_name: unit.name.clone(),
         contact: unit.contact.clone(),
         request: row.id,
-        banner: statement("banner"),
-        seal: statement("seal"),
+        // The document bears this marking whether or not the unit's policy mandates it.
+        banner: statement("banner").unwrap_or_else(|| MARKING.to_owned()),
+        seal: statement("seal").unwrap_or_default(),
     };
     let email = form.requester.email.expose();
     let recipient = registry

@@ -98,7 +98,9 @@ pub fn reviewer(
         on_duty: registry.on_duty(&row.unit, now).contains(&person.id),
         is_requester: is_requester(form, person),
         credentials: person.credentials.clone(),
+        positions: person.positions.clone(),
         unit_packs: unit_packs(registry, row),
+        trainers: registry.unit(&row.unit).map(|unit| unit.trainers.clone()).unwrap_or_default(),
         trainings: registry.trainings(person.id).cloned().collect(),
     }
 }
@@ -121,6 +123,9 @@ pub fn examination(exam: &Examination, form: &Form, probes: usize) -> facts::Exa
         lead_images: u32::from(exam.candidate.is_some()),
         declined_clause: exam.declined_under.is_some(),
         searched: exam.searches.iter().map(|search| search.repository.clone()).collect(),
+        frontal: exam.is_frontal(),
+        verified_with: u32::try_from(exam.resources_asked()).unwrap_or(u32::MAX),
+        claims_identity: exam.claims_identity(),
         systems: exam.searches.iter().map(|search| search.system.clone()).collect(),
         bias_review_letters: u32::try_from(exam.bias_review_letters()).unwrap_or(u32::MAX),
         generative_ai: exam.generative_ai.is_some(),
@@ -159,6 +164,7 @@ pub fn officer(row: &RequestRow, form: &Form, person: &Account) -> Officer {
         is_requester: is_requester(form, person),
         is_reviewer: reviewers.first() == Some(&person.id),
         is_second_reviewer: reviewers.iter().skip(1).any(|reviewer| *reviewer == person.id),
+        positions: person.positions.clone(),
     }
 }
 

@@ -28,6 +28,8 @@ mod pack;
 #[cfg(test)]
 mod sacramento_tests;
 #[cfg(test)]
+mod southwest_tests;
+#[cfg(test)]
 mod tests;
 
 pub use decision::{Accepted, Explained, PackInForce, PolicyDecision};

@@ -56,6 +56,11 @@ impl Pack {
         self.review_due
     }
 
+    /// Whether its review was due before `today`. It stays in force: a policy that is late is still the policy.
+    pub fn review_overdue(&self, today: NaiveDate) -> bool {
+        self.review_due.is_some_and(|due| due < today)
+    }
+
     /// SHA-256 of the policy's source file, where there is one.
     pub fn source_sha256(&self) -> Option<&str> {
         self.source_sha256.as_deref()

@@ -7,6 +7,7 @@ use super::attest::{Basis, FormAffirmation, Signature, SupervisorApproval};
 use super::crime::CrimeType;
 use super::image::FormImage;
 use super::purpose::Purpose;
+use super::source_lists::ImageSourceKind;
 use crate::domain::{Ori, Personal};
 
 /// Which form it is.
@@ -69,6 +70,14 @@ pub struct Form {
     /// A supervisor's approval, where generative AI was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supervisor_approval: Option<SupervisorApproval>,
+}
+
+impl Form {
+    /// Whether the person was present, or an image was taken in the field.
+    pub fn is_from_the_field(&self) -> bool {
+        let field = |image: &FormImage| image.source.kind() == ImageSourceKind::FieldPhoto;
+        self.subject_present.is_some() || self.images.iter().any(field)
+    }
 }
 
 /// The person who asks.

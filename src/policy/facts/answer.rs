@@ -10,7 +10,7 @@ use crate::domain::{Agency, Outcome, PackId, Role, UnitId};
 use crate::policy::Gate;
 
 /// Who wants to release an answer, seen from its request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a separate yes or no that a rule asks")]
 pub struct Officer {
@@ -26,6 +26,9 @@ pub struct Officer {
     pub is_reviewer: bool,
     /// The person examined it a second time, or adjudicated.
     pub is_second_reviewer: bool,
+    /// Positions that the person holds, as codes.
+    #[serde(default)]
+    pub positions: Vec<String>,
 }
 
 /// Where the second review stands.
@@ -96,6 +99,7 @@ pub enum Channel {
 /// An answer on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate yes or no that a rule asks")]
 pub struct Delivery {
     /// The channel.
     pub channel: Channel,
@@ -105,6 +109,9 @@ pub struct Delivery {
     pub law_enforcement: bool,
     /// The recipient's address is in a verified domain of the agency.
     pub owns_email: bool,
+    /// The image was taken in the field, or the person was present (OX-461.5a).
+    #[serde(default)]
+    pub field_tool: bool,
 }
 
 /// The facts at `release`. `agency` asked, `unit` answers.
@@ -116,7 +123,8 @@ pub fn release(release: &Release, agency: &Agency, unit: &UnitId, now: DateTime<
         .with("of_unit", officer.of_unit)
         .with("is_requester", officer.is_requester)
         .with("is_reviewer", officer.is_reviewer)
-        .with("is_second_reviewer", officer.is_second_reviewer);
+        .with("is_second_reviewer", officer.is_second_reviewer)
+        .with("positions", texts(&officer.positions));
     let printed =
         release.printed.iter().map(|s| (s.statement.clone(), s.text_sha256.clone())).collect();
     // The sender and the address were asked at submit; here only the standing can have changed.
@@ -149,6 +157,7 @@ pub fn deliver(delivery: &Delivery, agency: &Agency, unit: &UnitId, now: DateTim
         .with("encrypted", encrypted)
         .with("second_factor", second_factor)
         .with("law_enforcement", delivery.law_enforcement)
-        .with("owns_email", delivery.owns_email);
+        .with("owns_email", delivery.owns_email)
+        .with("field_tool", delivery.field_tool);
     Facts::new(Gate::Deliver, Record::default().with("agency", agency).with("delivery", delivery))
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::form::Service;
 use super::{Facts, Record, Value, texts};
-use crate::domain::{Credential, Outcome, PackId, Role, Training};
+use crate::domain::{Credential, Outcome, PackId, Role, TrainerDesignation, Training};
 use crate::policy::Gate;
 
 /// Who wants to examine a request, seen from that request.
@@ -27,9 +27,15 @@ pub struct ReviewerStanding {
     pub is_requester: bool,
     /// All credentials; those out of force are left out of the facts.
     pub credentials: Vec<Credential>,
+    /// Positions that the person holds, as codes.
+    #[serde(default)]
+    pub positions: Vec<String>,
     /// Packs of the unit that serves the request.
     #[serde(default)]
     pub unit_packs: Vec<PackId>,
+    /// The unit's designations of trainers.
+    #[serde(default)]
+    pub trainers: Vec<TrainerDesignation>,
     /// What the person was taught; what is not completed yet is left out of the facts.
     #[serde(default)]
     pub trainings: Vec<Training>,
@@ -48,6 +54,8 @@ impl ReviewerStanding {
         let skills = skills.into_iter().map(|(issuer, capability)| {
             Record::default().with("issuer", issuer).with("capability", capability)
         });
+        let designations = in_force()
+            .flat_map(|c| self.trainers.iter().filter(|t| t.covers(&c.issuer, c.issued_at)));
         let capabilities = in_force().flat_map(|c| &c.capabilities).map(<&'static str>::from);
         let taught = || self.trainings.iter().filter(move |t| t.completed_at <= now);
         let fresh = taught().filter(|t| now < t.refresher_due);
@@ -62,7 +70,9 @@ impl ReviewerStanding {
             .with("courses", texts(in_force().map(|c| &c.course)))
             .with("approvers", texts(in_force().map(|c| &c.approved_by)))
             .with("skills", Value::Records(skills.collect()))
+            .with("positions", texts(&self.positions))
             .with("unit_packs", texts(self.unit_packs.iter().map(PackId::as_str)))
+            .with("trainers_designated_by", texts(designations.map(|t| &t.designated_by)))
             .with("capabilities", texts(capabilities))
             .with("topics", texts(taught().flat_map(|t| &t.topics)))
             .with("fresh_topics", texts(fresh.flat_map(|t| &t.topics)))
@@ -92,6 +102,15 @@ pub struct Examination {
     pub declined_clause: bool,
     /// Repositories that were searched.
     pub searched: BTreeSet<String>,
+    /// Every probe that was found suitable shows the face from the front (APD-3G2).
+    #[serde(default)]
+    pub frontal: bool,
+    /// Other resources that the candidate was checked against (APD-4D5).
+    #[serde(default)]
+    pub verified_with: u32,
+    /// The report says that a face is somebody (OX-461.3f2).
+    #[serde(default)]
+    pub claims_identity: bool,
     /// Systems that were searched with.
     #[serde(default)]
     pub systems: BTreeSet<String>,
@@ -146,6 +165,9 @@ pub fn conclude(
         .with("lead_images", examination.lead_images)
         .with("declined_clause", examination.declined_clause)
         .with("searched", texts(&examination.searched))
+        .with("frontal", examination.frontal)
+        .with("verified_with", examination.verified_with)
+        .with("claims_identity", examination.claims_identity)
         .with("systems", texts(&examination.systems))
         .with("bias_review_letters", examination.bias_review_letters)
         .with("generative_ai", examination.generative_ai)

@@ -282,6 +282,7 @@ mod tests {
             role,
             active: true,
             credentials: Vec::new(),
+            positions: Vec::new(),
         }
     }
 
