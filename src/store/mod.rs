@@ -12,6 +12,7 @@ mod dead_letters;
 mod deliveries;
 mod dialect;
 mod instance;
+mod measures;
 mod pool;
 mod probe;
 mod reads;
@@ -26,6 +27,7 @@ pub use change::{
 pub use dead_letters::DeadLetter;
 pub use deliveries::{Claimed, Due};
 pub use dialect::Dialect;
+pub use measures::Measures;
 pub use pool::{Store, StoreSettings};
 pub use probe::{Probe, probe};
 pub use reads::{Page, RecordRow, WorkFilter};

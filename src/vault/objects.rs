@@ -16,7 +16,7 @@ use super::s3_crypto::OpensslCrypto;
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// How to reach an S3-compatible store.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct S3Settings {
     /// Bucket.
     pub bucket: String,
@@ -30,6 +30,16 @@ pub struct S3Settings {
     pub secret_key: String,
     /// Whether the endpoint may be plain HTTP (loopback only).
     pub allow_http: bool,
+}
+
+impl std::fmt::Debug for S3Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("S3Settings")
+            .field("bucket", &self.bucket)
+            .field("endpoint", &self.endpoint)
+            .field("region", &self.region)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Sealed objects by opaque keys.

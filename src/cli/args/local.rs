@@ -24,6 +24,8 @@ pub enum LocalCommand {
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print the `OpenAPI` document of the HTTP API.
+    Openapi,
     /// Completions for a shell.
     Completions {
         /// Which shell.
@@ -101,8 +103,10 @@ pub enum PolicyCommand {
 /// Of `config`.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Tell everything that is wrong with the configuration.
+    /// Tell everything that is wrong with the configuration, its keys and the files that it names.
     Check,
     /// Print every setting and where it is from; secrets are not shown.
     Print,
+    /// Print the reference of all settings, as Markdown.
+    Reference,
 }
