@@ -5,6 +5,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -27,31 +28,9 @@ impl Drop for Instance {
 impl Instance {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name).display().to_string();
-        let now = chrono::Utc::now();
-        let mail = "jsample@pd.example.gov";
-        let keys = Keys::make(&folder.path().join("keys"), mail, &SystemIds, now).unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let address = format!("127.0.0.1:{port}");
-        let text = format!(
-            "environment = \"test\"\n[server]\nlisten = \"{address}\"\n[database]\nurl = \"sqlite:{}\"\n\
-             [vault]\nimages = \"file:{}\"\nmaster_key = \"{}\"\n[audit]\nsigning_key = '''{}'''\n\
-             [mail]\ndirectory = \"{}\"\nfrom = \"answers@leadbroker.example.gov\"\n\
-             certificate_file = \"{}\"\nkey = '''{}'''\n",
-            at("lb.db"),
-            at("images"),
-            keys.master_key,
-            keys.signing_key,
-            at("mail"),
-            keys.unit_certificate.display(),
-            keys.unit_key,
-        );
-        let file = folder.path().join("lb.toml");
-        std::fs::write(&file, text).unwrap();
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
-        let checked = leadbroker().args(["config", "check", "--config"]).arg(&file).output();
-        let checked = checked.unwrap();
-        assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+        let file = configuration(folder.path(), &address);
         let child = leadbroker()
             .args(["serve", "--config"])
             .arg(&file)
@@ -111,6 +90,34 @@ impl Instance {
         });
         code
     }
+}
+
+/// A sound configuration of an embedded installation, with keys of its own.
+fn configuration(folder: &Path, address: &str) -> PathBuf {
+    let at = |name: &str| folder.join(name).display().to_string();
+    let now = chrono::Utc::now();
+    let mail = "jsample@pd.example.gov";
+    let keys = Keys::make(&folder.join("keys"), mail, &SystemIds, now).unwrap();
+    let text = format!(
+        "environment = \"test\"\n[server]\nlisten = \"{address}\"\n[database]\nurl = \"sqlite:{}\"\n\
+         [vault]\nimages = \"file:{}\"\nmaster_key = \"{}\"\n[audit]\nsigning_key = '''{}'''\n\
+         [mail]\ndirectory = \"{}\"\nfrom = \"answers@leadbroker.example.gov\"\n\
+         certificate_file = \"{}\"\nkey = '''{}'''\n",
+        at("lb.db"),
+        at("images"),
+        keys.master_key,
+        keys.signing_key,
+        at("mail"),
+        keys.unit_certificate.display(),
+        keys.unit_key,
+    );
+    let file = folder.join("lb.toml");
+    std::fs::write(&file, text).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let checked = leadbroker().args(["config", "check", "--config"]).arg(&file).output();
+    let checked = checked.unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    file
 }
 
 fn leadbroker() -> Command {
@@ -176,4 +183,59 @@ fn the_metrics_are_served() {
     let counted = "leadbroker_http_seconds_count{method=\"GET\",route=\"/api/v1/openapi.json\",status=\"200\"}";
     assert_eq!(line(counted).rsplit(' ').next(), Some("1"));
     assert_eq!(line("leadbroker_dead_letters{step=\"deliver\"}").rsplit(' ').next(), Some("0"));
+}
+
+#[test]
+fn the_registry_in_force_is_shown_without_what_opens_doors() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(folder.path(), "127.0.0.1:8400");
+    let run =
+        |args: &[&str]| leadbroker().args(args).arg("--config").arg(&config).output().unwrap();
+    let token = "5e".repeat(32);
+    let text = format!(
+        r#"
+[[units]]
+id = "lacris"
+name = "Sample Regional Unit"
+packs = ["lacris"]
+contact = "unit@leadbroker.example.gov"
+repositories = [{{ id = "DMS", kind = "mugshot" }}]
+
+[[agencies]]
+token_sha256 = "{token}"
+[agencies.agency]
+ori = "CA0194200"
+name = "Sample City Police"
+domains = ["pd.example.gov"]
+standing = "active"
+packs = []
+call_back = "+12135550100"
+agreements = []
+
+[[accounts]]
+token_sha256 = "{token}"
+[accounts.account]
+id = "p-00000000000000000000000000000001"
+login = "rsample"
+name = "Robin Sample"
+unit = "lacris"
+role = "reviewer"
+active = true
+credentials = []
+"#
+    );
+    let file = folder.path().join("registry.toml");
+    std::fs::write(&file, text).unwrap();
+    let imported = run(&["registry", "import", file.to_str().unwrap()]);
+    assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
+    let shown = run(&["registry", "show", "--json"]);
+    let value: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(value["people"][0]["login"], "rsample");
+    assert_eq!(value["people"][0]["second_factor"], false);
+    assert_eq!(value["agencies"][0]["ori"], "CA0194200");
+    let table = String::from_utf8(run(&["registry", "show"]).stdout).unwrap();
+    assert!(table.contains("rsample") && table.contains("DMS"), "{table}");
+    for hidden in [&token, "Robin", "+1213", "unit@"] {
+        assert!(!table.contains(hidden) && !value.to_string().contains(hidden), "{hidden}");
+    }
 }

@@ -15,6 +15,7 @@ mod output;
 mod people;
 mod policy_command;
 mod registry_command;
+mod registry_show;
 mod serve;
 mod submit;
 mod topology_command;

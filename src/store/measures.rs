@@ -1,11 +1,15 @@
 //! What the store can count cheaply, for metrics.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 
 use super::apply::micros;
+use super::batch::push_places;
 use super::rows::Column;
 use super::{Store, StoreError};
+use crate::domain::RequestId;
 
 /// Counts of one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -76,6 +80,26 @@ impl Store {
             measures.mailings.push((column.text("status")?, column.int("number")?));
         }
         Ok(measures)
+    }
+
+    /// Which of these requests have a row, whatever became of them.
+    pub async fn known_requests(
+        &self,
+        asked: Vec<RequestId>,
+    ) -> Result<BTreeSet<RequestId>, StoreError> {
+        let mut known = BTreeSet::new();
+        for chunk in asked.chunks(500) {
+            let mut sql = "SELECT id FROM search_requests WHERE id IN (".to_owned();
+            push_places(&mut sql, 0, chunk.len());
+            sql.push(')');
+            let query = chunk
+                .iter()
+                .fold(sqlx::query(AssertSqlSafe(sql)), |query, id| query.bind(id.to_string()));
+            for row in &query.fetch_all(&self.readers).await? {
+                known.insert(Column { row, table: "search_requests" }.parsed("id")?);
+            }
+        }
+        Ok(known)
     }
 
     async fn number(&self, sql: &'static str, given: Option<i64>) -> Result<i64, StoreError> {

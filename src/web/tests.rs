@@ -557,3 +557,32 @@ async fn every_operation_of_the_document_is_served() {
         }
     }
 }
+
+#[tokio::test]
+async fn images_of_a_crash_go_and_what_a_row_names_stays() {
+    let world = world().await;
+    let answer = world.post(AGENCY, REQUESTS, &form("orphan", 9)).await;
+    assert_eq!(answer.status, 202);
+    let kept = world.ctx.vault.list().await.unwrap();
+    assert_eq!(kept.len(), 1);
+    let ids = |n: u8| format!("{n:032x}");
+    let crashed = [format!("{}/{}", ids(1), ids(2)), format!("{}/{}", ids(1), ids(3))];
+    for key in crashed.iter().map(String::as_str).chain(["somebody/else"]) {
+        world.ctx.vault.put(key, vec![1]).await.unwrap();
+    }
+    let written = kept[0].modified_at;
+    let reach = |at: DateTime<chrono::Utc>| world.clock.advance(at - world.clock.now());
+    reach(written + TimeDelta::minutes(59));
+    assert_eq!(crate::worker::orphans::once(&world.ctx).await.unwrap(), 0, "it may be in flight");
+    reach(written + TimeDelta::minutes(62));
+    assert_eq!(crate::worker::orphans::once(&world.ctx).await.unwrap(), 2);
+    let left = world.ctx.vault.list().await.unwrap();
+    let mut left: Vec<String> = left.into_iter().map(|object| object.key).collect();
+    let mut wanted = vec![kept[0].key.clone(), "somebody/else".to_owned()];
+    left.sort_unstable();
+    wanted.sort_unstable();
+    assert_eq!(left, wanted);
+    let actions = world.actions().await;
+    assert_eq!(actions.iter().filter(|action| *action == "image.orphan_deleted").count(), 1);
+    assert_eq!(crate::worker::orphans::once(&world.ctx).await.unwrap(), 0);
+}

@@ -54,6 +54,8 @@ pub enum RegistryCommand {
         /// The registry, TOML.
         file: PathBuf,
     },
+    /// The registry in force: units, agencies, people; nothing that opens a door. Reading it is recorded.
+    Show,
     /// Put a registry in force. It is recorded.
     Import {
         /// The registry, TOML.
