@@ -6,6 +6,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// Exit code after a second signal: 128 and SIGINT's number, as shells have it.
+pub const INTERRUPTED: i32 = 130;
+
 /// Knows every task, and tells them to stop.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
@@ -24,7 +27,8 @@ impl Shutdown {
         self.token.clone()
     }
 
-    /// Resolves at SIGTERM or SIGINT.
+    /// Resolves at SIGTERM or SIGINT. From then on a second one ends the program at once, with the exit code
+    /// [`INTERRUPTED`]: the person at the keyboard does not want to wait.
     pub async fn signalled(&self) {
         let (terminate, interrupt) =
             (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
@@ -35,6 +39,15 @@ impl Shutdown {
                     _ = interrupt.recv() => {}
                     () = self.token.cancelled() => {}
                 }
+                tokio::spawn(async move {
+                    tokio::select! {
+                        _ = terminate.recv() => {}
+                        _ = interrupt.recv() => {}
+                    }
+                    // What is under way is claimed in the database; it is done after the next start.
+                    tracing::warn!("a second signal: ending at once");
+                    std::process::exit(INTERRUPTED);
+                });
             }
             // Without signals there is only the token.
             _ => self.token.cancelled().await,

@@ -37,7 +37,97 @@ pub fn start_logs(log: &Log) -> Result<(), TelemetryError> {
     started.map_err(|_| TelemetryError::Twice)
 }
 
+/// Names of the metrics. `docs/OPERATIONS.md` says what to do about each.
+pub mod name {
+    /// Seconds of a step, by `step`.
+    pub const STEP_SECONDS: &str = "leadbroker_step_seconds";
+    /// Seconds of an HTTP request, by `method`, `route`, `status`.
+    pub const HTTP_SECONDS: &str = "leadbroker_http_seconds";
+    /// Submitted forms, by `verdict`.
+    pub const SUBMISSIONS: &str = "leadbroker_submissions_total";
+    /// Requests, by `unit` and `state`.
+    pub const REQUESTS: &str = "leadbroker_requests";
+    /// Deliveries that wait, by `step`.
+    pub const DELIVERIES_WAITING: &str = "leadbroker_deliveries_waiting";
+    /// Seconds that the oldest of them is past its time, by `step`.
+    pub const DELIVERIES_OLDEST: &str = "leadbroker_deliveries_oldest_seconds";
+    /// Dead letters, by `step`.
+    pub const DEAD_LETTERS: &str = "leadbroker_dead_letters";
+    /// Messages that the broker has not confirmed.
+    pub const OUTBOX: &str = "leadbroker_outbox_messages";
+    /// Held requests, by `unit`.
+    pub const HOLDS_OPEN: &str = "leadbroker_holds_open";
+    /// Held requests that were received longer ago than a decision may take.
+    pub const HOLDS_OVERDUE: &str = "leadbroker_holds_overdue";
+    /// Mails, by `status`.
+    pub const MAILINGS: &str = "leadbroker_mailings";
+    /// Whether the broker is connected.
+    pub const BROKER_CONNECTED: &str = "leadbroker_broker_connected";
+    /// Entries of the audit log.
+    pub const AUDIT_ENTRIES: &str = "leadbroker_audit_entries";
+    /// The program, by `version`.
+    pub const BUILD_INFO: &str = "leadbroker_build_info";
+}
+
+/// Every metric and its meaning.
+pub const METRICS: &[(&str, &str)] = &[
+    (name::STEP_SECONDS, "Seconds of a step."),
+    (name::HTTP_SECONDS, "Seconds of an HTTP request."),
+    (name::SUBMISSIONS, "Submitted forms by verdict."),
+    (name::REQUESTS, "Requests by unit and state."),
+    (name::DELIVERIES_WAITING, "Deliveries that wait for a step."),
+    (name::DELIVERIES_OLDEST, "Seconds that the oldest waiting delivery is past its time."),
+    (name::DEAD_LETTERS, "Messages that gave up after all their attempts."),
+    (name::OUTBOX, "Messages that the broker has not confirmed."),
+    (name::HOLDS_OPEN, "Requests that wait for a person's decision."),
+    (name::HOLDS_OVERDUE, "Held requests received longer ago than a decision may take."),
+    (name::MAILINGS, "Mails by status."),
+    (name::BROKER_CONNECTED, "1 while the broker is connected; absent without a broker."),
+    (name::AUDIT_ENTRIES, "Entries of the audit log."),
+    (name::BUILD_INFO, "Always 1; the label is the program's version."),
+];
+
+/// Upper bounds of the histograms, in seconds.
+const SECONDS: &[f64] =
+    &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
+
 /// Starts counting; the handle renders the numbers in Prometheus' text form.
 pub fn start_metrics() -> Result<PrometheusHandle, TelemetryError> {
-    PrometheusBuilder::new().install_recorder().map_err(|_| TelemetryError::Twice)
+    let handle = PrometheusBuilder::new()
+        .set_buckets(SECONDS)
+        .and_then(PrometheusBuilder::install_recorder)
+        .map_err(|_| TelemetryError::Twice)?;
+    for (name, meaning) in METRICS {
+        if name.ends_with("_seconds") && *name != name::DELIVERIES_OLDEST {
+            metrics::describe_histogram!(*name, *meaning);
+        } else if name.ends_with("_total") {
+            metrics::describe_counter!(*name, *meaning);
+        } else {
+            metrics::describe_gauge!(*name, *meaning);
+        }
+    }
+    Ok(handle)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The metrics that the code knows are those of the handbook's table, with an alert each.
+    #[test]
+    fn the_metrics_are_those_of_the_handbook() {
+        let text = include_str!("../docs/OPERATIONS.md");
+        let section = text.split("\n## Metrics").nth(1).unwrap().split("\n## ").next().unwrap();
+        let rows = section.lines().filter_map(|line| line.strip_prefix("| `leadbroker_"));
+        let mut told = BTreeSet::new();
+        for row in rows {
+            let cells: Vec<&str> = row.split(" | ").collect();
+            assert!(cells.len() == 4 && cells.iter().all(|cell| !cell.is_empty()), "{row}");
+            assert!(told.insert(format!("leadbroker_{}", cells[0].trim_end_matches('`'))));
+        }
+        let known: BTreeSet<String> = METRICS.iter().map(|(name, _)| (*name).to_owned()).collect();
+        assert_eq!(told, known);
+    }
 }

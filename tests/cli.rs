@@ -226,3 +226,129 @@ fn a_server_that_is_away_and_a_missing_token_have_their_exit_codes() {
     let told: Value = serde_json::from_slice(&output.stderr).unwrap();
     assert_eq!(told["error"]["code"], "token_missing");
 }
+
+#[test]
+fn a_check_of_the_configuration_finds_missing_empty_and_open_key_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("keys");
+    json(&leadbroker(&["--json", "keys", "generate", "--dir", dir.to_str().unwrap()]));
+    let told = |master: &str, signing: &str| -> Vec<String> {
+        let text = format!(
+            "environment = \"test\"\n[vault]\nmaster_key_file = \"{master}\"\n[audit]\nsigning_key_file = \"{signing}\"\n"
+        );
+        let file = write(&folder.path().join("lb.toml"), &text, 0o600);
+        let output = leadbroker(&["config", "check", "--config", &file]);
+        assert_eq!(output.status.code(), Some(78), "{}", stderr(&output));
+        stderr(&output).lines().map(str::to_owned).collect()
+    };
+    let path = |name: &str| dir.join(name).display().to_string();
+    let good = told(&path("master.key"), &path("signing.pem"));
+    assert_eq!(good.len(), 1, "only the certificate is missing: {good:#?}");
+    assert!(good[0].contains("`mail.certificate_file` must name"), "{good:#?}");
+    let empty = write(&folder.path().join("empty"), "\n", 0o600);
+    let wide = write(&folder.path().join("wide"), "x", 0o644);
+    let faults = told(&empty, &wide).join("\n");
+    assert!(faults.contains("`vault.master_key_file` names") && faults.contains("is empty"));
+    assert!(faults.contains("`audit.signing_key_file` names") && faults.contains("chmod 600"));
+    assert!(told(&path("gone"), &path("signing.pem"))[0].contains("cannot be read"));
+    let swapped = told(&path("signing.pem"), &path("master.key")).join("\n");
+    assert!(swapped.contains("`vault.master_key` is no master key"), "{swapped}");
+    assert!(swapped.contains("`audit.signing_key` is no signing key"), "{swapped}");
+}
+
+#[test]
+fn what_is_no_text_is_told_and_ends_nothing() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let broken = std::ffi::OsStr::from_bytes(b"x\xff");
+    let run = |command: &mut Command| command.env_remove("LEADBROKER_CONFIG").output().unwrap();
+    let program = env!("CARGO_BIN_EXE_leadbroker");
+    let args = ["config", "check"];
+    let output = run(Command::new(program).args(args).env("LEADBROKER__LOG__LEVEL", broken));
+    assert_eq!(output.status.code(), Some(78));
+    assert!(stderr(&output).contains("`LEADBROKER__LOG__LEVEL` must be UTF-8"));
+    let output = run(Command::new(program).arg("list").env("LEADBROKER_TOKEN", broken));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("`LEADBROKER_TOKEN` must be UTF-8"), "{}", stderr(&output));
+    for args in [vec![broken], vec!["status".as_ref(), broken]] {
+        let output = run(Command::new(program).args(args));
+        assert_eq!(output.status.code(), Some(64), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn the_reference_of_settings_is_printed() {
+    let output = leadbroker(&["config", "reference"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(stdout(&output), include_str!("../docs/CONFIGURATION.md"));
+}
+
+#[test]
+fn the_documents_for_programs_are_what_is_printed() {
+    let kept = [
+        (["openapi"].as_slice(), include_str!("../docs/openapi.json"), "docs/openapi.json"),
+        (&["topology", "asyncapi"], include_str!("../docs/asyncapi.json"), "docs/asyncapi.json"),
+    ];
+    for (command, text, file) in kept {
+        let printed = stdout(&leadbroker(command));
+        assert!(printed == text, "run: leadbroker {} > {file}", command.join(" "));
+    }
+}
+
+/// An export of three entries, the second with this detail, signed whole; and its checkpoint.
+fn audit_export(detail: &str) -> (String, String) {
+    use leadbroker::audit::{
+        Actor, AuditEntry, AuditEvent, Checkpoint, Frontier, Header, entry_line, header_line,
+        leaf_hash, note_line,
+    };
+    let key = openssl::pkey::PKey::private_key_from_raw_bytes(&[7; 32], openssl::pkey::Id::ED25519);
+    let key = key.unwrap();
+    let origin = "log.example.gov";
+    let header = Header::new(origin, &key.raw_public_key().unwrap());
+    let mut text = header_line(&header).unwrap() + "\n";
+    let mut frontier = Frontier::default();
+    for (seq, detail) in ["a", detail, "c"].into_iter().enumerate() {
+        let actor = Actor::System { stage: "check".to_owned() };
+        let at = chrono::DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+        let event = AuditEvent::new(at, actor, "case.read").detail("n", detail);
+        let body = AuditEntry::new(u64::try_from(seq).unwrap(), event).canonical().unwrap();
+        frontier.append(leaf_hash(&body));
+        text += &(entry_line(std::str::from_utf8(&body).unwrap()).unwrap() + "\n");
+    }
+    let checkpoint = Checkpoint { origin: origin.to_owned(), size: 3, root: frontier.root() };
+    let note = checkpoint.sign(&key).unwrap();
+    text += &(note_line(&note).unwrap() + "\n");
+    (text, note.as_str().to_owned())
+}
+
+#[test]
+fn a_log_written_anew_by_the_holder_of_the_key_is_shown_by_a_checkpoint_held_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (true_log, held) = audit_export("b");
+    let (rewritten, other) = audit_export("x");
+    let log = write(&at("true.jsonl"), &true_log, 0o600);
+    let forged = write(&at("forged.jsonl"), &rewritten, 0o600);
+    let held = write(&at("held.note"), &held, 0o600);
+    let other = write(&at("other.note"), &other, 0o600);
+    let verify = |log: &str, notes: &[&str]| {
+        let mut args = vec!["audit", "verify", log];
+        if !notes.is_empty() {
+            args.push("--checkpoints");
+            args.extend_from_slice(notes);
+        }
+        leadbroker(&args)
+    };
+    assert_eq!(verify(&log, &[]).status.code(), Some(0));
+    assert_eq!(verify(&forged, &[]).status.code(), Some(0), "alone it looks sound");
+    let sound = verify(&log, &[&held]);
+    assert_eq!(sound.status.code(), Some(0), "{}", stderr(&sound));
+    assert!(stdout(&sound).contains("all 1 checkpoints"));
+    let found = verify(&forged, &[&held]);
+    assert_eq!(found.status.code(), Some(65));
+    assert!(stderr(&found).contains("was rewritten"), "{}", stderr(&found));
+    assert_eq!(verify(&log, &[&held, &other]).status.code(), Some(65), "each must fit");
+    let broken = write(&at("broken.note"), "log.example.gov\n3\n", 0o600);
+    let told = verify(&log, &[&broken]);
+    assert_eq!(told.status.code(), Some(65));
+    assert!(stderr(&told).contains("broken.note"), "{}", stderr(&told));
+}

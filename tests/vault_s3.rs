@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use leadbroker::vault::{ImageStore, MasterKey, S3Settings, Vault, VaultError};
+use leadbroker::vault::{ImageStore, MasterKey, S3Settings, StoredObject, Vault, VaultError};
 use openssl::hash::MessageDigest;
 use openssl::pkey::PKey;
 use openssl::sign::Signer;
@@ -87,6 +87,18 @@ async fn answer(
             objects.insert(path, body.to_vec());
             (dated, "").into_response()
         }
+        Method::GET if uri.query().is_some_and(|query| query.contains("list-type=2")) => {
+            let mut told = String::from("<ListBucketResult><IsTruncated>false</IsTruncated>");
+            for (name, bytes) in objects.iter() {
+                let key = name.strip_prefix("/probes/").unwrap();
+                told.push_str(&format!(
+                    "<Contents><Key>{key}</Key><LastModified>2026-11-21T06:00:00.000Z</LastModified><ETag>\"1\"</ETag><Size>{}</Size></Contents>",
+                    bytes.len()
+                ));
+            }
+            told.push_str("</ListBucketResult>");
+            told.into_response()
+        }
         Method::GET | Method::HEAD => match objects.get(&path) {
             Some(bytes) => (dated, bytes.clone()).into_response(),
             None => StatusCode::NOT_FOUND.into_response(),
@@ -135,6 +147,9 @@ async fn images_come_back_and_go_away_over_signed_requests() {
     assert_eq!(objects.lock().unwrap().get("/probes/a/b"), Some(&sealed));
     assert_eq!(vault.get("a/b").await.unwrap(), sealed);
     vault.ping().await.unwrap();
+    let listed = vault.list().await.unwrap();
+    let written: chrono::DateTime<chrono::Utc> = "2026-11-21T06:00:00Z".parse().unwrap();
+    assert_eq!(listed, [StoredObject { key: "a/b".to_owned(), modified_at: written }]);
     vault.delete("a/b").await.unwrap();
     vault.delete("a/b").await.unwrap();
     assert!(matches!(vault.get("a/b").await, Err(VaultError::Missing)));

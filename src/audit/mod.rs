@@ -13,4 +13,4 @@ pub use checkpoint::{Checkpoint, CheckpointError, Note};
 pub use entry::{Actor, AuditEntry, AuditError, AuditEvent};
 pub use export::{Header, entry_line, header_line, note_line};
 pub use merkle::{Frontier, FrontierError, leaf_hash, root_of};
-pub use verify::{Broken, Verified, verify};
+pub use verify::{Broken, Verified, open_note, verify};

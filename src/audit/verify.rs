@@ -99,6 +99,21 @@ pub fn verify<'l>(
     })
 }
 
+/// Opens a checkpoint that somebody holds, as one of the log whose export begins with `header`.
+pub fn open_note(
+    header_line: &str,
+    key: Option<&[u8]>,
+    note: String,
+) -> Result<Checkpoint, Broken> {
+    let reading = header(header_line, key)?;
+    let checkpoint =
+        Note::new(note).open(&reading.key).map_err(|error| broken(1, None, &error.to_string()))?;
+    if checkpoint.origin != reading.origin {
+        return Err(broken(1, None, "it is of another log"));
+    }
+    Ok(checkpoint)
+}
+
 fn broken(line: usize, entry: Option<u64>, what: &str) -> Broken {
     let what = match entry {
         Some(entry) => format!("entry {entry}: {what}"),

@@ -1,7 +1,7 @@
 //! `leadbroker audit`: who saw what, and the log verified from a file alone.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use reqwest::Method;
@@ -10,18 +10,28 @@ use serde_json::{Value, json};
 use super::args::AuditCommand;
 use super::client::{Api, segment, shown};
 use super::{Output, exit};
+use crate::audit::Checkpoint;
 
 /// Verifies an export.
-pub(super) fn verify(file: &Path, key: Option<&str>, output: &mut Output) -> anyhow::Result<u8> {
+pub(super) fn verify(
+    file: &Path,
+    key: Option<&str>,
+    checkpoints: &[PathBuf],
+    output: &mut Output,
+) -> anyhow::Result<u8> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("read the export `{}`", file.display()))?;
     let key =
         key.map(hex::decode).transpose().context("read `--key`: expected 64 hexadecimal digits")?;
-    match crate::audit::verify(
-        text.strip_suffix('\n').unwrap_or(&text).split('\n'),
-        key.as_deref(),
-        &[],
-    ) {
+    let lines = || text.strip_suffix('\n').unwrap_or(&text).split('\n');
+    let held = match held(lines().next().unwrap_or_default(), key.as_deref(), checkpoints)? {
+        Ok(held) => held,
+        Err(fault) => {
+            output.error("audit_broken", &fault);
+            return Ok(exit::DATA);
+        }
+    };
+    match crate::audit::verify(lines(), key.as_deref(), &held) {
         Ok(verified) if output.is_json() => {
             output.value(&verified);
             Ok(exit::OK)
@@ -31,6 +41,9 @@ pub(super) fn verify(file: &Path, key: Option<&str>, output: &mut Output) -> any
                 "sound: {} entries of {}, {} signed checkpoints, root {}",
                 verified.size, verified.origin, verified.checkpoints, verified.root
             ));
+            if !held.is_empty() {
+                output.line(&format!("it contains all {} checkpoints that you hold", held.len()));
+            }
             if !verified.key_pinned {
                 output
                     .line("the key is the file's own word; give the one that you hold with --key");
@@ -42,6 +55,25 @@ pub(super) fn verify(file: &Path, key: Option<&str>, output: &mut Output) -> any
             Ok(exit::DATA)
         }
     }
+}
+
+/// The checkpoints that the reader holds, each signed by the log's key: the reader's, else the file's.
+fn held(
+    header: &str,
+    key: Option<&[u8]>,
+    files: &[PathBuf],
+) -> anyhow::Result<Result<Vec<Checkpoint>, String>> {
+    let mut held = Vec::new();
+    for file in files {
+        let name = file.display();
+        let note = std::fs::read_to_string(file)
+            .with_context(|| format!("read the checkpoint `{name}`"))?;
+        match crate::audit::open_note(header, key, note) {
+            Ok(checkpoint) => held.push(checkpoint),
+            Err(broken) => return Ok(Err(format!("the checkpoint `{name}`: {broken}"))),
+        }
+    }
+    Ok(Ok(held))
 }
 
 /// Runs what asks a server.
@@ -66,7 +98,9 @@ pub(super) async fn run(
             }
             Ok(exit::OK)
         }
-        AuditCommand::Verify { file, key } => verify(file, key.as_deref(), output),
+        AuditCommand::Verify { file, key, checkpoints } => {
+            verify(file, key.as_deref(), checkpoints, output)
+        }
     }
 }
 

@@ -126,7 +126,13 @@ impl Api {
         let token = match token_file {
             Some(path) => crate::config::read_secret(&path.display().to_string())
                 .map_err(|fault| anyhow::anyhow!("read the token: `--token-file` {fault}"))?,
-            None => crate::config::environment().remove("LEADBROKER_TOKEN").unwrap_or_default(),
+            None => {
+                let (mut variables, broken) = crate::config::environment();
+                if let Some(fault) = broken.iter().find(|fault| fault.key == "LEADBROKER_TOKEN") {
+                    anyhow::bail!("read the token: {fault}");
+                }
+                variables.remove("LEADBROKER_TOKEN").unwrap_or_default()
+            }
         };
         let token = token.trim().to_owned();
         if token.is_empty() {

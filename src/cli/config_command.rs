@@ -26,9 +26,23 @@ pub(super) fn run(
     file: Option<&Path>,
     output: &mut Output,
 ) -> anyhow::Result<u8> {
+    if matches!(command, ConfigCommand::Reference) {
+        let text = crate::config::reference();
+        if output.is_json() {
+            output.value(&json!({ "markdown": text }));
+        } else {
+            output.text(&text);
+        }
+        return Ok(exit::OK);
+    }
     let loaded = loaded(file)?;
     match command {
+        ConfigCommand::Reference => {}
         ConfigCommand::Check => {
+            let faults = super::config_files::faults(&loaded);
+            if !faults.is_empty() {
+                return Err(ConfigInvalid(faults).into());
+            }
             let set = loaded.origins.len();
             if output.is_json() {
                 output.value(&json!({ "sound": true, "set": set }));
@@ -45,16 +59,15 @@ pub(super) fn run(
 fn print(loaded: &Loaded, output: &mut Output) -> anyhow::Result<()> {
     let all = serde_json::to_value(&loaded.config).context("print the configuration")?;
     let place = |key: &str| loaded.origins.get(key).map_or("default", String::as_str).to_owned();
-    let mut rows = vec![("environment".to_owned(), all.get("environment").cloned(), "")];
-    for (section, keys) in Config::SECTIONS {
-        for (key, meaning) in *keys {
-            let value = all.get(section).and_then(|section| section.get(key)).cloned();
-            rows.push((format!("{section}.{key}"), value, *meaning));
-        }
-    }
+    let rows = Config::settings().map(|(key, setting)| {
+        let value = match key.split_once('.') {
+            Some((section, name)) => all.get(section).and_then(|section| section.get(name)),
+            None => all.get(&key),
+        };
+        (key, value.cloned(), setting.meaning)
+    });
     if output.is_json() {
         let settings: Map<String, Value> = rows
-            .into_iter()
             .map(|(key, value, _)| {
                 let setting = json!({ "value": value, "from": place(&key) });
                 (key, setting)
@@ -64,7 +77,6 @@ fn print(loaded: &Loaded, output: &mut Output) -> anyhow::Result<()> {
         return Ok(());
     }
     let rows: Vec<Vec<String>> = rows
-        .into_iter()
         .map(|(key, value, meaning)| {
             let from = place(&key);
             vec![key, value.unwrap_or_default().to_string(), from, meaning.to_owned()]

@@ -5,6 +5,7 @@ mod args;
 mod audit_command;
 mod client;
 mod config_command;
+mod config_files;
 mod decide;
 mod demo;
 mod doctor;
@@ -14,6 +15,7 @@ mod output;
 mod people;
 mod policy_command;
 mod registry_command;
+mod registry_show;
 mod serve;
 mod submit;
 mod topology_command;
@@ -66,8 +68,8 @@ async fn run(cli: Cli) -> u8 {
             Ok(api) => people::run(&api, &command, &mut output).await,
             Err(error) => Err(error),
         },
-        Command::Audit(AuditCommand::Verify { file, key }) => {
-            audit_command::verify(&file, key.as_deref(), &mut output)
+        Command::Audit(AuditCommand::Verify { file, key, checkpoints }) => {
+            audit_command::verify(&file, key.as_deref(), &checkpoints, &mut output)
         }
         Command::Audit(command) => match api() {
             Ok(api) => audit_command::run(&api, &command, &mut output).await,
@@ -90,6 +92,10 @@ async fn local(
         LocalCommand::Policy(command) => policy_command::run(command, config, output),
         LocalCommand::Migrate => config_command::migrate(config, output).await,
         LocalCommand::Config(command) => config_command::run(command, config, output),
+        LocalCommand::Openapi => {
+            output.value(&crate::web::openapi());
+            Ok(exit::OK)
+        }
         LocalCommand::Completions { shell } => {
             clap_complete::generate(
                 *shell,

@@ -31,6 +31,11 @@ impl Output {
         let _ = writeln!(std::io::stdout(), "{text}");
     }
 
+    /// A text as it is.
+    pub fn text(&mut self, text: &str) {
+        let _ = write!(std::io::stdout(), "{text}");
+    }
+
     /// A value for programs.
     pub fn value<T: Serialize>(&mut self, value: &T) {
         if let Ok(text) = serde_json::to_string_pretty(value) {

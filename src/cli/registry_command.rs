@@ -26,6 +26,7 @@ pub(super) async fn run(
             }
             Err(errors) => Ok(refuse(&errors, output)),
         },
+        RegistryCommand::Show => super::registry_show::run(config, output).await,
         RegistryCommand::Import { file } => import(file, config, output).await,
     }
 }

@@ -1,6 +1,35 @@
 //! What a configuration must not say, whatever its types allow.
 
+use std::ops::RangeInclusive;
+
+use toml::Value;
+
 use super::sections::{Config, Environment, MailTransport, Transport};
+
+/// Least and greatest value of every number. A range that begins with zero says in the setting's meaning what zero does.
+pub(super) const RANGES: &[(&str, RangeInclusive<i64>)] = &[
+    ("server.max_connections", 1..=100_000),
+    ("server.shutdown_seconds", 1..=3_600),
+    ("server.check_wait_ms", 0..=60_000),
+    ("database.readers", 1..=1_000),
+    ("messaging.prefetch", 1..=10_000),
+    ("audit.checkpoint_seconds", 1..=86_400),
+    ("mail.port", 1..=65_535),
+    ("mail.connections", 1..=1_000),
+    ("mail.deadline_seconds", 0..=3_600),
+    ("limits.images", 1..=50),
+    ("limits.image_mib", 1..=100),
+    ("limits.form_mib", 1..=500),
+    ("limits.forms_per_second", 1..=100_000),
+    ("limits.signature_max_age_hours", 1..=8_760),
+    ("limits.signature_skew_minutes", 0..=1_440),
+    ("limits.situation_letters", 1..=4_000),
+    ("limits.suspicion_letters", 1..=4_000),
+    ("review.lease_minutes", 1..=10_080),
+    ("review.offer_minutes", 1..=10_080),
+    ("review.decision_hours", 1..=8_760),
+    ("review.expiry_days", 1..=3_650),
+];
 
 impl Config {
     /// Everything that contradicts itself: `(key, what was expected)`.
@@ -16,21 +45,27 @@ impl Config {
         if !self.vault.images.starts_with("file:") && !self.vault.images.starts_with("s3://") {
             found.push(("vault.images", "begin with `file:` or `s3://`".to_owned()));
         }
-        for (key, value, most) in [
-            ("limits.images", self.limits.images, 50),
-            ("limits.image_mib", self.limits.image_mib, 100),
-            ("limits.form_mib", self.limits.form_mib, 500),
-            ("limits.forms_per_second", self.limits.forms_per_second, 100_000),
-            ("review.lease_minutes", self.review.lease_minutes, 10_080),
-            ("review.offer_minutes", self.review.offer_minutes, 10_080),
-            ("review.decision_hours", self.review.decision_hours, 8_760),
-            ("review.expiry_days", self.review.expiry_days, 3_650),
-        ] {
-            if value == 0 || value > most {
-                found.push((key, format!("lie between 1 and {most}")));
+        if self.limits.image_mib > self.limits.form_mib {
+            found.push((
+                "limits.image_mib",
+                "be at most `limits.form_mib`: an image travels in a form".to_owned(),
+            ));
+        }
+        self.check_ranges(&mut found);
+        found
+    }
+
+    /// A number outside of its range would stop the work (no connection, no time) or overflow it.
+    fn check_ranges(&self, found: &mut Vec<(&'static str, String)>) {
+        let Ok(all) = Value::try_from(self) else { return };
+        for (key, range) in RANGES {
+            let number = key
+                .split_once('.')
+                .and_then(|(section, name)| all.get(section)?.get(name)?.as_integer());
+            if !number.is_some_and(|number| range.contains(&number)) {
+                found.push((key, format!("lie between {} and {}", range.start(), range.end())));
             }
         }
-        found
     }
 
     fn check_server(&self, found: &mut Vec<(&'static str, String)>) {
@@ -125,7 +160,47 @@ impl<'u> Broker<'u> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Secret;
+    use crate::config::{Kind, Secret};
+
+    #[test]
+    fn every_number_has_a_range_and_every_range_a_number() {
+        let numbers = Config::settings().filter(|(_, key)| key.kind == Kind::Number);
+        let numbers: Vec<String> = numbers.map(|(key, _)| key).collect();
+        let ranged: Vec<&str> = RANGES.iter().map(|(key, _)| *key).collect();
+        assert_eq!(numbers, ranged);
+        for (key, setting) in Config::settings() {
+            let zero = RANGES.iter().any(|(of, range)| *of == key && *range.start() == 0);
+            assert_eq!(zero, setting.meaning.contains("; 0: "), "{key} says what zero does");
+        }
+    }
+
+    #[test]
+    fn zero_and_too_much_are_refused_where_they_make_no_sense() {
+        let all = Value::try_from(Config::default()).unwrap();
+        for (key, range) in RANGES {
+            let (section, name) = key.split_once('.').unwrap();
+            let with = |number: i64| {
+                let mut all = all.clone();
+                let setting = all.get_mut(section).and_then(|section| section.get_mut(name));
+                *setting.unwrap() = Value::Integer(number);
+                Value::try_into::<Config>(all)
+                    .map(|config| config.contradictions().iter().any(|(found, _)| found == key))
+            };
+            if *range.start() > 0 {
+                assert!(with(0).unwrap(), "{key} = 0");
+            }
+            // A port above the type's own range is refused before.
+            assert!(with(range.end() + 1).unwrap_or(true), "{key} above {}", range.end());
+        }
+    }
+
+    #[test]
+    fn an_image_fits_into_a_form() {
+        let mut config = Config { environment: Environment::Demo, ..Config::default() };
+        config.limits.form_mib = 10;
+        let found = config.contradictions();
+        assert_eq!(found.first().map(|(key, _)| *key), Some("limits.image_mib"));
+    }
 
     fn faults(url: &str) -> usize {
         let mut config = Config { environment: Environment::Demo, ..Config::default() };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
+use super::key::Kind;
 use super::sections::Config;
 
 /// One thing that is wrong with the configuration.
@@ -27,25 +28,19 @@ pub struct Loaded {
     pub origins: BTreeMap<String, String>,
 }
 
-/// Keys that are secrets: they may be given as `key_file`.
-const SECRETS: &[&str] = &[
-    "database.url",
-    "messaging.url",
-    "vault.s3_secret_key",
-    "vault.master_key",
-    "audit.signing_key",
-    "mail.password",
-    "mail.key",
-];
-
 /// Loads a configuration: `file` is name and text, `environment` the variables, `read` reads a secret's file.
 pub fn load(
     file: Option<(&str, &str)>,
     environment: &BTreeMap<String, String>,
     read: &dyn Fn(&str) -> Result<String, String>,
 ) -> Result<Loaded, Vec<ConfigError>> {
-    let mut layers =
-        Layers { table: Table::new(), origins: BTreeMap::new(), errors: Vec::new(), read };
+    let mut layers = Layers {
+        table: Table::new(),
+        given: BTreeMap::new(),
+        origins: BTreeMap::new(),
+        errors: Vec::new(),
+        read,
+    };
     if let Some((name, text)) = file {
         layers.file(name, text);
     }
@@ -81,6 +76,8 @@ impl Config {
 
 struct Layers<'r> {
     table: Table,
+    /// How a setting was given: the key that was written, and its place.
+    given: BTreeMap<String, (String, String)>,
     origins: BTreeMap<String, String>,
     errors: Vec<ConfigError>,
     read: &'r dyn Fn(&str) -> Result<String, String>,
@@ -130,14 +127,9 @@ impl Layers<'_> {
 
     fn set(&mut self, place: &str, key: &str, value: Value) {
         if let Some(secret) = key.strip_suffix("_file")
-            && SECRETS.contains(&secret)
+            && is_secret(secret)
         {
-            let path = value.as_str().unwrap_or_default().to_owned();
-            match (self.read)(&path) {
-                Ok(text) => self.insert(place, secret, Value::String(text.trim_end().to_owned())),
-                Err(message) => self.error(place, key, message),
-            }
-            return;
+            return self.set_from_file(place, key, secret, &value);
         }
         let Some(default) = default_of(key) else {
             let message = match nearest(key) {
@@ -155,7 +147,32 @@ impl Layers<'_> {
         if let Err(message) = alone(key, &value) {
             return self.error(place, key, format!("must be another value: {message}"));
         }
+        self.given(place, key, key);
         self.insert(place, key, value);
+    }
+
+    fn set_from_file(&mut self, place: &str, key: &str, secret: &str, value: &Value) {
+        self.given(place, key, secret);
+        let Some(path) = value.as_str().filter(|path| !path.is_empty()) else {
+            return self.error(place, key, "must be the path of a file".to_owned());
+        };
+        match (self.read)(path) {
+            Ok(text) if text.trim().is_empty() => {
+                self.error(place, key, format!("names `{path}`, which is empty"));
+            }
+            Ok(text) => self.insert(place, secret, Value::String(text.trim_end().to_owned())),
+            Err(message) => self.error(place, key, message),
+        }
+    }
+
+    /// A secret has one home: itself or its file, whichever layer says so.
+    fn given(&mut self, place: &str, key: &str, setting: &str) {
+        let before = self.given.insert(setting.to_owned(), (key.to_owned(), place.to_owned()));
+        if let Some((other, at)) = before
+            && other != key
+        {
+            self.error(place, key, format!("is given together with `{other}` ({at}); keep one"));
+        }
     }
 
     fn insert(&mut self, place: &str, key: &str, value: Value) {
@@ -223,11 +240,15 @@ pub(super) fn default_of(key: &str) -> Option<Value> {
     }
 }
 
+fn is_secret(key: &str) -> bool {
+    Config::settings().any(|(known, setting)| known == key && setting.kind == Kind::Secret)
+}
+
 fn nearest(key: &str) -> Option<String> {
-    let known = Config::SECTIONS
-        .iter()
-        .flat_map(|(section, keys)| keys.iter().map(move |(key, _)| format!("{section}.{key}")))
-        .chain(std::iter::once("environment".to_owned()));
+    let known = Config::settings().flat_map(|(known, setting)| {
+        let file = (setting.kind == Kind::Secret).then(|| format!("{known}_file"));
+        file.into_iter().chain(std::iter::once(known))
+    });
     known
         .map(|known| (strsim::damerau_levenshtein(&known, key), known))
         .filter(|(distance, _)| *distance <= 5)
@@ -242,12 +263,10 @@ mod tests {
     fn try_load(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, Vec<String>> {
         let environment =
             variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let read = |path: &str| {
-            if path == "/run/key" {
-                Ok("abc\n".to_owned())
-            } else {
-                Err("cannot be read".to_owned())
-            }
+        let read = |path: &str| match path {
+            "/run/key" => Ok("abc\n".to_owned()),
+            "/run/empty" => Ok(" \n".to_owned()),
+            _ => Err("cannot be read".to_owned()),
         };
         load(Some(("lb.toml", text)), &environment, &read)
             .map_err(|errors| errors.iter().map(ToString::to_string).collect())
@@ -273,6 +292,35 @@ mod tests {
         lb.toml: `mail.key_file` cannot be read
         lb.toml: `server.listen` must be a loopback address such as `127.0.0.1:8400`, unless `behind_tls_proxy = true`
         "#);
+    }
+
+    #[test]
+    fn a_secret_has_one_home_and_its_file_holds_something() {
+        let text = "environment = \"test\"\n[vault]\nmaster_key = \"abc\"\nmaster_key_file = \"/run/key\"\n[audit]\nsigning_key_file = \"/run/empty\"\n[mail]\nkey_flie = \"/run/key\"\npassword_file = 7\n";
+        let variables = [
+            ("LEADBROKER__DATABASE__URL", "sqlite:x"),
+            ("LEADBROKER__DATABASE__URL_FILE", "/gone"),
+        ];
+        let errors = try_load(text, &variables).unwrap_err();
+        insta::assert_snapshot!(errors.join("\n"), @r"
+        lb.toml: `audit.signing_key_file` names `/run/empty`, which is empty
+        lb.toml: `mail.key_flie` is no setting; the nearest one is `mail.key_file`
+        lb.toml: `mail.password_file` must be the path of a file
+        lb.toml: `vault.master_key_file` is given together with `vault.master_key` (lb.toml); keep one
+        LEADBROKER__DATABASE__URL_FILE: `database.url_file` is given together with `database.url` (LEADBROKER__DATABASE__URL); keep one
+        LEADBROKER__DATABASE__URL_FILE: `database.url_file` cannot be read
+        ");
+    }
+
+    #[test]
+    fn the_environment_may_name_another_file_than_the_file_does() {
+        let text =
+            "environment = \"test\"\n[limits]\nimages = 7\n[vault]\nmaster_key_file = \"/gone\"\n";
+        let variables = [("LEADBROKER__VAULT__MASTER_KEY_FILE", "/run/key")];
+        let errors = try_load(text, &variables).unwrap_err();
+        assert_eq!(errors, ["lb.toml: `vault.master_key_file` cannot be read"]);
+        let text = text.replace("/gone", "/run/key");
+        assert_eq!(try_load(&text, &variables).unwrap().config.vault.master_key.expose(), "abc");
     }
 
     #[test]
@@ -304,9 +352,9 @@ mod tests {
         assert!(table.contains_key("environment"));
         for (section, keys) in Config::SECTIONS {
             let named = table[*section].as_table().unwrap();
-            for (key, _) in *keys {
-                let file = format!("{key}_file");
-                assert!(named.contains_key(*key) || named.contains_key(&file), "{section}.{key}");
+            for key in *keys {
+                let (key, file) = (key.name, format!("{}_file", key.name));
+                assert!(named.contains_key(key) || named.contains_key(&file), "{section}.{key}");
             }
         }
     }

@@ -4,12 +4,16 @@
 //! leadbroker may read. The process's environment is read here and nowhere else.
 
 mod contradictions;
+mod key;
 mod layer;
 mod process;
+mod reference;
 mod sections;
 
+pub use key::{Key, Kind};
 pub use layer::{ConfigError, Loaded, load};
 pub use process::{environment, from_process, read_secret};
+pub use reference::reference;
 pub use sections::{
     Audit, Config, Database, Environment, Limits, Log, LogFormat, Mail, MailTls, MailTransport,
     Messaging, Policy, Review, Secret, Server, Transport, VaultSection,

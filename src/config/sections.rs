@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::key::{Key, Typed};
+
 /// A secret: it is never shown.
 #[derive(Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(transparent)]
@@ -54,16 +56,20 @@ macro_rules! section {
         }
 
         impl $name {
-            /// Key and meaning of each setting, for the reference.
-            pub const KEYS: &'static [(&'static str, &'static str)] =
-                &[$((stringify!($field), $field_doc),)*];
+            /// Its settings.
+            pub const KEYS: &'static [Key] = &[$(Key {
+                name: stringify!($field),
+                kind: <$kind as Typed>::KIND,
+                meaning: $field_doc,
+            },)*];
         }
     };
 }
 
 /// What this installation is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Environment {
     /// Real cases.
     Production,
@@ -74,8 +80,9 @@ pub enum Environment {
 }
 
 /// How messages travel between stages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Transport {
     /// The database itself is the queue.
     Embedded,
@@ -84,8 +91,9 @@ pub enum Transport {
 }
 
 /// How answers leave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum MailTransport {
     /// Files in a folder (not in production).
     File,
@@ -94,8 +102,9 @@ pub enum MailTransport {
 }
 
 /// How the connection to the mail server is encrypted. There is no third way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum MailTls {
     /// STARTTLS.
     Starttls,
@@ -104,8 +113,9 @@ pub enum MailTls {
 }
 
 /// Form of log lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum LogFormat {
     /// One JSON object a line.
     Json,
@@ -126,7 +136,7 @@ section! {
         max_connections: u32 = 1000,
         #[doc = "Seconds to finish work after SIGTERM."]
         shutdown_seconds: u32 = 30,
-        #[doc = "Milliseconds that a receipt waits for the check."]
+        #[doc = "Milliseconds that a receipt waits for the check; 0: it does not wait."]
         check_wait_ms: u32 = 5000,
     }
 }
@@ -242,7 +252,7 @@ section! {
         forms_per_second: u32 = 50,
         #[doc = "Oldest signature, hours."]
         signature_max_age_hours: u32 = 72,
-        #[doc = "Furthest signature in the future, minutes."]
+        #[doc = "Furthest signature in the future, minutes; 0: none."]
         signature_skew_minutes: u32 = 5,
         #[doc = "Letters of a situation; fewer is a hold."]
         situation_letters: u32 = 20,
@@ -322,8 +332,15 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The setting that stands in no section.
+    pub const ENVIRONMENT: Key = Key {
+        name: "environment",
+        kind: Environment::KIND,
+        meaning: "What this installation is for: real cases, or invented ones only.",
+    };
+
     /// Every section with its keys, in the file's order.
-    pub const SECTIONS: &'static [(&'static str, &'static [(&'static str, &'static str)])] = &[
+    pub const SECTIONS: &'static [(&'static str, &'static [Key])] = &[
         ("server", Server::KEYS),
         ("database", Database::KEYS),
         ("messaging", Messaging::KEYS),
@@ -335,4 +352,12 @@ impl Config {
         ("review", Review::KEYS),
         ("log", Log::KEYS),
     ];
+
+    /// Every setting: its full key (`section.name`) and what it is.
+    pub fn settings() -> impl Iterator<Item = (String, Key)> {
+        let inside = Self::SECTIONS.iter().flat_map(|(section, keys)| {
+            keys.iter().map(move |key| (format!("{section}.{}", key.name), *key))
+        });
+        std::iter::once((Self::ENVIRONMENT.name.to_owned(), Self::ENVIRONMENT)).chain(inside)
+    }
 }

@@ -12,7 +12,7 @@ use crate::mail::authority::{Authority, CertificateUse, KeyKind, Validity};
 use crate::vault::SigningKey;
 
 /// Files with the demonstration's keys.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Keys {
     /// The authority's certificate.
     pub ca: PathBuf,
@@ -30,6 +30,16 @@ pub struct Keys {
     pub signing_key: String,
     /// Master key, hexadecimal.
     pub master_key: String,
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keys")
+            .field("ca", &self.ca)
+            .field("unit_certificate", &self.unit_certificate)
+            .field("recipient_certificate", &self.recipient_certificate)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Sender of the demonstration's answers.

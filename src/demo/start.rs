@@ -24,6 +24,14 @@ pub enum DemoError {
         "use `{0}`: it holds files that no demonstration made; name another folder with `--out`"
     )]
     Occupied(String),
+    /// The folder is a demonstration's, but somebody put something into it.
+    #[error(
+        "empty `{0}`: an earlier demonstration made it, but `{1}` in it is not of a demonstration; move it away or name another folder with `--out`"
+    )]
+    Foreign(String, String),
+    /// The options contradict each other or the rules of a configuration.
+    #[error("use the options: {}", .0.join("; "))]
+    Options(Vec<String>),
     /// Keys could not be made.
     #[error("make the demonstration's keys: {0}")]
     Keys(String),
@@ -94,14 +102,48 @@ pub async fn start(options: &DemoOptions) -> Result<Demo, DemoError> {
     Ok(Demo { config, ctx, keys, world, out })
 }
 
-/// An earlier demonstration's folder is emptied; any other folder with content is left alone.
+/// A file that only a demonstration writes, before anything else.
+const MARKER: &str = ".leadbroker-demo";
+const MARK: &str = "A demonstration of leadbroker made this folder. The next one removes it.\n";
+
+/// Everything that a demonstration leaves in its folder, and what the commands make that it prints at its end.
+const OWN: &[&str] = &[
+    MARKER,
+    "audit.jsonl",
+    "demo.json",
+    "lead.eml",
+    "lead.mime",
+    "lead.pdf",
+    "no-match.eml",
+    "no-match.mime",
+    "no-match.pdf",
+    "images",
+    "keys",
+    "leadbroker.db",
+    "leadbroker.db-shm",
+    "leadbroker.db-wal",
+    "leadbroker.db.lock",
+    "mail",
+];
+
+/// An earlier demonstration's folder is emptied; any other folder with content is left alone, and so is one in which
+/// somebody has put something of theirs.
 fn prepare(out: &Path) -> Result<PathBuf, DemoError> {
-    if out.join("demo.json").is_file() {
+    if out.is_dir() {
+        let names: Vec<String> = std::fs::read_dir(out)?
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect::<Result<_, std::io::Error>>()?;
+        let marked = std::fs::read_to_string(out.join(MARKER)).is_ok_and(|text| text == MARK);
+        if !names.is_empty() && !marked {
+            return Err(DemoError::Occupied(out.display().to_string()));
+        }
+        if let Some(foreign) = names.iter().find(|name| !OWN.contains(&name.as_str())) {
+            return Err(DemoError::Foreign(out.display().to_string(), foreign.clone()));
+        }
         std::fs::remove_dir_all(out)?;
-    } else if out.is_dir() && std::fs::read_dir(out)?.next().is_some() {
-        return Err(DemoError::Occupied(out.display().to_string()));
     }
     std::fs::create_dir_all(out)?;
+    std::fs::write(out.join(MARKER), MARK)?;
     Ok(out.canonicalize()?)
 }
 
@@ -136,7 +178,12 @@ fn configuration(options: &DemoOptions, out: &Path, keys: &Keys) -> Result<Confi
         config.mail.port = port.parse().map_err(|_| fault())?;
         query.strip_prefix("ca=").unwrap_or_default().clone_into(&mut config.mail.ca_file);
     }
-    Ok(config)
+    let faults: Vec<String> = config
+        .contradictions()
+        .into_iter()
+        .map(|(key, expected)| format!("`{key}` must {expected}"))
+        .collect();
+    if faults.is_empty() { Ok(config) } else { Err(DemoError::Options(faults)) }
 }
 
 fn write_json(
@@ -165,10 +212,90 @@ fn without_login(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::world::AccountSecrets;
+    use super::*;
+
+    #[test]
+    fn only_a_demonstrations_own_folder_is_emptied() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out");
+        let made = prepare(&out).unwrap();
+        std::fs::write(made.join("demo.json"), "{}").unwrap();
+        prepare(&out).unwrap();
+        assert!(!out.join("demo.json").exists(), "its own folder is emptied");
+        std::fs::write(out.join("thesis.txt"), "years of work").unwrap();
+        let told = prepare(&out).unwrap_err().to_string();
+        assert!(told.contains("`thesis.txt`"), "{told}");
+        assert!(out.join("thesis.txt").exists());
+
+        let other = folder.path().join("other");
+        std::fs::create_dir(&other).unwrap();
+        std::fs::write(other.join("demo.json"), "somebody's own demo.json").unwrap();
+        assert!(matches!(prepare(&other), Err(DemoError::Occupied(_))));
+        std::fs::write(other.join(MARKER), "something else").unwrap();
+        assert!(matches!(prepare(&other), Err(DemoError::Occupied(_))));
+        assert!(other.join("demo.json").exists());
+    }
+
+    #[test]
+    fn the_options_obey_the_rules_of_a_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000);
+        let keys = Keys::make(
+            &folder.path().join("keys"),
+            REQUESTER_EMAIL,
+            &crate::id_source::SystemIds,
+            now,
+        )
+        .unwrap();
+        let options = |listen: &str, amqp: Option<&str>| DemoOptions {
+            out: folder.path().to_owned(),
+            database: None,
+            amqp: amqp.map(str::to_owned),
+            smtp: None,
+            listen: listen.to_owned(),
+        };
+        let of = |options: &DemoOptions| configuration(options, folder.path(), &keys);
+        assert!(of(&options("127.0.0.1:8400", None)).is_ok());
+        for bad in [
+            options("0.0.0.0:8400", None),
+            options("127.0.0.1:8400", Some("amqp://u:p@broker.example.gov/")),
+        ] {
+            assert!(matches!(of(&bad), Err(DemoError::Options(faults)) if faults.len() == 1));
+        }
+    }
+
+    #[test]
+    fn no_secret_of_a_demonstration_is_shown_by_debug() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000);
+        let ids = crate::id_source::SystemIds;
+        let keys = Keys::make(&folder.path().join("keys"), REQUESTER_EMAIL, &ids, now).unwrap();
+        let world = world(&ids, now, &keys.recipient_pem).unwrap();
+        let shown = format!("{world:?} {keys:?} {:?}", world.secrets);
+        let mut secrets = vec![keys.master_key, keys.signing_key, keys.unit_key];
+        for agency in world.secrets.agencies.values() {
+            secrets.extend([agency.token.clone(), agency.amqp_password.clone()]);
+        }
+        for account in &world.secrets.accounts {
+            let AccountSecrets { password, totp_secret, token, .. } = account.clone();
+            secrets.extend([password, totp_secret, token]);
+        }
+        for entry in &world.registry.accounts {
+            secrets.extend(entry.password_argon2.clone());
+            secrets.extend(entry.token_sha256.clone());
+        }
+        assert!(secrets.len() > 20 && secrets.iter().all(|secret| secret.len() > 6));
+        for secret in secrets {
+            let start: String = secret.chars().take(40).collect();
+            assert!(!shown.contains(&start), "{start}");
+        }
+    }
+
     #[test]
     fn an_agency_is_not_told_the_password_of_the_service() {
-        let url = super::without_login("amqp://leadbroker:secret@127.0.0.1:5672/%2f");
+        let url = without_login("amqp://leadbroker:secret@127.0.0.1:5672/%2f");
         assert_eq!(url, "amqp://127.0.0.1:5672/%2f");
-        assert_eq!(super::without_login("amqps://127.0.0.1"), "amqps://127.0.0.1/");
+        assert_eq!(without_login("amqps://127.0.0.1"), "amqps://127.0.0.1/");
     }
 }

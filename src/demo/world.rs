@@ -18,7 +18,7 @@ use crate::id_source::IdSource;
 use crate::registry::{AccountEntry, AgencyEntry, Recipient, Registry};
 
 /// What `demo.json` says of an agency.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 pub struct AgencySecrets {
     /// Name.
     pub name: String,
@@ -32,8 +32,14 @@ pub struct AgencySecrets {
     pub amqp_password: String,
 }
 
+impl std::fmt::Debug for AgencySecrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AgencySecrets").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 /// What `demo.json` says of an account.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 pub struct AccountSecrets {
     /// Printed name.
     pub name: String,
@@ -51,6 +57,15 @@ pub struct AccountSecrets {
     pub totp_secret: String,
     /// Bearer token.
     pub token: String,
+}
+
+impl std::fmt::Debug for AccountSecrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccountSecrets")
+            .field("role", &self.role)
+            .field("unit", &self.unit)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Plain secrets of the demo world. They open nothing but invented cases.

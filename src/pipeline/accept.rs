@@ -200,6 +200,7 @@ async fn misshapen(
         .detail("code", first)
         .detail("errors", &failure.errors().len().to_string());
     let _ = ctx.store.apply(Change::audited(vec![event])).await?;
+    metrics::counter!(crate::telemetry::name::SUBMISSIONS, "verdict" => "misshapen").increment(1);
     let receipt = |errors| Receipt {
         request: None,
         state: ReceiptState::Rejected,

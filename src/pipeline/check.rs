@@ -31,13 +31,22 @@ pub async fn handle(
     // The form is as fresh as it was when it came; it does not grow stale in a queue.
     let facts = facts::form(&intake.form, &standing, row.received_at);
     let decision = ctx.policies.decide_form(&standing::packs(&registry, &row), &facts);
-    let change = match decision.verdict() {
+    let verdict = decision.verdict();
+    let change = match verdict {
         Verdict::Accept => accepted(ctx, &row, &decision, &standing, now)?,
         Verdict::Hold => hold::change(ctx, &row, &decision, Resume::Check)?,
         Verdict::Reject => rejected(ctx, &row, &decision, now)?,
     };
     let disposition = step::apply_for(ctx, change, Some((cause, Step::Check))).await?;
     ctx.progress.checked(request);
+    if disposition == Disposition::Done {
+        let verdict = match verdict {
+            Verdict::Accept => "accepted",
+            Verdict::Hold => "held",
+            Verdict::Reject => "rejected",
+        };
+        metrics::counter!(crate::telemetry::name::SUBMISSIONS, "verdict" => verdict).increment(1);
+    }
     Ok(disposition)
 }
 

@@ -90,6 +90,14 @@ fn object_key(request: RequestId, id: Uuid) -> String {
     format!("{shard}/{}-{id}", request.uuid().simple())
 }
 
+/// The request that an object's key names; none for what leadbroker did not write.
+pub fn owner(object_key: &str) -> Option<RequestId> {
+    let (request, id) = object_key.split_once('/')?.1.split_once('-')?;
+    let id = Uuid::try_parse(id).ok()?;
+    let request = format!("r-{request}").parse().ok()?;
+    (self::object_key(request, id) == object_key).then_some(request)
+}
+
 /// Opens a file of the image store.
 pub async fn image(
     ctx: &Context,
@@ -107,4 +115,23 @@ pub async fn probe_image(
     probe: &ProbeRow,
 ) -> Result<Vec<u8>, PipelineError> {
     image(ctx, &key_of(ctx, row)?, &probe.object_key).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_keys_of_our_own_form_have_an_owner() {
+        let (request, id) = (RequestId::new(Uuid::from_u128(7)), Uuid::from_u128(0x1ab));
+        let key = object_key(request, id);
+        assert_eq!(key, format!("ab/{}7-{}1ab", "0".repeat(31), "0".repeat(29)));
+        assert_eq!(owner(&key), Some(request));
+        let elsewhere = key.replacen("ab/", "ac/", 1);
+        for foreign in
+            ["doctor", "a/b", "a/b-c", &elsewhere, &format!("{key}/x"), &key.to_uppercase()]
+        {
+            assert_eq!(owner(foreign), None, "{foreign}");
+        }
+    }
 }

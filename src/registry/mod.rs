@@ -15,7 +15,7 @@ use crate::domain::{
 };
 
 /// An agency with its secret's hash.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AgencyEntry {
     /// The agency.
@@ -24,8 +24,14 @@ pub struct AgencyEntry {
     pub token_sha256: String,
 }
 
+impl std::fmt::Debug for AgencyEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AgencyEntry").field("ori", &self.agency.ori).finish_non_exhaustive()
+    }
+}
+
 /// An account with its secrets' hashes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccountEntry {
     /// The account.
@@ -36,6 +42,12 @@ pub struct AccountEntry {
     pub password_argon2: Option<String>,
     /// Secret of its one-time codes (RFC 6238), base32.
     pub totp_secret: Option<String>,
+}
+
+impl std::fmt::Debug for AccountEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccountEntry").field("id", &self.account.id).finish_non_exhaustive()
+    }
 }
 
 /// Where an agency's person reads mail, and the certificate that it is encrypted to.

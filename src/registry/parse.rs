@@ -55,6 +55,13 @@ impl Faults {
     }
 }
 
+/// A token's hash in another form than this would never agree with a token, and nobody would know why.
+const HASH: &str = "`token_sha256` must be the SHA-256 of the token, 64 hexadecimal digits; `printf %s TOKEN | sha256sum` prints it";
+
+fn is_hash(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 fn units(registry: &Registry, faults: &mut Faults) {
     let mut ids = BTreeSet::new();
     for unit in &registry.units {
@@ -135,6 +142,9 @@ fn agencies(registry: &Registry, faults: &mut Faults) {
         let agency = &entry.agency;
         let place = || format!("agencies.{}", agency.ori);
         faults.once(&mut oris, agency.ori.as_str(), place());
+        if !is_hash(&entry.token_sha256) {
+            faults.add(place(), HASH);
+        }
         for domain in &agency.domains {
             faults.once(&mut domains, domain, place());
         }
@@ -179,6 +189,9 @@ fn people(registry: &Registry, faults: &mut Faults) {
         faults.once(&mut logins, &account.login, place());
         for position in account.positions.iter().filter(|code| !is_position(code)) {
             faults.add(place(), format!("`{position}`: {POSITION}"));
+        }
+        if entry.token_sha256.as_deref().is_some_and(|hash| !is_hash(hash)) {
+            faults.add(place(), HASH);
         }
         if registry.unit(&account.unit).is_none() {
             faults.add(place(), format!("there is no unit `{}`", account.unit));
@@ -362,6 +375,7 @@ mod tests {
         let places: Vec<String> =
             parse(text).unwrap_err().into_iter().map(|e| e.to_string()).collect();
         assert_eq!(places.len(), 6, "{places:#?}");
+        assert!(places.iter().any(|told| told.contains("`token_sha256` must be")), "{places:#?}");
         assert!(parse("units = 3").is_err());
     }
 

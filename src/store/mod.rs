@@ -13,6 +13,7 @@ mod deliveries;
 mod dialect;
 mod guard;
 mod instance;
+mod measures;
 mod pool;
 mod probe;
 mod reads;
@@ -27,6 +28,7 @@ pub use change::{
 pub use dead_letters::DeadLetter;
 pub use deliveries::{Claimed, Due};
 pub use dialect::Dialect;
+pub use measures::Measures;
 pub use pool::{Store, StoreSettings};
 pub use probe::{Probe, probe};
 pub use reads::{Page, RecordRow, WorkFilter};

@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use openssl::hash::MessageDigest;
-use openssl::pkey::PKey;
-use openssl::sign::Signer;
+use openssl::sha::Sha256;
 use openssl::symm::{Cipher, decrypt_aead, encrypt_aead};
 
 use super::VaultError;
@@ -85,11 +83,11 @@ pub struct MasterKey {
 impl MasterKey {
     /// From 32 bytes.
     pub fn new(bytes: &[u8; 32]) -> Result<Self, VaultError> {
-        let derive = |label: &str| hmac(bytes, label.as_bytes()).map(DataKey);
+        let derive = |label: &str| DataKey(hmac(bytes, label.as_bytes()));
         Ok(Self {
-            wrapping: derive("leadbroker.v1 wrapping")?,
-            registry: derive("leadbroker.v1 registry")?,
-            lookup: derive("leadbroker.v1 lookup")?,
+            wrapping: derive("leadbroker.v1 wrapping"),
+            registry: derive("leadbroker.v1 registry"),
+            lookup: derive("leadbroker.v1 lookup"),
         })
     }
 
@@ -115,18 +113,44 @@ impl MasterKey {
 
     pub(super) fn lookup_hash(&self, domain: &str, value: &str) -> [u8; 32] {
         let text = format!("{domain}\0{value}");
-        // HMAC over bytes in memory fails only if OpenSSL itself is broken; then nothing may agree with anything.
-        hmac(self.lookup.bytes(), text.as_bytes()).unwrap_or_else(|_| {
-            let mut never = [0; 32];
-            let _ = openssl::rand::rand_bytes(&mut never);
-            never
-        })
+        hmac(self.lookup.bytes(), text.as_bytes())
     }
 }
 
-fn hmac(key: &[u8], data: &[u8]) -> Result<[u8; 32], VaultError> {
-    let key = PKey::hmac(key).map_err(|_| VaultError::Crypto)?;
-    let mut signer = Signer::new(MessageDigest::sha256(), &key).map_err(|_| VaultError::Crypto)?;
-    let code = signer.sign_oneshot_to_vec(data).map_err(|_| VaultError::Crypto)?;
-    code.try_into().map_err(|_| VaultError::Crypto)
+/// HMAC-SHA-256 (RFC 2104) for keys of at most one block. Of OpenSSL's SHA-256, which cannot fail: a look-up hash that
+/// could would either lose its request or agree with nothing.
+fn hmac(key: &[u8; 32], data: &[u8]) -> [u8; 32] {
+    let pad = |with: u8| {
+        let mut block = [with; 64];
+        for (byte, key) in block.iter_mut().zip(key) {
+            *byte ^= key;
+        }
+        let mut sha = Sha256::new();
+        sha.update(&block);
+        sha
+    };
+    let mut inner = pad(0x36);
+    inner.update(data);
+    let mut outer = pad(0x5c);
+    outer.update(&inner.finish());
+    outer.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_keyed_hash_is_openssls_hmac() {
+        use openssl::hash::MessageDigest;
+        use openssl::pkey::PKey;
+        use openssl::sign::Signer;
+        for length in [0, 1, 55, 56, 64, 65, 1000] {
+            let (key, data) = ([0xa5; 32], vec![0x3c; length]);
+            let signer_key = PKey::hmac(&key).unwrap();
+            let mut signer = Signer::new(MessageDigest::sha256(), &signer_key).unwrap();
+            let expected = signer.sign_oneshot_to_vec(&data).unwrap();
+            assert_eq!(hmac(&key, &data).as_slice(), expected, "{length} bytes");
+        }
+    }
 }

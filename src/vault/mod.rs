@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use keys::{DataKey, MasterKey};
-pub use objects::{ImageStore, S3Settings};
+pub use objects::{ImageStore, S3Settings, StoredObject};
 pub use signing::SigningKey;
 
 use crate::domain::RequestId;
@@ -172,6 +172,11 @@ impl Vault {
     /// Deletes an object; a missing one is no error.
     pub async fn delete(&self, object_key: &str) -> Result<(), VaultError> {
         self.images.delete(object_key).await
+    }
+
+    /// Every object of the image store.
+    pub async fn list(&self) -> Result<Vec<StoredObject>, VaultError> {
+        self.images.list().await
     }
 
     /// Answers if the image store answers.

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use futures_util::StreamExt as _;
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
@@ -16,7 +18,7 @@ use super::s3_crypto::OpensslCrypto;
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// How to reach an S3-compatible store.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct S3Settings {
     /// Bucket.
     pub bucket: String,
@@ -30,6 +32,25 @@ pub struct S3Settings {
     pub secret_key: String,
     /// Whether the endpoint may be plain HTTP (loopback only).
     pub allow_http: bool,
+}
+
+impl std::fmt::Debug for S3Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("S3Settings")
+            .field("bucket", &self.bucket)
+            .field("endpoint", &self.endpoint)
+            .field("region", &self.region)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An object of the image store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredObject {
+    /// Its key.
+    pub key: String,
+    /// When it was written, by the store's clock.
+    pub modified_at: DateTime<Utc>,
 }
 
 /// Sealed objects by opaque keys.
@@ -84,6 +105,17 @@ impl ImageStore {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(VaultError::Store(error)),
         }
+    }
+
+    pub(super) async fn list(&self) -> Result<Vec<StoredObject>, VaultError> {
+        let mut listed = self.store.list(None);
+        let mut objects = Vec::new();
+        while let Some(next) = timed(listed.next()).await? {
+            let object = next.map_err(VaultError::Store)?;
+            let key = object.location.to_string();
+            objects.push(StoredObject { key, modified_at: object.last_modified });
+        }
+        Ok(objects)
     }
 
     pub(super) async fn ping(&self) -> Result<(), VaultError> {

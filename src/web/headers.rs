@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
@@ -13,6 +13,7 @@ use tracing::Instrument as _;
 
 use super::problem::{MEDIA_TYPE, Problem};
 use crate::id_source::IdSource;
+use crate::telemetry::name;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -40,6 +41,7 @@ pub(super) async fn dress(
 ) -> Response {
     let id = ids.id().simple().to_string();
     let method = request.method().clone();
+    let started = std::time::Instant::now();
     let path = request
         .extensions()
         .get::<MatchedPath>()
@@ -53,6 +55,14 @@ pub(super) async fn dress(
     let mut response = uniform(response);
     tracing::info!(request_id = %id, %method, path, status = response.status().as_u16(), "answered");
     fix(response.headers_mut(), &id);
+    // Only known words become labels: a client must not be able to make new ones.
+    let known = [Method::GET, Method::POST, Method::HEAD].contains(&method);
+    let verb = if known { method.as_str().to_owned() } else { "other".to_owned() };
+    metrics::histogram!(
+        name::HTTP_SECONDS,
+        "method" => verb, "route" => path, "status" => response.status().as_u16().to_string()
+    )
+    .record(started.elapsed().as_secs_f64());
     response
 }
 

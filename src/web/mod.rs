@@ -3,7 +3,7 @@
 //! | part | what it does |
 //! | --- | --- |
 //! | [`server`](serve) | own accept loop with limits and a graceful end |
-//! | [`router()`] | which path leads to which action |
+//! | [`router()`], `routes` | which path leads to which action: one table, of which [`openapi()`] is the description |
 //! | `auth` | who asks: an agency by its token, a person by a token or a session |
 //! | `problem` | every refusal in one form (RFC 9457) |
 //! | `headers` | what every answer carries |
@@ -20,12 +20,16 @@ mod body;
 mod headers;
 mod health;
 mod login;
+mod measure;
+mod openapi;
 mod problem;
 mod rate;
 mod router;
+mod routes;
 mod server;
 mod state;
 
+pub use openapi::openapi;
 pub use problem::Problem;
 pub use router::router;
 pub use server::serve;

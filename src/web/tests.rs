@@ -183,8 +183,11 @@ impl Answered {
 
 impl World {
     async fn send(&self, request: Request<Body>) -> Answered {
+        let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
         let (parts, body) = self.app.clone().oneshot(request).await.unwrap().into_parts();
         let bytes = axum::body::to_bytes(body, 1 << 24).await.unwrap();
+        let kind = parts.headers.get(header::CONTENT_TYPE).map(|kind| kind.to_str().unwrap());
+        super::openapi::tests::is_described((&method, &path), parts.status.as_u16(), kind, &bytes);
         Answered { status: parts.status.as_u16(), headers: parts.headers, bytes }
     }
 
@@ -267,7 +270,7 @@ async fn nothing_but_health_and_log_in_answers_without_a_token() {
     for (method, path) in all {
         let path = format!("/api/v1/{}", path.replace("{id}", &id));
         for token in [None, Some("Bearer nobody"), Some("Bearer lbs_nobody")] {
-            let mut request = Request::builder().method(method).uri(&path);
+            let mut request = Request::builder().method(method.to_uppercase().as_str()).uri(&path);
             if let Some(token) = token {
                 request = request.header(header::AUTHORIZATION, token);
             }
@@ -532,4 +535,55 @@ async fn a_session_begins_with_both_factors_and_five_failures_lock_it() {
         (count("session.refused"), count("session.locked"), count("session.begun")),
         (6, 1, 2)
     );
+}
+
+/// The table of operations is the router's, so that what is asked here is what the document says.
+#[tokio::test]
+async fn every_operation_of_the_document_is_served() {
+    let world = world().await;
+    let served = world.get("", "/api/v1/openapi.json").await;
+    assert_eq!(served.json(), super::openapi());
+    let document = served.json();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in ["get", "post", "put", "delete"] {
+            let request = Request::builder()
+                .method(method.to_uppercase().as_str())
+                .uri(path.replace(['{', '}'], "x"));
+            let answered = world.app.clone().oneshot(request.body(Body::empty()).unwrap()).await;
+            let status = answered.unwrap().status();
+            if methods.get(method).is_some() {
+                assert!(![404, 405].contains(&status.as_u16()), "{method} {path}: {status}");
+            } else {
+                assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn images_of_a_crash_go_and_what_a_row_names_stays() {
+    let world = world().await;
+    let answer = world.post(AGENCY, REQUESTS, &form("orphan", 9)).await;
+    assert_eq!(answer.status, 202);
+    let kept = world.ctx.vault.list().await.unwrap();
+    assert_eq!(kept.len(), 1);
+    let crashed = [2, 3].map(|n: u8| format!("{n:02x}/{:032x}-{n:032x}", 1));
+    for key in crashed.iter().map(String::as_str).chain(["somebody/else"]) {
+        world.ctx.vault.put(key, vec![1]).await.unwrap();
+    }
+    let written = kept[0].modified_at;
+    let reach = |at: DateTime<chrono::Utc>| world.clock.advance(at - world.clock.now());
+    reach(written + TimeDelta::minutes(59));
+    assert_eq!(crate::worker::orphans::once(&world.ctx).await.unwrap(), 0, "it may be in flight");
+    reach(written + TimeDelta::minutes(62));
+    assert_eq!(crate::worker::orphans::once(&world.ctx).await.unwrap(), 2);
+    let left = world.ctx.vault.list().await.unwrap();
+    let mut left: Vec<String> = left.into_iter().map(|object| object.key).collect();
+    let mut wanted = vec![kept[0].key.clone(), "somebody/else".to_owned()];
+    left.sort_unstable();
+    wanted.sort_unstable();
+    assert_eq!(left, wanted);
+    let actions = world.actions().await;
+    assert_eq!(actions.iter().filter(|action| *action == "image.orphan_deleted").count(), 1);
+    assert_eq!(crate::worker::orphans::once(&world.ctx).await.unwrap(), 0);
 }

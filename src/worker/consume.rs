@@ -136,7 +136,7 @@ impl Consumer {
                 break result;
             }
         };
-        metrics::histogram!("leadbroker_step_seconds", "step" => self.step.as_str())
+        metrics::histogram!(crate::telemetry::name::STEP_SECONDS, "step" => self.step.as_str())
             .record(started.elapsed().as_secs_f64());
         let disposition = result.unwrap_or_else(|error| {
             tracing::warn!(step = self.step.as_str(), message = %delivery.id, error = %error, "a step failed");

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
+use super::orphans;
 use crate::lifecycle::{Event, Stage, deadline, next};
 use crate::messages::{Message, Step};
 use crate::pipeline::{Context, PipelineError, dispatch, retain};
@@ -13,11 +14,26 @@ use crate::store::{Change, RequestRow, RequestUpdate};
 /// A published message without progress for this long is published again.
 const LOST_AFTER: TimeDelta = TimeDelta::seconds(30);
 
+/// The whole image store is listed; a crash's images are sealed and may wait.
+const ORPHANS_EVERY: Duration = Duration::from_hours(1);
+
 /// Sweeps every `every`, until told to stop.
 pub async fn run(ctx: Context, every: Duration, stop: CancellationToken) {
+    // The first look an hour after the start: an operator who restores a database has time to see that it is another one.
+    let mut orphans_at = tokio::time::Instant::now() + ORPHANS_EVERY;
     while !stop.is_cancelled() {
         if let Err(error) = once(&ctx).await {
             tracing::warn!(error = %error, "sweep");
+        }
+        if tokio::time::Instant::now() >= orphans_at {
+            orphans_at += ORPHANS_EVERY;
+            match orphans::once(&ctx).await {
+                Ok(0) => {}
+                Ok(deleted) => tracing::info!(deleted, "deleted images that no request names"),
+                Err(error) => {
+                    tracing::warn!(error = %error, "look for images that no request names")
+                }
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(every) => {}

@@ -24,6 +24,8 @@ pub enum LocalCommand {
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print the `OpenAPI` document of the HTTP API.
+    Openapi,
     /// Completions for a shell.
     Completions {
         /// Which shell.
@@ -52,6 +54,8 @@ pub enum RegistryCommand {
         /// The registry, TOML.
         file: PathBuf,
     },
+    /// The registry in force: units, agencies, people; nothing that opens a door. Reading it is recorded.
+    Show,
     /// Put a registry in force. It is recorded.
     Import {
         /// The registry, TOML.
@@ -101,8 +105,10 @@ pub enum PolicyCommand {
 /// Of `config`.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Tell everything that is wrong with the configuration.
+    /// Tell everything that is wrong with the configuration, its keys and the files that it names.
     Check,
     /// Print every setting and where it is from; secrets are not shown.
     Print,
+    /// Print the reference of all settings, as Markdown.
+    Reference,
 }

@@ -159,5 +159,8 @@ pub enum AuditCommand {
         /// The log's public key, 64 hexadecimal digits, if you hold it.
         #[arg(long)]
         key: Option<String>,
+        /// Checkpoints that you were given, one signed note a file: the log must contain each.
+        #[arg(long, value_name = "FILE", num_args = 1..)]
+        checkpoints: Vec<PathBuf>,
     },
 }

@@ -1,0 +1,376 @@
+//! Schemas of bodies and answers. The form and the receipt are the published contracts; the rest is checked against every
+//! answer that the tests of the API get.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use strum::VariantArray;
+
+use super::reference;
+use crate::domain::examination::{Agreement, Conclusion};
+use crate::domain::form::{ImageSourceKind, SCHEMA};
+use crate::domain::{Lane, Outcome};
+use crate::lifecycle::StageCode;
+
+const RECEIPT: &str = include_str!("../../../docs/receipt.v1.schema.json");
+
+/// Every component.
+pub(super) fn all() -> Map<String, Value> {
+    let mut all = Map::new();
+    for (name, schema) in
+        words().into_iter().chain(for_agencies()).chain(for_people()).chain(others())
+    {
+        all.insert(name.to_owned(), schema);
+    }
+    all
+}
+
+type Components = Vec<(&'static str, Value)>;
+
+/// The words of a closed list.
+fn list<T: VariantArray + Serialize>() -> Value {
+    json!({ "enum": T::VARIANTS.iter().map(|word| json!(word)).collect::<Vec<_>>() })
+}
+
+fn text(pattern: &str) -> Value {
+    json!({ "type": "string", "pattern": pattern })
+}
+
+fn array(component: &str) -> Value {
+    json!({ "type": "array", "items": reference(component) })
+}
+
+fn or_null(component: &str) -> Value {
+    json!({ "anyOf": [reference(component), { "type": "null" }] })
+}
+
+/// A closed object, whose members are all required but those that are named `…?`.
+fn object(members: &[(&str, Value)]) -> Value {
+    let (mut properties, mut required) = (Map::new(), Vec::new());
+    for (name, schema) in members {
+        if let Some(name) = name.strip_suffix('?') {
+            properties.insert(name.to_owned(), schema.clone());
+        } else {
+            properties.insert((*name).to_owned(), schema.clone());
+            required.push(*name);
+        }
+    }
+    json!({ "type": "object", "additionalProperties": false, "required": required, "properties": properties })
+}
+
+fn string() -> Value {
+    json!({ "type": "string" })
+}
+
+fn strings() -> Value {
+    json!({ "type": "array", "items": { "type": "string" } })
+}
+
+fn number() -> Value {
+    json!({ "type": "integer" })
+}
+
+fn words() -> Components {
+    vec![
+        ("RequestId", text("^r-[0-9a-f]{32}$")),
+        ("MessageId", text("^m-[0-9a-f]{32}$")),
+        ("UnitId", string()),
+        ("Ori", text("^[0-9A-Z]{9}$")),
+        ("Sha256", text("^[0-9a-f]{64}$")),
+        ("IdempotencyKey", text("^[!-~]{1,64}$")),
+        ("Time", json!({ "type": "string", "format": "date-time" })),
+        ("Ordinal", json!({ "type": "integer", "minimum": 0 })),
+        ("Limit", json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 50 })),
+        ("State", list::<StageCode>()),
+        ("Outcome", list::<Outcome>()),
+        ("Lane", list::<Lane>()),
+        ("Document", json!({ "type": "object", "required": ["openapi", "paths"] })),
+    ]
+}
+
+fn contract(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+fn for_agencies() -> Components {
+    let item = |more: &[(&str, Value)]| {
+        let mut members = vec![
+            ("request", reference("RequestId")),
+            ("unit", reference("UnitId")),
+            ("state", reference("State")),
+            ("case_number", json!({ "type": ["string", "null"] })),
+            ("received_at", reference("Time")),
+            ("updated_at", reference("Time")),
+            ("outcome", or_null("Outcome")),
+        ];
+        members.extend_from_slice(more);
+        object(&members)
+    };
+    let limits = ["images", "image_bytes", "form_bytes", "forms_per_second"];
+    let limits: Vec<(&str, Value)> = limits.into_iter().map(|name| (name, number())).collect();
+    vec![
+        ("SearchRequest", contract(SCHEMA)),
+        ("Receipt", contract(RECEIPT)),
+        (
+            "Units",
+            json!({ "type": "array", "items": object(&[("unit", reference("UnitId")), ("name", string())]) }),
+        ),
+        ("Pack", object(&[("id", string()), ("version", reference("Sha256"))])),
+        (
+            "Statement",
+            object(&[
+                ("statement", string()),
+                ("text", string()),
+                ("text_sha256", reference("Sha256")),
+                ("clauses", strings()),
+            ]),
+        ),
+        (
+            "UnitForm",
+            object(&[
+                ("unit", reference("UnitId")),
+                ("name", string()),
+                ("packs", array("Pack")),
+                ("repositories", strings()),
+                ("source_kinds", json!({ "type": "array", "items": list::<ImageSourceKind>() })),
+                ("limits", object(&limits)),
+                ("statements", array("Statement")),
+            ]),
+        ),
+        ("RequestItem", item(&[])),
+        ("RequestPage", object(&[("items", array("RequestItem")), ("next", or_null("RequestId"))])),
+        ("Moment", object(&[("at", reference("Time")), ("state", reference("State"))])),
+        (
+            "Request",
+            item(&[
+                ("findings", array("Finding")),
+                ("deadline_at", or_null("Time")),
+                ("supersedes", or_null("RequestId")),
+                ("timeline", array("Moment")),
+            ]),
+        ),
+        ("Events", array("Event")),
+        (
+            "Event",
+            object(&[
+                ("specversion", json!({ "const": "1.0" })),
+                ("id", reference("MessageId")),
+                ("source", string()),
+                ("type", text("^gov\\.leadbroker\\.search_request\\.[a-z_]+\\.v1$")),
+                ("subject", reference("RequestId")),
+                ("time", reference("Time")),
+                ("datacontenttype", json!({ "const": "application/json" })),
+                ("data", json!({ "type": "object", "required": ["request", "state"] })),
+            ]),
+        ),
+        ("Reason", object(&[("reason", string())])),
+        ("OfRequest", object(&[("request", reference("RequestId"))])),
+        (
+            "StateOfRequest",
+            object(&[("request", reference("RequestId")), ("state", reference("State"))]),
+        ),
+    ]
+}
+
+fn for_people() -> Components {
+    let job = |more: &[(&str, Value)]| {
+        let mut members = vec![
+            ("request", reference("RequestId")),
+            ("unit", reference("UnitId")),
+            ("agency", reference("Ori")),
+            ("state", reference("State")),
+            ("lane", reference("Lane")),
+            ("case_number_of_unit", json!({ "type": ["integer", "null"] })),
+            ("received_at", reference("Time")),
+            ("updated_at", reference("Time")),
+            ("deadline_at", or_null("Time")),
+        ];
+        members.extend_from_slice(more);
+        object(&members)
+    };
+    let items = |component: &str| object(&[("items", array(component))]);
+    let lease = object(&[("token", number()), ("until", reference("Time"))]);
+    let probe =
+        object(&[("n", reference("Ordinal")), ("media_type", string()), ("bytes", number())]);
+    let earlier = object(&[("which", string()), ("examination", reference("Examination"))]);
+    let mut all = vec![
+        ("Credentials", object(&[("login", string()), ("password", string()), ("code", string())])),
+        ("Session", object(&[("token", string()), ("expires_at", reference("Time"))])),
+        ("Job", job(&[])),
+        ("Jobs", items("Job")),
+        (
+            "CaseFile",
+            job(&[
+                (
+                    "form",
+                    json!({ "type": "object", "description": "The form as it was submitted." }),
+                ),
+                ("findings", array("Finding")),
+                ("probes", json!({ "type": "array", "items": probe })),
+                ("lease", json!({ "anyOf": [lease, { "type": "null" }] })),
+                ("earlier?", json!({ "type": "array", "items": earlier })),
+            ]),
+        ),
+        (
+            "Claim",
+            object(&[
+                ("token", number()),
+                ("until", reference("Time")),
+                ("stage", reference("State")),
+            ]),
+        ),
+        ("GiveBack", object(&[("token", number())])),
+        ("Conclusion", object(&[("token", number()), ("examination", reference("Examination"))])),
+        ("Release", object(&[("document_sha256", reference("Sha256"))])),
+        ("Hold", job(&[("findings", array("Finding"))])),
+        ("Holds", items("Hold")),
+        (
+            "HoldDecision",
+            object(&[
+                ("allow", json!({ "type": "boolean" })),
+                ("reason", string()),
+                ("clause", string()),
+            ]),
+        ),
+        (
+            "DeadLetter",
+            object(&[
+                ("message", reference("MessageId")),
+                ("queue", string()),
+                ("request", reference("RequestId")),
+                ("attempts", number()),
+                ("reason", json!({ "type": ["string", "null"] })),
+                ("created_at", reference("Time")),
+                ("body", json!({ "type": "object", "required": ["type", "request"] })),
+            ]),
+        ),
+        ("DeadLetters", items("DeadLetter")),
+        (
+            "StateOfMessage",
+            object(&[
+                ("message", reference("MessageId")),
+                ("state", json!({ "enum": ["replayed", "dropped"] })),
+            ]),
+        ),
+        (
+            "AuditOfRequest",
+            object(&[
+                ("request", reference("RequestId")),
+                (
+                    "entries",
+                    json!({ "type": "array", "items": { "type": "object", "required": ["seq", "event"] } }),
+                ),
+            ]),
+        ),
+    ];
+    all.extend(examination());
+    all
+}
+
+fn examination() -> Components {
+    let each = |members: &[(&str, Value)]| json!({ "type": "array", "items": object(members) });
+    let candidate = [
+        ("repository", string()),
+        ("image?", json!({ "type": "string", "contentEncoding": "base64" })),
+        ("image_sha256", reference("Sha256")),
+        ("name", string()),
+        ("date_of_birth", string()),
+        ("cdl?", string()),
+        ("main_number?", string()),
+        ("sid", string()),
+        ("booking_number?", string()),
+        ("comments?", string()),
+    ];
+    let suitability = [
+        ("probe", reference("Ordinal")),
+        ("suitable", json!({ "type": "boolean" })),
+        ("note", string()),
+    ];
+    let derivatives = [
+        ("operation", string()),
+        ("tool", string()),
+        ("operator", string()),
+        ("parent_sha256", reference("Sha256")),
+        ("sha256", reference("Sha256")),
+    ];
+    let searches = [
+        ("repository", string()),
+        ("system", string()),
+        ("vendor", string()),
+        ("version", string()),
+        ("searched_at", reference("Time")),
+        ("candidates", reference("Ordinal")),
+    ];
+    let comparison = [
+        ("feature", string()),
+        ("probe", string()),
+        ("candidate", string()),
+        ("agreement", list::<Agreement>()),
+    ];
+    let whole = object(&[
+        ("suitability", each(&suitability)),
+        ("derivatives?", each(&derivatives)),
+        ("searches?", each(&searches)),
+        ("comparison?", each(&comparison)),
+        ("conclusion", list::<Conclusion>()),
+        ("narrative", string()),
+        ("candidate?", json!({ "anyOf": [object(&candidate), { "type": "null" }] })),
+        ("declined_under?", json!({ "type": ["string", "null"] })),
+    ]);
+    vec![("Examination", whole)]
+}
+
+fn others() -> Components {
+    let check = json!({ "enum": ["ok", "away", "slow", "not_used"] });
+    let receipt = contract(RECEIPT);
+    let properties = receipt.get("properties").cloned().unwrap_or_default();
+    let items = |member: &str| {
+        properties.get(member).and_then(|list| list.get("items")).cloned().unwrap_or_default()
+    };
+    let required = receipt.get("required").cloned().unwrap_or_default();
+    vec![
+        ("Finding", items("findings")),
+        ("ShapeError", items("errors")),
+        (
+            "Problem",
+            json!({
+                "type": "object",
+                "description": "RFC 9457. Decide on `code`.",
+                "required": ["type", "title", "status", "detail", "code"],
+                "properties": {
+                    "type": text("^urn:leadbroker:problem:[a-z_]+$"),
+                    "title": string(),
+                    "status": number(),
+                    "detail": string(),
+                    "code": string(),
+                    "errors": array("ShapeError"),
+                    "findings": array("Finding"),
+                },
+            }),
+        ),
+        (
+            "RefusedForm",
+            json!({
+                "description": "A problem; where the form itself was read, with the receipt's members.",
+                "allOf": [reference("Problem")],
+                "properties": properties,
+                "dependentRequired": { "state": required },
+            }),
+        ),
+        (
+            "Readiness",
+            object(&[
+                ("status", json!({ "enum": ["ok", "degraded", "unavailable"] })),
+                (
+                    "checks",
+                    object(&[
+                        ("database", check.clone()),
+                        ("image_store", check.clone()),
+                        ("broker", check.clone()),
+                        ("deliveries", check),
+                        ("oldest_waiting_seconds", json!({ "type": ["integer", "null"] })),
+                    ]),
+                ),
+            ]),
+        ),
+    ]
+}

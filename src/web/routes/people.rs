@@ -1,0 +1,217 @@
+//! Operations of a unit's people.
+
+use super::Content::{Json, Media};
+use super::{Operation, Who, get, handler, post, routing};
+
+/// What a step of an examination refuses.
+const STEP: &[(u16, &str)] = &[
+    (403, "role"),
+    (403, "separation_of_duties"),
+    (409, "state"),
+    (409, "lease_lost"),
+    (410, "destroyed"),
+    (422, "policy"),
+];
+
+const LETTER: &[(u16, &str)] = &[(403, "role"), (409, "moved_on")];
+
+const fn person(operation: Operation) -> Operation {
+    operation.who(Who::Person)
+}
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    post(
+        "/api/v1/sessions",
+        "logIn",
+        "Logs in with password and one-time code.",
+        handler!(post api::v1::session_create::handle),
+    )
+    .body("Credentials")
+    .answers(&[(201, Json("Session"))])
+    .refuses(&[(401, "login_failed"), (429, "login_locked")]),
+    person(get(
+        "/api/v1/jobs",
+        "listJobs",
+        "The worklist: what the person may take or holds.",
+        handler!(get api::v1::job_read::list),
+    ))
+    .query(&[("lane", "Lane")])
+    .answers(&[(200, Json("Jobs"))])
+    .refuses(&[(403, "role")]),
+    person(get(
+        "/api/v1/jobs/{id}",
+        "readJob",
+        "The case file. Each reading is recorded (LACRIS-AUD-2).",
+        handler!(get api::v1::job_read::one),
+    ))
+    .answers(&[(200, Json("CaseFile"))])
+    .refuses(&[(403, "not_assigned"), (403, "role"), (410, "destroyed")]),
+    person(get(
+        "/api/v1/jobs/{id}/probes/{n}",
+        "readProbe",
+        "A probe's original file.",
+        handler!(get api::v1::job_read::probe),
+    ))
+    .answers(&[(200, Media(&["image/jpeg", "image/png", "image/heic"]))])
+    .refuses(&[(403, "not_assigned"), (403, "role"), (410, "destroyed")]),
+    person(post(
+        "/api/v1/jobs/{id}/claim",
+        "claim",
+        "Takes a job; every later step names the claim's token.",
+        handler!(post api::v1::job_step::claim),
+    ))
+    .answers(&[(200, Json("Claim"))])
+    .refuses(&[
+        (403, "role"),
+        (403, "separation_of_duties"),
+        (409, "state"),
+        (409, "leased"),
+        (410, "destroyed"),
+        (422, "policy"),
+    ]),
+    person(post(
+        "/api/v1/jobs/{id}/give-back",
+        "giveBack",
+        "Gives a job back.",
+        handler!(post api::v1::job_step::give_back),
+    ))
+    .body("GiveBack")
+    .answers(&[(200, Json("OfRequest"))])
+    .refuses(STEP),
+    person(post(
+        "/api/v1/jobs/{id}/conclude",
+        "conclude",
+        "Records the first examination.",
+        handler!(post api::v1::job_step::conclude),
+    ))
+    .body("Conclusion")
+    .answers(&[(200, Json("StateOfRequest"))])
+    .refuses(STEP),
+    person(post(
+        "/api/v1/jobs/{id}/second-review",
+        "secondReview",
+        "Records the blind second examination.",
+        handler!(post api::v1::job_step::second_review),
+    ))
+    .body("Conclusion")
+    .answers(&[(200, Json("StateOfRequest"))])
+    .refuses(STEP),
+    person(post(
+        "/api/v1/jobs/{id}/adjudicate",
+        "adjudicate",
+        "Records the adjudication of two that differ.",
+        handler!(post api::v1::job_step::adjudicate),
+    ))
+    .body("Conclusion")
+    .answers(&[(200, Json("StateOfRequest"))])
+    .refuses(STEP),
+    person(get(
+        "/api/v1/jobs/{id}/document",
+        "readDocument",
+        "The answer as it would leave; `Document-SHA256` is its hash.",
+        handler!(get api::v1::document_release::document),
+    ))
+    .answers(&[(200, Media(&["application/pdf"]))])
+    .refuses(&[
+        (403, "role"),
+        (403, "separation_of_duties"),
+        (409, "state"),
+        (410, "destroyed"),
+    ]),
+    person(post(
+        "/api/v1/jobs/{id}/release",
+        "release",
+        "Signs exactly the document with this hash.",
+        handler!(post api::v1::document_release::handle),
+    ))
+    .body("Release")
+    .answers(&[(200, Json("StateOfRequest"))])
+    .refuses(&[
+        (403, "role"),
+        (403, "separation_of_duties"),
+        (409, "state"),
+        (409, "document_changed"),
+        (410, "destroyed"),
+        (422, "policy"),
+    ]),
+    person(get(
+        "/api/v1/holds",
+        "listHolds",
+        "Requests that wait for the person's role.",
+        handler!(get api::v1::hold_decide::list),
+    ))
+    .answers(&[(200, Json("Holds"))])
+    .refuses(&[(403, "role")]),
+    person(get(
+        "/api/v1/holds/{id}",
+        "readHold",
+        "A held request's case file. Each reading is recorded.",
+        handler!(get api::v1::hold_decide::one),
+    ))
+    .answers(&[(200, Json("CaseFile"))])
+    .refuses(&[(403, "not_assigned"), (403, "role"), (409, "state"), (410, "destroyed")]),
+    person(post(
+        "/api/v1/holds/{id}/decide",
+        "decideHold",
+        "Decides a hold, with a reason and the clause.",
+        handler!(post api::v1::hold_decide::decide),
+    ))
+    .body("HoldDecision")
+    .answers(&[(200, Json("StateOfRequest"))])
+    .refuses(&[
+        (403, "role"),
+        (409, "state"),
+        (410, "destroyed"),
+        (422, "reason"),
+        (422, "clause"),
+    ]),
+    person(get(
+        "/api/v1/dead-letters",
+        "listDeadLetters",
+        "Messages that gave up after all their attempts.",
+        handler!(get api::v1::dead_letter_handle::list),
+    ))
+    .answers(&[(200, Json("DeadLetters"))])
+    .refuses(&[(403, "role")]),
+    person(get(
+        "/api/v1/dead-letters/{message}",
+        "readDeadLetter",
+        "One of them.",
+        handler!(get api::v1::dead_letter_handle::one),
+    ))
+    .answers(&[(200, Json("DeadLetter"))])
+    .refuses(&[(403, "role")]),
+    person(post(
+        "/api/v1/dead-letters/{message}/replay",
+        "replayDeadLetter",
+        "Puts it back, with all its attempts before it.",
+        handler!(post api::v1::dead_letter_handle::replay),
+    ))
+    .answers(&[(200, Json("StateOfMessage"))])
+    .refuses(LETTER),
+    person(post(
+        "/api/v1/dead-letters/{message}/drop",
+        "dropDeadLetter",
+        "Gives it up for good.",
+        handler!(post api::v1::dead_letter_handle::drop),
+    ))
+    .body("Reason")
+    .answers(&[(200, Json("StateOfMessage"))])
+    .refuses(&[(403, "role"), (409, "moved_on"), (422, "reason")]),
+    person(get(
+        "/api/v1/audit/requests/{id}",
+        "readAudit",
+        "Every audit entry about one request. Reading it is an entry too.",
+        handler!(get api::v1::audit_read::of_request),
+    ))
+    .answers(&[(200, Json("AuditOfRequest"))])
+    .refuses(&[(403, "role")]),
+    person(get(
+        "/api/v1/audit/export",
+        "exportAudit",
+        "The whole log as JSON lines, with its signed checkpoints.",
+        handler!(get api::v1::audit_read::export),
+    ))
+    .answers(&[(200, Media(&["application/jsonl"]))])
+    .refuses(&[(403, "role")]),
+];
