@@ -274,6 +274,10 @@ async fn retries_wait_and_dead_letters_are_seen_replayed_or_dropped(fresh: Fresh
     assert!(!store.drop_dead(message(2), event("dropped", id(2))).await.unwrap());
     assert!(store.dead_letters(10).await.unwrap().is_empty());
     assert_eq!(store.audit_of(id(1)).await.unwrap().len(), 3, "received, dead, replayed");
+    // What is dropped is gone; what was replayed is in work.
+    assert!(store.has_command(id(1), Step::Check).await.unwrap());
+    assert!(!store.has_command(id(1), Step::Respond).await.unwrap());
+    assert!(!store.has_command(id(2), Step::Check).await.unwrap());
 }
 
 async fn records_mailings_and_ends_are_kept(fresh: Fresh) {

@@ -320,8 +320,10 @@ impl Site {
         futures_util::future::join_all(calls).await
     }
 
+    /// The nth person of the unit with this role.
     pub fn token(&self, role: Role, nth: usize) -> String {
-        let mut of_role = self.world.secrets.accounts.iter().filter(|account| account.role == role);
+        let accounts = self.world.secrets.accounts.iter();
+        let mut of_role = accounts.filter(|a| a.role == role && a.unit.as_str() == "lacris");
         of_role.nth(nth).unwrap().token.clone()
     }
 
