@@ -39,7 +39,8 @@ impl Shutdown {
                     _ = interrupt.recv() => {}
                     () = self.token.cancelled() => {}
                 }
-                tokio::spawn(async move {
+                // In no tracker that anybody waits for: it outlives all the others.
+                TaskTracker::new().spawn(async move {
                     tokio::select! {
                         _ = terminate.recv() => {}
                         _ = interrupt.recv() => {}

@@ -152,6 +152,9 @@ fn embedded_the_demonstration_walks_both_answers_to_mails_that_open() {
     assert_documents(&out);
     assert_audit(&out);
     // Again into the same folder; a stranger's folder is left alone.
+    for name in ["added", "changed", "deleted", "swapped"] {
+        std::fs::remove_file(out.join(format!("{name}.jsonl"))).unwrap();
+    }
     demo(&out, &[]);
     let other = folder.path().join("other");
     std::fs::create_dir(&other).unwrap();

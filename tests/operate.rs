@@ -1,6 +1,6 @@
 //! `leadbroker serve` as an operator runs it: health, metrics, and how it ends.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use leadbroker::clock::{Clock as _, SystemClock};
 use leadbroker::demo::Keys;
 use leadbroker::id_source::SystemIds;
 
@@ -95,7 +96,7 @@ impl Instance {
 /// A sound configuration of an embedded installation, with keys of its own.
 fn configuration(folder: &Path, address: &str) -> PathBuf {
     let at = |name: &str| folder.join(name).display().to_string();
-    let now = chrono::Utc::now();
+    let now = SystemClock.now();
     let mail = "jsample@pd.example.gov";
     let keys = Keys::make(&folder.join("keys"), mail, &SystemIds, now).unwrap();
     let text = format!(

@@ -21,9 +21,9 @@ use leadbroker::domain::{AccountId, Lane, MessageId, Outcome, RequestId};
 use leadbroker::lifecycle::Stage;
 use leadbroker::messages::{Message, Step};
 use leadbroker::store::{
-    Applied, Change, Due, Guard, MailingStatus, MailingUpdate, NewIdempotencyKey, NewMailing,
-    NewProbe, NewRecord, NewRequest, RecordKind, RequestUpdate, Store, StoreError, StoreSettings,
-    WorkFilter,
+    Applied, Change, Due, Guard, MailingStatus, MailingUpdate, Measures, NewIdempotencyKey,
+    NewMailing, NewProbe, NewRecord, NewRequest, RecordKind, RequestUpdate, Store, StoreError,
+    StoreSettings, WorkFilter,
 };
 use leadbroker::vault::SigningKey;
 use uuid::Uuid;
@@ -353,7 +353,6 @@ async fn lists_are_paged_and_sorted(fresh: Fresh) {
     assert!(store.jobs(&filter(Some(Lane::Threat))).await.unwrap().is_empty());
     assert_eq!(store.overdue(now() + TimeDelta::minutes(6), 10).await.unwrap().len(), 5);
     assert!(store.overdue(now(), 10).await.unwrap().is_empty());
-    assert_eq!(store.counts().await.unwrap(), [("received".to_owned(), 5)]);
 }
 
 async fn registries_are_versions_and_one_instance_has_the_place(fresh: Fresh) {
@@ -411,6 +410,29 @@ async fn the_relay_is_told_what_to_publish(fresh: Fresh) {
     );
 }
 
+async fn what_there_is_is_counted(fresh: Fresh) {
+    let store = &fresh.store;
+    let old = now() + TimeDelta::hours(1);
+    let mut empty = store.measures(old).await.unwrap();
+    empty.audit_entries = 0;
+    assert_eq!(empty, Measures::default());
+    for n in [1, 2, 3] {
+        let _ = store.apply(insert(n, None)).await.unwrap();
+    }
+    let measures = store.measures(old).await.unwrap();
+    let [(_, state, number)] = measures.requests.as_slice() else { panic!("{measures:?}") };
+    assert_eq!((state.as_str(), *number), ("received", 3));
+    let [(step, number, due)] = measures.waiting.as_slice() else { panic!("{measures:?}") };
+    assert_eq!((step.as_str(), *number), ("check", 3));
+    assert!(*due <= old);
+    assert_eq!((measures.outbox, measures.old_holds), (3, 0), "with a relay all are to publish");
+    assert!(measures.audit_entries >= 3 && measures.dead.is_empty());
+    let asked = (1..=900).map(id).collect();
+    let known = store.known_requests(asked).await.unwrap();
+    assert_eq!(known, [1, 2, 3].map(id).into());
+    assert!(store.known_requests(Vec::new()).await.unwrap().is_empty());
+}
+
 macro_rules! conformance {
     ($($test:ident: $relay:literal,)*) => {
         mod on_sqlite {
@@ -438,6 +460,7 @@ conformance! {
     lists_are_paged_and_sorted: false,
     registries_are_versions_and_one_instance_has_the_place: false,
     the_relay_is_told_what_to_publish: true,
+    what_there_is_is_counted: true,
 }
 
 #[tokio::test]

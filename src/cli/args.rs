@@ -66,7 +66,7 @@ pub enum Command {
 }
 
 /// Of `demo`.
-#[derive(Debug, Args)]
+#[derive(Args)]
 pub struct DemoArgs {
     /// Folder for everything that the demonstration leaves.
     #[arg(long, default_value = "./demo-out")]
@@ -86,6 +86,16 @@ pub struct DemoArgs {
     /// Where the API listens.
     #[arg(long, default_value = "127.0.0.1:8400")]
     pub listen: String,
+}
+
+impl std::fmt::Debug for DemoArgs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DemoArgs")
+            .field("out", &self.out)
+            .field("no_serve", &self.no_serve)
+            .field("listen", &self.listen)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Of `serve`.

@@ -113,26 +113,30 @@ pub(super) fn finding_text(finding: &Finding) -> String {
 }
 
 /// A running server.
-#[derive(Debug)]
 pub(super) struct Api {
     http: reqwest::Client,
     server: String,
     token: String,
 }
 
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
 impl Api {
     /// The server at `server`, for whom the file or `LEADBROKER_TOKEN` names.
     pub(super) fn open(server: &str, token_file: Option<&Path>) -> anyhow::Result<Self> {
-        let token = match token_file {
-            Some(path) => crate::config::read_secret(&path.display().to_string())
-                .map_err(|fault| anyhow::anyhow!("read the token: `--token-file` {fault}"))?,
-            None => {
-                let (mut variables, broken) = crate::config::environment();
-                if let Some(fault) = broken.iter().find(|fault| fault.key == "LEADBROKER_TOKEN") {
-                    anyhow::bail!("read the token: {fault}");
-                }
-                variables.remove("LEADBROKER_TOKEN").unwrap_or_default()
+        let token = if let Some(path) = token_file {
+            crate::config::read_secret(&path.display().to_string())
+                .map_err(|fault| anyhow::anyhow!("read the token: `--token-file` {fault}"))?
+        } else {
+            let (mut variables, broken) = crate::config::environment();
+            if let Some(fault) = broken.iter().find(|fault| fault.key == "LEADBROKER_TOKEN") {
+                anyhow::bail!("read the token: {fault}");
             }
+            variables.remove("LEADBROKER_TOKEN").unwrap_or_default()
         };
         let token = token.trim().to_owned();
         if token.is_empty() {

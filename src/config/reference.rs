@@ -121,11 +121,10 @@ mod tests {
         let Value::Table(all) = Value::try_from(Config::default()).unwrap() else { panic!() };
         let mut serialised = Vec::new();
         for (section, value) in &all {
-            match value {
-                Value::Table(keys) => {
-                    serialised.extend(keys.keys().map(|key| format!("{section}.{key}")));
-                }
-                _ => serialised.push(section.clone()),
+            if let Value::Table(keys) = value {
+                serialised.extend(keys.keys().map(|key| format!("{section}.{key}")));
+            } else {
+                serialised.push(section.clone());
             }
         }
         let mut listed: Vec<String> = Config::settings().map(|(key, _)| key).collect();
@@ -139,17 +138,13 @@ mod tests {
         for (path, key) in Config::settings() {
             let Kind::Word(words) = key.kind else { continue };
             let mut table = Table::new();
-            let refused = match path.split_once('.') {
-                Some((section, name)) => {
-                    let inner = Table::from_iter([(name.to_owned(), Value::from("-"))]);
-                    table.insert(section.to_owned(), Value::Table(inner));
-                    table.try_into::<Config>().unwrap_err().to_string()
-                }
-                None => {
-                    table.insert(path.clone(), Value::from("-"));
-                    table.try_into::<Config>().unwrap_err().to_string()
-                }
-            };
+            if let Some((section, name)) = path.split_once('.') {
+                let inner = Table::from_iter([(name.to_owned(), Value::from("-"))]);
+                table.insert(section.to_owned(), Value::Table(inner));
+            } else {
+                table.insert(path.clone(), Value::from("-"));
+            }
+            let refused = table.try_into::<Config>().unwrap_err().to_string();
             for word in words {
                 assert!(refused.contains(&format!("`{word}`")), "{path}: {refused}");
             }

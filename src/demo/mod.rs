@@ -21,7 +21,7 @@ pub use walk::walk;
 pub use world::{DemoWorld, Secrets, demo_amqp_password, world};
 
 /// What the command line says.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct DemoOptions {
     /// Where everything is left.
     pub out: PathBuf,
@@ -33,4 +33,13 @@ pub struct DemoOptions {
     pub smtp: Option<String>,
     /// Where the API listens.
     pub listen: String,
+}
+
+impl std::fmt::Debug for DemoOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DemoOptions")
+            .field("out", &self.out)
+            .field("listen", &self.listen)
+            .finish_non_exhaustive()
+    }
 }

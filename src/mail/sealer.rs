@@ -43,7 +43,6 @@ pub enum SealerError {
 }
 
 /// Signs and encrypts answers.
-#[derive(Debug)]
 pub struct Sealer {
     words: MailRenderer,
     identity: SigningIdentity,
@@ -53,8 +52,16 @@ pub struct Sealer {
     trust: Option<Vec<X509>>,
 }
 
+impl std::fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sealer")
+            .field("from", &self.from)
+            .field("domain", &self.domain)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What a [`Sealer`] is made of.
-#[derive(Debug)]
 pub struct SealerSettings {
     /// The unit's signing certificate and key.
     pub identity: SigningIdentity,
@@ -66,6 +73,15 @@ pub struct SealerSettings {
     pub message_id_key: [u8; 32],
     /// Authorities that recipients' certificates must come from; none: any, as registered by the administrator.
     pub trust: Option<Vec<X509>>,
+}
+
+impl std::fmt::Debug for SealerSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SealerSettings")
+            .field("from", &self.from)
+            .field("domain", &self.domain)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Sealer {

@@ -16,7 +16,7 @@ use super::{Applied, Change, StoreError};
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// How to open a database.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct StoreSettings {
     /// `sqlite:///var/lib/leadbroker/leadbroker.db` or `postgres://…`.
     pub url: String,
@@ -24,6 +24,15 @@ pub struct StoreSettings {
     pub readers: u32,
     /// Whether messages are handed to a broker (else the delivery rows are the queue).
     pub relay: bool,
+}
+
+impl std::fmt::Debug for StoreSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreSettings")
+            .field("readers", &self.readers)
+            .field("relay", &self.relay)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A database, opened and checked.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::apply::micros;
@@ -279,14 +279,5 @@ impl Store {
         .fetch_one(&self.readers)
         .await?;
         Column { row: &row, table: "deliveries" }.maybe_time("available_at")
-    }
-
-    /// Requests by stage, for metrics.
-    pub async fn counts(&self) -> Result<Vec<(String, i64)>, StoreError> {
-        let rows =
-            sqlx::query("SELECT stage, count(*) AS number FROM search_requests GROUP BY stage")
-                .fetch_all(&self.readers)
-                .await?;
-        rows.iter().map(|row| Ok((row.try_get("stage")?, row.try_get("number")?))).collect()
     }
 }

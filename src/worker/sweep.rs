@@ -27,18 +27,20 @@ pub async fn run(ctx: Context, every: Duration, stop: CancellationToken) {
         }
         if tokio::time::Instant::now() >= orphans_at {
             orphans_at += ORPHANS_EVERY;
-            match orphans::once(&ctx).await {
-                Ok(0) => {}
-                Ok(deleted) => tracing::info!(deleted, "deleted images that no request names"),
-                Err(error) => {
-                    tracing::warn!(error = %error, "look for images that no request names")
-                }
-            }
+            look_for_orphans(&ctx).await;
         }
         tokio::select! {
             () = tokio::time::sleep(every) => {}
             () = stop.cancelled() => {}
         }
+    }
+}
+
+async fn look_for_orphans(ctx: &Context) {
+    match orphans::once(ctx).await {
+        Ok(0) => {}
+        Ok(deleted) => tracing::info!(deleted, "deleted images that no request names"),
+        Err(error) => tracing::warn!(error = %error, "look for images that no request names"),
     }
 }
 

@@ -16,8 +16,12 @@ const RECEIPT: &str = include_str!("../../../docs/receipt.v1.schema.json");
 /// Every component.
 pub(super) fn all() -> Map<String, Value> {
     let mut all = Map::new();
-    for (name, schema) in
-        words().into_iter().chain(for_agencies()).chain(for_people()).chain(others())
+    for (name, schema) in words()
+        .into_iter()
+        .chain(for_agencies())
+        .chain(followed())
+        .chain(for_people())
+        .chain(others())
     {
         all.insert(name.to_owned(), schema);
     }
@@ -92,19 +96,6 @@ fn contract(text: &str) -> Value {
 }
 
 fn for_agencies() -> Components {
-    let item = |more: &[(&str, Value)]| {
-        let mut members = vec![
-            ("request", reference("RequestId")),
-            ("unit", reference("UnitId")),
-            ("state", reference("State")),
-            ("case_number", json!({ "type": ["string", "null"] })),
-            ("received_at", reference("Time")),
-            ("updated_at", reference("Time")),
-            ("outcome", or_null("Outcome")),
-        ];
-        members.extend_from_slice(more);
-        object(&members)
-    };
     let limits = ["images", "image_bytes", "form_bytes", "forms_per_second"];
     let limits: Vec<(&str, Value)> = limits.into_iter().map(|name| (name, number())).collect();
     vec![
@@ -136,6 +127,24 @@ fn for_agencies() -> Components {
                 ("statements", array("Statement")),
             ]),
         ),
+    ]
+}
+
+fn followed() -> Components {
+    let item = |more: &[(&str, Value)]| {
+        let mut members = vec![
+            ("request", reference("RequestId")),
+            ("unit", reference("UnitId")),
+            ("state", reference("State")),
+            ("case_number", json!({ "type": ["string", "null"] })),
+            ("received_at", reference("Time")),
+            ("updated_at", reference("Time")),
+            ("outcome", or_null("Outcome")),
+        ];
+        members.extend_from_slice(more);
+        object(&members)
+    };
+    vec![
         ("RequestItem", item(&[])),
         ("RequestPage", object(&[("items", array("RequestItem")), ("next", or_null("RequestId"))])),
         ("Moment", object(&[("at", reference("Time")), ("state", reference("State"))])),
@@ -193,8 +202,6 @@ fn for_people() -> Components {
         object(&[("n", reference("Ordinal")), ("media_type", string()), ("bytes", number())]);
     let earlier = object(&[("which", string()), ("examination", reference("Examination"))]);
     let mut all = vec![
-        ("Credentials", object(&[("login", string()), ("password", string()), ("code", string())])),
-        ("Session", object(&[("token", string()), ("expires_at", reference("Time"))])),
         ("Job", job(&[])),
         ("Jobs", items("Job")),
         (
@@ -218,9 +225,7 @@ fn for_people() -> Components {
                 ("stage", reference("State")),
             ]),
         ),
-        ("GiveBack", object(&[("token", number())])),
         ("Conclusion", object(&[("token", number()), ("examination", reference("Examination"))])),
-        ("Release", object(&[("document_sha256", reference("Sha256"))])),
         ("Hold", job(&[("findings", array("Finding"))])),
         ("Holds", items("Hold")),
         (
@@ -231,6 +236,20 @@ fn for_people() -> Components {
                 ("clause", string()),
             ]),
         ),
+    ];
+    all.extend(examination());
+    all.extend(kept());
+    all
+}
+
+/// Sessions, small bodies, dead letters, audit entries.
+fn kept() -> Components {
+    let items = |component: &str| object(&[("items", array(component))]);
+    vec![
+        ("GiveBack", object(&[("token", number())])),
+        ("Release", object(&[("document_sha256", reference("Sha256"))])),
+        ("Credentials", object(&[("login", string()), ("password", string()), ("code", string())])),
+        ("Session", object(&[("token", string()), ("expires_at", reference("Time"))])),
         (
             "DeadLetter",
             object(&[
@@ -261,9 +280,7 @@ fn for_people() -> Components {
                 ),
             ]),
         ),
-    ];
-    all.extend(examination());
-    all
+    ]
 }
 
 fn examination() -> Components {
