@@ -152,8 +152,18 @@ fn embedded_the_demonstration_walks_both_answers_to_mails_that_open() {
     assert_documents(&out);
     assert_audit(&out);
     // Again into the same folder; a stranger's folder is left alone.
-    for name in ["added", "changed", "deleted", "swapped"] {
-        std::fs::remove_file(out.join(format!("{name}.jsonl"))).unwrap();
+    let refused =
+        run(PROGRAM, &["demo", "--no-serve", "--out", out.to_str().unwrap()], folder.path());
+    assert!(!refused.status.success(), "this test has put files of its own there");
+    for name in [
+        "added.jsonl",
+        "changed.jsonl",
+        "deleted.jsonl",
+        "swapped.jsonl",
+        "lead.signed",
+        "no-match.signed",
+    ] {
+        std::fs::remove_file(out.join(name)).unwrap();
     }
     demo(&out, &[]);
     let other = folder.path().join("other");
