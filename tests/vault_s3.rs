@@ -88,16 +88,18 @@ async fn answer(
             (dated, "").into_response()
         }
         Method::GET if uri.query().is_some_and(|query| query.contains("list-type=2")) => {
-            let mut told = String::from("<ListBucketResult><IsTruncated>false</IsTruncated>");
-            for (name, bytes) in objects.iter() {
+            let entry = |(name, bytes): (&String, &Vec<u8>)| {
                 let key = name.strip_prefix("/probes/").unwrap();
-                told.push_str(&format!(
-                    "<Contents><Key>{key}</Key><LastModified>2026-11-21T06:00:00.000Z</LastModified><ETag>\"1\"</ETag><Size>{}</Size></Contents>",
-                    bytes.len()
-                ));
-            }
-            told.push_str("</ListBucketResult>");
-            told.into_response()
+                let size = bytes.len();
+                format!(
+                    "<Contents><Key>{key}</Key><LastModified>2026-11-21T06:00:00.000Z</LastModified><ETag>\"1\"</ETag><Size>{size}</Size></Contents>"
+                )
+            };
+            let entries: String = objects.iter().map(entry).collect();
+            format!(
+                "<ListBucketResult><IsTruncated>false</IsTruncated>{entries}</ListBucketResult>"
+            )
+            .into_response()
         }
         Method::GET | Method::HEAD => match objects.get(&path) {
             Some(bytes) => (dated, bytes.clone()).into_response(),
