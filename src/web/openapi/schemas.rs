@@ -283,6 +283,18 @@ fn kept() -> Components {
     ]
 }
 
+fn generative_ai() -> Value {
+    let used = object(&[
+        ("reviewed", json!({ "type": "boolean" })),
+        ("approved_by?", json!({ "type": ["string", "null"] })),
+    ]);
+    json!({ "anyOf": [used, { "type": "null" }] })
+}
+
+fn resources() -> Value {
+    json!({ "type": "array", "maxItems": 20, "items": { "type": "string", "maxLength": 200 } })
+}
+
 fn examination() -> Components {
     let each = |members: &[(&str, Value)]| json!({ "type": "array", "items": object(members) });
     let candidate = [
@@ -301,6 +313,7 @@ fn examination() -> Components {
         ("probe", reference("Ordinal")),
         ("suitable", json!({ "type": "boolean" })),
         ("note", string()),
+        ("frontal?", json!({ "type": ["boolean", "null"] })),
     ];
     let derivatives = [
         ("operation", string()),
@@ -332,6 +345,9 @@ fn examination() -> Components {
         ("narrative", string()),
         ("candidate?", json!({ "anyOf": [object(&candidate), { "type": "null" }] })),
         ("declined_under?", json!({ "type": ["string", "null"] })),
+        ("bias_review?", string()),
+        ("generative_ai?", generative_ai()),
+        ("verified_with?", resources()),
     ]);
     vec![("Examination", whole)]
 }
