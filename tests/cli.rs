@@ -159,7 +159,8 @@ fn definitions_are_json_with_users_of_agencies_only_and_hashed_passwords() {
         let users = value["users"].as_array().unwrap().iter();
         users.map(|user| user["name"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(names(&json(&demo)), ["leadbroker", "ca0194200", "nm0010100"]);
+    let users = ["leadbroker", "ca0194200", "ca0380100", "ca0560400", "nm0010100"];
+    assert_eq!(names(&json(&demo)), users);
     assert!(!stdout(&demo).contains("demo-ca0194200"));
 
     let folder = tempfile::tempdir().unwrap();

@@ -374,7 +374,7 @@ mod tests {
         "#;
         let places: Vec<String> =
             parse(text).unwrap_err().into_iter().map(|e| e.to_string()).collect();
-        assert_eq!(places.len(), 6, "{places:#?}");
+        assert_eq!(places.len(), 7, "{places:#?}");
         assert!(places.iter().any(|told| told.contains("`token_sha256` must be")), "{places:#?}");
         assert!(parse("units = 3").is_err());
     }

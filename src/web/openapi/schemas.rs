@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 use strum::VariantArray;
 
 use super::reference;
-use crate::domain::examination::{Agreement, Conclusion};
 use crate::domain::form::{ImageSourceKind, SCHEMA};
 use crate::domain::{Lane, Outcome};
 use crate::lifecycle::StageCode;
@@ -28,10 +27,10 @@ pub(super) fn all() -> Map<String, Value> {
     all
 }
 
-type Components = Vec<(&'static str, Value)>;
+pub(super) type Components = Vec<(&'static str, Value)>;
 
 /// The words of a closed list.
-fn list<T: VariantArray + Serialize>() -> Value {
+pub(super) fn list<T: VariantArray + Serialize>() -> Value {
     json!({ "enum": T::VARIANTS.iter().map(|word| json!(word)).collect::<Vec<_>>() })
 }
 
@@ -48,7 +47,7 @@ fn or_null(component: &str) -> Value {
 }
 
 /// A closed object, whose members are all required but those that are named `…?`.
-fn object(members: &[(&str, Value)]) -> Value {
+pub(super) fn object(members: &[(&str, Value)]) -> Value {
     let (mut properties, mut required) = (Map::new(), Vec::new());
     for (name, schema) in members {
         if let Some(name) = name.strip_suffix('?') {
@@ -61,7 +60,7 @@ fn object(members: &[(&str, Value)]) -> Value {
     json!({ "type": "object", "additionalProperties": false, "required": required, "properties": properties })
 }
 
-fn string() -> Value {
+pub(super) fn string() -> Value {
     json!({ "type": "string" })
 }
 
@@ -237,7 +236,7 @@ fn for_people() -> Components {
             ]),
         ),
     ];
-    all.extend(examination());
+    all.extend(super::examination::schemas());
     all.extend(kept());
     all
 }
@@ -281,75 +280,6 @@ fn kept() -> Components {
             ]),
         ),
     ]
-}
-
-fn generative_ai() -> Value {
-    let used = object(&[
-        ("reviewed", json!({ "type": "boolean" })),
-        ("approved_by?", json!({ "type": ["string", "null"] })),
-    ]);
-    json!({ "anyOf": [used, { "type": "null" }] })
-}
-
-fn resources() -> Value {
-    json!({ "type": "array", "maxItems": 20, "items": { "type": "string", "maxLength": 200 } })
-}
-
-fn examination() -> Components {
-    let each = |members: &[(&str, Value)]| json!({ "type": "array", "items": object(members) });
-    let candidate = [
-        ("repository", string()),
-        ("image?", json!({ "type": "string", "contentEncoding": "base64" })),
-        ("image_sha256", reference("Sha256")),
-        ("name", string()),
-        ("date_of_birth", string()),
-        ("cdl?", string()),
-        ("main_number?", string()),
-        ("sid", string()),
-        ("booking_number?", string()),
-        ("comments?", string()),
-    ];
-    let suitability = [
-        ("probe", reference("Ordinal")),
-        ("suitable", json!({ "type": "boolean" })),
-        ("note", string()),
-        ("frontal?", json!({ "type": ["boolean", "null"] })),
-    ];
-    let derivatives = [
-        ("operation", string()),
-        ("tool", string()),
-        ("operator", string()),
-        ("parent_sha256", reference("Sha256")),
-        ("sha256", reference("Sha256")),
-    ];
-    let searches = [
-        ("repository", string()),
-        ("system", string()),
-        ("vendor", string()),
-        ("version", string()),
-        ("searched_at", reference("Time")),
-        ("candidates", reference("Ordinal")),
-    ];
-    let comparison = [
-        ("feature", string()),
-        ("probe", string()),
-        ("candidate", string()),
-        ("agreement", list::<Agreement>()),
-    ];
-    let whole = object(&[
-        ("suitability", each(&suitability)),
-        ("derivatives?", each(&derivatives)),
-        ("searches?", each(&searches)),
-        ("comparison?", each(&comparison)),
-        ("conclusion", list::<Conclusion>()),
-        ("narrative", string()),
-        ("candidate?", json!({ "anyOf": [object(&candidate), { "type": "null" }] })),
-        ("declined_under?", json!({ "type": ["string", "null"] })),
-        ("bias_review?", string()),
-        ("generative_ai?", generative_ai()),
-        ("verified_with?", resources()),
-    ]);
-    vec![("Examination", whole)]
 }
 
 fn others() -> Components {

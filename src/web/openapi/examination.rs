@@ -1,0 +1,77 @@
+//! The schema of an examination's record.
+
+use serde_json::{Value, json};
+
+use super::reference;
+use super::schemas::{Components, list, object, string};
+use crate::domain::examination::{Agreement, Conclusion};
+
+fn generative_ai() -> Value {
+    let used = object(&[
+        ("reviewed", json!({ "type": "boolean" })),
+        ("approved_by?", json!({ "type": ["string", "null"] })),
+    ]);
+    json!({ "anyOf": [used, { "type": "null" }] })
+}
+
+fn resources() -> Value {
+    json!({ "type": "array", "maxItems": 20, "items": { "type": "string", "maxLength": 200 } })
+}
+
+/// What a reviewer records.
+pub(super) fn schemas() -> Components {
+    let each = |members: &[(&str, Value)]| json!({ "type": "array", "items": object(members) });
+    let candidate = [
+        ("repository", string()),
+        ("image?", json!({ "type": "string", "contentEncoding": "base64" })),
+        ("image_sha256", reference("Sha256")),
+        ("name", string()),
+        ("date_of_birth", string()),
+        ("cdl?", string()),
+        ("main_number?", string()),
+        ("sid", string()),
+        ("booking_number?", string()),
+        ("comments?", string()),
+    ];
+    let suitability = [
+        ("probe", reference("Ordinal")),
+        ("suitable", json!({ "type": "boolean" })),
+        ("note", string()),
+        ("frontal?", json!({ "type": ["boolean", "null"] })),
+    ];
+    let derivatives = [
+        ("operation", string()),
+        ("tool", string()),
+        ("operator", string()),
+        ("parent_sha256", reference("Sha256")),
+        ("sha256", reference("Sha256")),
+    ];
+    let searches = [
+        ("repository", string()),
+        ("system", string()),
+        ("vendor", string()),
+        ("version", string()),
+        ("searched_at", reference("Time")),
+        ("candidates", reference("Ordinal")),
+    ];
+    let comparison = [
+        ("feature", string()),
+        ("probe", string()),
+        ("candidate", string()),
+        ("agreement", list::<Agreement>()),
+    ];
+    let whole = object(&[
+        ("suitability", each(&suitability)),
+        ("derivatives?", each(&derivatives)),
+        ("searches?", each(&searches)),
+        ("comparison?", each(&comparison)),
+        ("conclusion", list::<Conclusion>()),
+        ("narrative", string()),
+        ("candidate?", json!({ "anyOf": [object(&candidate), { "type": "null" }] })),
+        ("declined_under?", json!({ "type": ["string", "null"] })),
+        ("bias_review?", string()),
+        ("generative_ai?", generative_ai()),
+        ("verified_with?", resources()),
+    ]);
+    vec![("Examination", whole)]
+}
