@@ -68,7 +68,8 @@ async fn main() {
 }
 
 fn policy(figures: &mut Figures) {
-    for (packs, probes) in [(&["lacris"][..], 1), (&["lacris"][..], 3)] {
+    let orders = ["lacris", "sacramento-fr", "sacramento-ai"];
+    for (packs, probes) in [(&orders[..1], 1), (&orders[..1], 3), (&orders[..], 3)] {
         let each = decisions::run(packs, probes);
         let name = format!("decision, {probes} probes, {} packs", packs.len() + 1);
         figures.add(
@@ -117,7 +118,7 @@ async fn whole_way(figures: &mut Figures, stack: Stack, amount: Amount) {
 
     answered(figures, &site, (&http, &forms), (&arrivals, amount.answers)).await;
 
-    let waiting = arrivals.len();
+    let waiting = arrivals.len() - 2 * amount.answers;
     if amount.waiting > waiting {
         load::run(&site, (&http, &forms), &arrivals, (amount.waiting - waiting, CLIENTS)).await;
     }
