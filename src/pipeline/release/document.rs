@@ -215,6 +215,8 @@ async fn report(case: &mut Case<'_>) -> Result<paper::ManualSearchReport, Pipeli
     let exam = case.exam.examination.clone();
     let exam = &exam;
     let candidate = exam.candidate.as_ref().ok_or(PipelineError::Inconsistent("a candidate"))?;
+    // Each picture is decoded in a process of its own.
+    let (probe, lead) = tokio::try_join!(probe_picture(case), lead_picture(case, candidate))?;
     Ok(paper::ManualSearchReport {
         letterhead: case.letterhead(),
         statements: paper::LeadStatements {
@@ -225,8 +227,8 @@ async fn report(case: &mut Case<'_>) -> Result<paper::ManualSearchReport, Pipeli
             further: std::mem::take(&mut case.further),
         },
         case: case.block(),
-        probe: probe_picture(case).await?,
-        lead: lead_picture(case, candidate).await?,
+        probe,
+        lead,
         demographics: demographics(candidate),
         comments: filled(&candidate.comments),
         examination: paper::Examination {
