@@ -207,6 +207,9 @@ async fn release(api: &Api, args: &ReleaseArgs, output: &mut Output) -> anyhow::
         let body = json!({ "document_sha256": hash });
         let answer = api.post(&format!("jobs/{request}/release"), Some(&body)).await?;
         output.step(&answer, &["request", "state"]);
+        if !output.is_json() {
+            findings(&answer, output);
+        }
         return Ok(exit::OK);
     }
     let file = args.preview.as_deref().context("release: give `--preview` or `--sha256`")?;

@@ -6,13 +6,20 @@ use super::Lease;
 use crate::domain::{AccountId, Outcome, Role};
 
 /// Where a held request goes on when the hold is allowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "at", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Resume {
     /// It was held by the check of the form.
     Check,
     /// It was held at dispatch.
     Dispatch,
+    /// It was held when an officer would have released the answer.
+    Release {
+        /// The conclusion.
+        outcome: Outcome,
+        /// Everyone who examined it; none of them may release.
+        reviewers: Vec<AccountId>,
+    },
     /// The answer is released but cannot be sealed (no usable key of the recipient).
     Respond {
         /// The conclusion.
@@ -25,7 +32,7 @@ pub enum Resume {
 }
 
 /// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[derive(Debug, Clone, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Event {
     /// Every policy allows the form.
@@ -95,7 +102,7 @@ pub enum Event {
 
 impl Event {
     /// Its name, for messages and the transition table.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         self.into()
     }
 }

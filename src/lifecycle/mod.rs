@@ -36,13 +36,18 @@ fn step(stage: &Stage, event: Event) -> Option<Stage> {
         Event::CheckAccepted => matches!(stage, Stage::Received).then_some(Stage::Accepted),
         Event::CheckRejected => matches!(stage, Stage::Received).then_some(Stage::Rejected),
         Event::Held { role, resume } => {
-            may_hold(stage, resume).then_some(Stage::Held { role, resume })
+            may_hold(stage, &resume).then_some(Stage::Held { role, resume })
         }
         Event::HoldAllowed => allowed(stage),
         Event::HoldRefused => {
-            let early =
-                matches!(stage, Stage::Held { resume: Resume::Check | Resume::Dispatch, .. });
-            early.then_some(Stage::Rejected)
+            let unreleased = matches!(
+                stage,
+                Stage::Held {
+                    resume: Resume::Check | Resume::Dispatch | Resume::Release { .. },
+                    ..
+                }
+            );
+            unreleased.then_some(Stage::Rejected)
         }
         Event::Queued => {
             let from = matches!(stage, Stage::Accepted | Stage::Offered { .. } | Stage::Queued);
@@ -79,11 +84,14 @@ fn step(stage: &Stage, event: Event) -> Option<Stage> {
 }
 
 /// Where a hold may begin, and where it leads back to must be the same place.
-fn may_hold(stage: &Stage, resume: Resume) -> bool {
+fn may_hold(stage: &Stage, resume: &Resume) -> bool {
     match resume {
         Resume::Check => matches!(stage, Stage::Received),
         Resume::Dispatch => {
             matches!(stage, Stage::Accepted | Stage::Queued | Stage::Offered { .. })
+        }
+        Resume::Release { outcome, reviewers } => {
+            *stage == Stage::AwaitingRelease { outcome: *outcome, reviewers: reviewers.clone() }
         }
         Resume::Respond { .. } => matches!(stage, Stage::Released { .. }),
         Resume::Deliver => matches!(stage, Stage::Delivering),
@@ -124,6 +132,9 @@ fn allowed(stage: &Stage) -> Option<Stage> {
     };
     Some(match resume {
         Resume::Check | Resume::Dispatch => Stage::Accepted,
+        Resume::Release { outcome, reviewers } => {
+            Stage::AwaitingRelease { outcome: *outcome, reviewers: reviewers.clone() }
+        }
         Resume::Respond { outcome, officer } => {
             Stage::Released { outcome: *outcome, officer: *officer }
         }

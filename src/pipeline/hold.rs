@@ -8,7 +8,9 @@ use crate::domain::{Account, AccountId, Finding, Personal, RequestId, Role, Verd
 use crate::lifecycle::{Event, Resume, Stage, StageCode, deadline, next};
 use crate::messages::{EventData, Message, Step};
 use crate::policy::PolicyDecision;
-use crate::store::{Change, NewRecord, RecordKind, RequestRow, RequestUpdate, WorkFilter};
+use crate::store::{
+    Change, NewRecord, RecordKind, RecordRow, RequestRow, RequestUpdate, WorkFilter,
+};
 
 /// What a person decided about a hold.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -79,7 +81,7 @@ pub async fn decide(
     if row.unit != person.unit {
         return Err(PipelineError::not_found());
     }
-    let Stage::Held { role, resume } = row.stage else {
+    let Stage::Held { role, resume } = row.stage.clone() else {
         return Err(PipelineError::conflict("state", "this request is not held; read its status"));
     };
     if role != person.role {
@@ -119,6 +121,15 @@ fn covers(held: &[Finding], shown: &[Finding]) -> bool {
     held.iter().all(known)
 }
 
+/// Pure: the last decision since the last examination. One from before it was about the examination; one about the
+/// release reaches the delivery of what was then released.
+fn still_standing(records: &[RecordRow]) -> Option<&RecordRow> {
+    let about_the_answer =
+        |record: &&RecordRow| matches!(record.kind, RecordKind::HoldDecision | RecordKind::Release);
+    let mut since = records.iter().rev().take_while(about_the_answer);
+    since.find(|record| record.kind == RecordKind::HoldDecision)
+}
+
 /// Who allowed the request to go on although the policies hold it; `None`: nobody, or something is new since.
 pub async fn allowed_by(
     ctx: &Context,
@@ -129,10 +140,7 @@ pub async fn allowed_by(
         return Ok(None);
     }
     let records = ctx.store.records(row.id).await?;
-    // A decision from before the release was about something else.
-    let since = records.iter().rev().take_while(|record| record.kind != RecordKind::Release);
-    let Some(record) = since.into_iter().find(|record| record.kind == RecordKind::HoldDecision)
-    else {
+    let Some(record) = still_standing(&records) else {
         return Ok(None);
     };
     let key = sealed::key_of(ctx, row)?;
@@ -154,7 +162,9 @@ fn decided(
     if accepted && row.case_number_of_unit.is_none() {
         update.number_in = Some(row.unit.clone());
     }
-    update.drop_probes = stage.code() == StageCode::Rejected;
+    // What was examined is kept as long as the records of its examination.
+    let examined = matches!(resume, Resume::Release { .. });
+    update.drop_probes = stage.code() == StageCode::Rejected && !examined;
     let event = AuditEvent::new(now, Actor::Person { account: person.id }, "hold.decided")
         .request(row.id)
         .unit(&row.unit)
@@ -172,25 +182,22 @@ fn decided(
         sealed: sealed::seal_record(ctx, record, &key, decision)?,
     });
     change.outgoing.push(dispatch::told(ctx, row, &stage, now));
-    if stage.code() != StageCode::Rejected {
-        change.outgoing.push(resumed(ctx, row, resume, now));
+    if stage.code() != StageCode::Rejected
+        && let Some(step) = step_after(&resume)
+    {
+        change.outgoing.push(Message::command(ctx.message_id(), now, step, row.id));
     }
     Ok(change)
 }
 
-/// The command with which the request goes on.
-fn resumed(
-    ctx: &Context,
-    row: &RequestRow,
-    resume: Resume,
-    now: chrono::DateTime<chrono::Utc>,
-) -> Message {
-    let step = match resume {
-        Resume::Check | Resume::Dispatch => Step::Dispatch,
+/// The step of leadbroker's own with which the request goes on; `None`: a person's.
+fn step_after(resume: &Resume) -> Option<Step> {
+    match resume {
+        Resume::Check | Resume::Dispatch => Some(Step::Dispatch),
+        Resume::Release { .. } => None,
         // A mail that could not be delivered is sealed anew: the certificate or the address has changed.
-        Resume::Respond { .. } | Resume::Deliver => Step::Respond,
-    };
-    Message::command(ctx.message_id(), now, step, row.id)
+        Resume::Respond { .. } | Resume::Deliver => Some(Step::Respond),
+    }
 }
 
 #[cfg(test)]
@@ -214,5 +221,34 @@ mod tests {
         assert!(!covers(&[standing, agreement], &shown), "the agreement lapsed since");
         let clear = [finding("CORE-CLEAR", Verdict::Reject)];
         assert!(!covers(&clear, &clear), "a refusal is a refusal");
+    }
+
+    #[test]
+    fn a_decision_reaches_to_the_next_examination_and_over_a_release() {
+        use RecordKind as K;
+        let records = |kinds: &[RecordKind]| -> Vec<RecordRow> {
+            let row = |(nth, kind): (usize, &RecordKind)| RecordRow {
+                id: uuid::Uuid::from_u128(nth as u128),
+                kind: *kind,
+                author: AccountId::new(uuid::Uuid::nil()),
+                written_at: chrono::DateTime::UNIX_EPOCH,
+                sealed: Some(Vec::new()),
+            };
+            kinds.iter().enumerate().map(row).collect()
+        };
+        for (kinds, standing) in [
+            (&[][..], None),
+            (&[K::HoldDecision], Some(0)),
+            (&[K::HoldDecision, K::HoldDecision], Some(1)),
+            (&[K::HoldDecision, K::Examination, K::SecondReview], None),
+            (&[K::HoldDecision, K::Examination, K::SecondReview, K::Release], None),
+            (&[K::Examination, K::SecondReview, K::HoldDecision], Some(2)),
+            (&[K::Examination, K::Adjudication, K::HoldDecision, K::Release], Some(2)),
+            (&[K::Examination, K::Release, K::HoldDecision], Some(2)),
+        ] {
+            let records = records(kinds);
+            let found = still_standing(&records).map(|record| record.id.as_u128());
+            assert_eq!(found, standing, "{kinds:?}");
+        }
     }
 }

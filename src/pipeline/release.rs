@@ -12,11 +12,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use self::previews::Made;
-use super::{Context, PipelineError, dispatch, examine, sealed, standing, step};
+use super::{Context, PipelineError, dispatch, examine, hold, sealed, standing, step};
 use crate::domain::form::FormAffirmation;
-use crate::domain::{Account, Outcome, RequestId, Role};
-use crate::lifecycle::{Event, Stage, deadline, next};
+use crate::domain::{Account, Outcome, RequestId, Role, Verdict};
+use crate::lifecycle::{Event, Resume, Stage, deadline, next};
 use crate::messages::{EventData, Message, Step};
+use crate::policy::PolicyDecision;
 use crate::policy::facts::{self, SecondReviewState};
 use crate::store::{Change, NewRecord, RecordKind, RequestRow, RequestUpdate};
 
@@ -106,7 +107,9 @@ async fn made(ctx: &Context, row: &RequestRow, outcome: Outcome) -> Result<Made,
     let (document, printed) = document::compose(ctx, row, outcome).await?;
     // The moment of the last record, not of the row: a reminder of an overdue release must not change what was read.
     let records = ctx.store.records(row.id).await?;
-    let made_at = records.last().map_or(row.updated_at, |record| record.written_at);
+    // Nor must a decision about a hold of the release.
+    let last = records.iter().rfind(|record| record.kind != RecordKind::HoldDecision);
+    let made_at = last.map_or(row.updated_at, |record| record.written_at);
     let pdf = tokio::task::spawn_blocking(move || crate::report::render(&document, made_at))
         .await
         .map_err(|_| PipelineError::Document("the typesetter stopped".to_owned()))?
@@ -150,22 +153,48 @@ pub async fn release(
         &standing::packs(&registry, &row),
         &facts::release(&asked, &agency, &row.unit, now),
     );
-    examine::refuse_unless_accepted(ctx, officer, &row, &decision).await?;
+    if decision.verdict() == Verdict::Reject {
+        examine::refuse_unless_accepted(ctx, officer, &row, &decision).await?;
+    }
     if preview.sha256 != document_sha256 {
         return Err(PipelineError::conflict(
             "document_changed",
             "the document is not the one with this SHA-256; read the preview again and release what you read",
         ));
     }
+    let allowed_by = hold::allowed_by(ctx, &row, &decision).await?;
+    if decision.verdict() == Verdict::Hold && allowed_by.is_none() {
+        return held(ctx, officer, &row, &decision).await;
+    }
     let record = sign(ctx, &row, officer, (preview, outcome)).await?;
-    let event = examine::by_person(officer, "answer.released", now, &row)
+    let mut event = examine::by_person(officer, "answer.released", now, &row)
         .decision(&decision)
         .detail("outcome", outcome.into())
         .detail("document", &hex::encode(ctx.vault.lookup_hash("document", document_sha256)));
+    if let Some(person) = allowed_by {
+        event = event.detail("allowed_by", &person.to_string());
+    }
     let stage = next(&row.stage, Event::ReleaseGranted { officer: officer.id })?;
     let change = released(ctx, &row, officer, (stage.clone(), outcome, record, event), now)?;
     step::apply_by_person(ctx, change).await?;
     ctx.previews.forget(row.id);
+    Ok(stage)
+}
+
+/// What may not leave without a named human's word waits for that human; the officer's document stays as it was read.
+async fn held(
+    ctx: &Context,
+    officer: &Account,
+    row: &RequestRow,
+    decision: &PolicyDecision,
+) -> Result<Stage, PipelineError> {
+    let (outcome, reviewers) = awaiting(row, officer)?;
+    let resume = Resume::Release { outcome, reviewers: reviewers.to_vec() };
+    let role = standing::decider(decision);
+    let stage = next(&row.stage, Event::Held { role, resume: resume.clone() })?;
+    let event = examine::by_person(officer, "release.held", ctx.now(), row).decision(decision);
+    let change = hold::begin(ctx, row, role, resume, (decision.findings().to_vec(), event))?;
+    step::apply_by_person(ctx, change).await?;
     Ok(stage)
 }
 

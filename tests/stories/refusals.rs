@@ -313,7 +313,7 @@ async fn a_suspended_agency_sends_nothing_and_gets_nothing(setup: Setup) {
     assert_eq!((status, &receipt["state"]), (201, &json!("accepted")), "{receipt}");
     let request = receipt["request"].as_str().unwrap().to_owned();
 
-    // Suspended while it waits for the release: the officer is refused, with the clause.
+    // Suspended while it waits for the release: the administrator decides, and the officer reads why.
     site.until(&request, &["queued"]).await;
     let (first, second) = (site.reviewer(0), site.reviewer(1));
     site.examine(&request, "conclude", &first, &lead("A1")).await;
@@ -322,9 +322,11 @@ async fn a_suspended_agency_sends_nothing_and_gets_nothing(setup: Setup) {
     let pdf = site.document(&request).await;
     let hash = hex::encode(openssl::sha::sha256(&pdf));
     let (status, told) = site.release_document(&request, &hash).await;
-    assert_eq!((status, &told["code"]), (422, &json!("policy")), "{told}");
+    assert_eq!((status, &told["state"]), (200, &json!("held")), "{told}");
     assert_eq!(told["findings"][0]["clause"], "CORE-STANDING", "{told}");
     site.registry(|registry| standing(registry, AgencyStanding::Active)).await;
+    let (status, told) = site.decide(&request, true, "CORE-STANDING").await;
+    assert_eq!((status, &told["state"]), (200, &json!("awaiting_release")), "{told}");
     site.release(&request).await;
     site.until(&request, &["delivered"]).await;
     site.assert_ledger(&request, "suspended and reinstated").await;

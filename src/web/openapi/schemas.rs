@@ -247,6 +247,14 @@ fn kept() -> Components {
     vec![
         ("GiveBack", object(&[("token", number())])),
         ("Release", object(&[("document_sha256", reference("Sha256"))])),
+        (
+            "Released",
+            object(&[
+                ("request", reference("RequestId")),
+                ("state", reference("State")),
+                ("findings", array("Finding")),
+            ]),
+        ),
         ("Credentials", object(&[("login", string()), ("password", string()), ("code", string())])),
         ("Session", object(&[("token", string()), ("expires_at", reference("Time"))])),
         (

@@ -121,11 +121,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
     person(post(
         "/api/v1/jobs/{id}/release",
         "release",
-        "Signs exactly the document with this hash.",
+        "Signs exactly the document with this hash; or it is held, and a named human decides.",
         handler!(post api::v1::document_release::handle),
     ))
     .body("Release")
-    .answers(&[(200, Json("StateOfRequest"))])
+    .answers(&[(200, Json("Released"))])
     .refuses(&[
         (403, "role"),
         (403, "separation_of_duties"),

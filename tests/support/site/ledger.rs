@@ -23,6 +23,7 @@ const DECISIONS: &[&str] = &[
     "adjudication.concluded",
     "answer.released",
     "answer.held",
+    "release.held",
     "answer.sealed",
     "answer.delivered",
     "delivery.attempted",

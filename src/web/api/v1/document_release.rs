@@ -12,7 +12,8 @@ use serde_json::json;
 use super::id;
 use super::job_read::attachment;
 use crate::domain::RequestId;
-use crate::pipeline::release;
+use crate::lifecycle::StageCode;
+use crate::pipeline::{examine, release};
 use crate::web::problem::{Answer, Problem};
 use crate::web::state::Web;
 use crate::web::{auth, body};
@@ -51,7 +52,7 @@ pub(in crate::web) async fn document(
     Ok(response)
 }
 
-/// Releases the document that was read.
+/// Releases the document that was read, or has a named human decide whether it leaves.
 pub(in crate::web) async fn handle(
     State(web): State<Arc<Web>>,
     Path(path): Path<String>,
@@ -61,13 +62,21 @@ pub(in crate::web) async fn handle(
     let id: RequestId = id(&path)?;
     let given: Release = body::small(request, MOST).await?;
     let ctx = web.ctx().clone();
-    let stage = web
+    let answer = web
         .to_the_end(async move {
             match release::release(&ctx, &officer, id, &given.document_sha256).await {
-                Ok(stage) => Ok(stage),
+                Ok(stage) => {
+                    let held = stage.code() == StageCode::Held;
+                    let why = if held {
+                        examine::row_for(&ctx, &officer, id).await?.findings
+                    } else {
+                        Vec::new()
+                    };
+                    Ok(json!({ "request": id, "state": stage.code(), "findings": why }))
+                }
                 Err(error) => Err(auth::refused(&ctx, &officer, Some(id), error).await),
             }
         })
         .await?;
-    Ok(Json(json!({ "request": id, "state": stage.code() })).into_response())
+    Ok(Json(answer).into_response())
 }

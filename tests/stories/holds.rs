@@ -1,0 +1,123 @@
+//! What waits for a named human at the release.
+
+use leadbroker::domain::AgencyStanding;
+use leadbroker::registry::Registry;
+use serde_json::{Value, json};
+
+use crate::outcomes::standing;
+use crate::site::forms::AGENCY;
+use crate::site::people::lead;
+use crate::site::{Setup, Site};
+
+crate::both!(
+    a_release_that_a_policy_holds_is_the_administrators_to_decide,
+    an_answer_that_the_administrator_refuses_never_leaves,
+    no_human_decides_what_a_policy_refuses_at_the_release,
+);
+
+fn clauses(told: &Value) -> Vec<&Value> {
+    told["findings"].as_array().unwrap().iter().map(|finding| &finding["clause"]).collect()
+}
+
+/// The officer releases the document with this hash, and a policy holds it.
+async fn held(site: &mut Site, (request, hash): (&str, &str), why: &[&str]) {
+    let (status, told) = site.release_document(request, hash).await;
+    assert_eq!((status, &told["state"]), (200, &json!("held")), "{told}");
+    let wanted: Vec<Value> = why.iter().map(|clause| json!(clause)).collect();
+    assert_eq!(clauses(&told), wanted.iter().collect::<Vec<_>>());
+    let hold = site.until_held_by_administrator(request).await;
+    assert_eq!(hold["findings"], told["findings"]);
+    assert!(hold["deadline_at"].is_string(), "it has a due time: {hold}");
+    let (status, told) = site.release_document(request, hash).await;
+    assert_eq!((status, &told["code"]), (409, &json!("state")), "the officer waits: {told}");
+}
+
+fn without_agreement(registry: &mut Registry) {
+    let mut agencies = registry.agencies.iter_mut().map(|entry| &mut entry.agency);
+    agencies.find(|agency| agency.ori.as_str() == AGENCY).unwrap().agreements.clear();
+}
+
+async fn a_release_that_a_policy_holds_is_the_administrators_to_decide(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    let request = site.concluded(&lead("A1")).await;
+    let pdf = site.document(&request).await;
+    let hash = hex::encode(openssl::sha::sha256(&pdf));
+    site.registry(|registry| standing(registry, AgencyStanding::Suspended)).await;
+    // Another document is not held: it is not the one that was read.
+    let (status, told) = site.release_document(&request, &"0".repeat(64)).await;
+    assert_eq!((status, &told["code"]), (409, &json!("document_changed")), "{told}");
+    held(&mut site, (&request, &hash), &["CORE-STANDING"]).await;
+
+    let (status, told) = site.decide(&request, true, "CORE-STANDING").await;
+    assert_eq!((status, &told["state"]), (200, &json!("awaiting_release")), "{told}");
+    assert_eq!(site.document(&request).await, pdf, "the decision changes no byte of the answer");
+
+    // What is new since is held again, together with what was decided.
+    site.registry(without_agreement).await;
+    held(&mut site, (&request, &hash), &["CORE-AGREEMENT", "CORE-STANDING"]).await;
+    let (status, told) = site.decide(&request, true, "CORE-AGREEMENT").await;
+    assert_eq!((status, &told["state"]), (200, &json!("awaiting_release")), "{told}");
+
+    // Still suspended and without agreement: what was decided holds neither the release nor the delivery.
+    site.release(&request).await;
+    site.sent(&request).await;
+    site.registry(|registry| standing(registry, AgencyStanding::Active)).await;
+    let released = site.audited(&request, "answer.released").await;
+    assert!(released[0]["detail"]["allowed_by"].is_string(), "{released:?}");
+    site.open_answer(&request).await;
+    site.assert_ledger(&request, "held at the release, then allowed").await;
+    let times = [("release.held", 2), ("hold.decided", 2), ("answer.held", 0)];
+    site.assert_times(&request, "held at the release", &times).await;
+}
+
+async fn an_answer_that_the_administrator_refuses_never_leaves(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    let request = site.concluded(&lead("A1")).await;
+    let pdf = site.document(&request).await;
+    let hash = hex::encode(openssl::sha::sha256(&pdf));
+    site.registry(without_agreement).await;
+    held(&mut site, (&request, &hash), &["CORE-AGREEMENT"]).await;
+    let status = site.status(&request).await;
+    assert_eq!((&status["state"], &status["outcome"]), (&json!("held"), &Value::Null), "{status}");
+    let (status, told) = site.decide(&request, false, "CORE-AGREEMENT").await;
+    assert_eq!((status, &told["state"]), (200, &json!("rejected")), "{told}");
+    let (status, told) = site.release_document(&request, &hash).await;
+    assert_eq!((status, &told["code"]), (409, &json!("state")), "{told}");
+    let status = site.status(&request).await;
+    assert_eq!((&status["state"], &status["outcome"]), (&json!("rejected"), &Value::Null));
+    // What was examined stays with the record of its examination.
+    let kept = format!("SELECT count(*) FROM probes WHERE request = '{request}'");
+    assert_eq!(site.number(&kept).await, 1);
+    site.nothing_waits(&request).await;
+    assert_eq!(site.message_ids(&request).await, Vec::<String>::new(), "no mail");
+    let times = [("answer.released", 0), ("answer.sealed", 0), ("hold.decided", 1)];
+    site.assert_times(&request, "refused at the release", &times).await;
+}
+
+async fn no_human_decides_what_a_policy_refuses_at_the_release(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    let request = site.concluded(&lead("A1")).await;
+    let pdf = site.document(&request).await;
+    let hash = hex::encode(openssl::sha::sha256(&pdf));
+    // The officer has the requester's name, and the agency is suspended too: the refusal is the officer's to read.
+    let rename = |registry: &mut Registry, name: &str| {
+        let officers = registry.accounts.iter_mut().map(|entry| &mut entry.account);
+        let release = leadbroker::domain::Role::ReleaseAuthority;
+        for officer in officers.filter(|one| one.role == release && one.unit.as_str() == "lacris") {
+            name.clone_into(&mut officer.name);
+        }
+    };
+    site.registry(|registry| {
+        rename(registry, "Jordan Sample");
+        standing(registry, AgencyStanding::Suspended);
+    })
+    .await;
+    let (status, told) = site.release_document(&request, &hash).await;
+    assert_eq!((status, &told["code"]), (422, &json!("policy")), "{told}");
+    assert!(clauses(&told).contains(&&json!("CORE-SEPARATION")), "{told}");
+    site.registry(|registry| standing(registry, AgencyStanding::Active)).await;
+    let status = site.status(&request).await;
+    assert_eq!(status["state"], "awaiting_release", "{status}");
+    let times = [("step.refused", 1), ("release.held", 0)];
+    site.assert_times(&request, "refused, not held", &times).await;
+}
