@@ -56,18 +56,17 @@ pub(super) async fn run(
 async fn explain(ctx: &Context, args: &ExplainArgs, output: &mut Output) -> anyhow::Result<u8> {
     let registry = ctx.registry().await?;
     let stored = args.subject.parse::<RequestId>().ok();
-    let asked = match stored {
-        Some(request) => match ctx.store.request(request).await? {
-            Some(row) => of_request(ctx, row)?,
-            None => {
-                output.error("request_unknown", &format!("there is no request `{request}`"));
-                return Ok(exit::DATA);
-            }
-        },
-        None => match of_file(ctx, &args.subject)? {
+    let asked = if let Some(request) = stored {
+        let Some(row) = ctx.store.request(request).await? else {
+            output.error("request_unknown", &format!("there is no request `{request}`"));
+            return Ok(exit::DATA);
+        };
+        of_request(ctx, row)?
+    } else {
+        match of_file(ctx, &args.subject)? {
             Ok(asked) => asked,
             Err(failure) => return Ok(misshapen(&failure, output)),
-        },
+        }
     };
     let explanation = explanation(ctx, &registry, &asked, args.gate);
     if stored.is_some() {

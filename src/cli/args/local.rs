@@ -116,7 +116,7 @@ pub struct ExplainArgs {
     /// A form's JSON file, or a stored request (r-…), whose reading is recorded.
     #[arg(value_name = "FORM|REQUEST")]
     pub subject: String,
-    /// Only at submit, use_probe or dispatch; submit and use_probe if absent, as when a form comes.
+    /// Only at submit, `use_probe` or dispatch; submit and `use_probe` if absent, as when a form comes.
     #[arg(long, value_name = "GATE", value_parser = gate)]
     pub gate: Option<Gate>,
 }
