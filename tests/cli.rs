@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -150,6 +151,51 @@ fn clauses_tell_how_each_is_answered() {
     assert!(known["answer"].is_string() && known["text"].is_string());
     let output = leadbroker(&["policy", "clauses", "--pack", "nobody"]);
     assert_eq!(output.status.code(), Some(65));
+}
+
+#[test]
+fn every_clause_of_the_sources_is_listed_and_answered() {
+    let listed = json(&leadbroker(&["policy", "clauses", "--json"]));
+    let listed = listed.as_array().unwrap();
+    let own = ["core", "state-example", "ban-example"];
+    let of_sources: BTreeSet<[&str; 3]> = listed
+        .iter()
+        .map(|clause| ["id", "pack", "lines"].map(|member| clause[member].as_str().unwrap()))
+        .filter(|[_, pack, _]| !own.contains(pack))
+        .collect();
+    let table = include_str!("data/policy/clauses.tsv");
+    let sources: BTreeSet<[&str; 3]> = table
+        .lines()
+        .skip(1)
+        .map(|line| line.split('\t').collect::<Vec<_>>().try_into().unwrap())
+        .collect();
+    assert_eq!(sources.len(), 224);
+    assert_eq!(of_sources, sources);
+    for pack in own {
+        assert!(listed.iter().any(|clause| clause["pack"] == pack), "{pack}");
+    }
+    for clause in listed {
+        let members: BTreeSet<&str> =
+            clause.as_object().unwrap().keys().map(String::as_str).collect();
+        let all = ["answer", "by", "force", "id", "lines", "pack", "part", "test", "text"];
+        assert_eq!(members, BTreeSet::from(all), "{clause}");
+        let answered = !clause["by"].as_array().unwrap().is_empty() && clause["test"].is_string();
+        assert!(answered != (clause["answer"] == "planned"), "{clause}");
+        assert_eq!(clause["part"].is_string(), clause["answer"] == "planned", "{clause}");
+    }
+    let kinds: BTreeSet<&str> =
+        listed.iter().map(|clause| clause["answer"].as_str().unwrap()).collect();
+    let mut count = 0;
+    for kind in kinds.into_iter().chain(["planned"]).collect::<BTreeSet<_>>() {
+        let some = json(&leadbroker(&["policy", "clauses", "--answer", kind, "--json"]));
+        let some = some.as_array().unwrap();
+        assert!(some.iter().all(|clause| clause["answer"] == kind), "{kind}");
+        count += some.len();
+    }
+    assert_eq!(count, listed.len());
+    let output = leadbroker(&["policy", "clauses", "--answer", "perhaps"]);
+    assert_eq!(output.status.code(), Some(64));
+    assert!(stderr(&output).contains("expected one of rule, statement"), "{}", stderr(&output));
 }
 
 #[test]

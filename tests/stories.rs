@@ -22,6 +22,8 @@ mod site;
 
 #[path = "stories/commands.rs"]
 mod commands;
+#[path = "stories/explain.rs"]
+mod explain;
 #[path = "stories/holds.rs"]
 mod holds;
 #[path = "stories/outcomes.rs"]

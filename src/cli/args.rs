@@ -10,8 +10,8 @@ use clap::{Args, Parser, Subcommand};
 
 pub(super) use agency::{AgencyCommand, SubmitArgs};
 pub(super) use local::{
-    ConfigCommand, DefinitionsArgs, KeysCommand, LocalCommand, PolicyCommand, RegistryCommand,
-    TopologyCommand,
+    ConfigCommand, DefinitionsArgs, ExplainArgs, KeysCommand, LocalCommand, PolicyCommand,
+    RegistryCommand, TopologyCommand,
 };
 pub(super) use people::{
     AuditCommand, DeadLetterCommand, ExaminationArgs, HoldCommand, PeopleCommand, ReleaseArgs,

@@ -14,6 +14,7 @@ mod keys;
 mod output;
 mod people;
 mod policy_command;
+mod policy_explain;
 mod registry_command;
 mod registry_show;
 mod serve;
@@ -89,7 +90,7 @@ async fn local(
         LocalCommand::Keys(command) => keys::run(command, output),
         LocalCommand::Registry(command) => registry_command::run(command, config, output).await,
         LocalCommand::Topology(command) => topology_command::run(command, config, output).await,
-        LocalCommand::Policy(command) => policy_command::run(command, config, output),
+        LocalCommand::Policy(command) => policy_command::run(command, config, output).await,
         LocalCommand::Migrate => config_command::migrate(config, output).await,
         LocalCommand::Config(command) => config_command::run(command, config, output),
         LocalCommand::Openapi => {

@@ -11,23 +11,24 @@ use super::config_command::loaded;
 use super::{Output, exit};
 use crate::app::{self, pack_files};
 use crate::clock::{Clock as _, SystemClock};
-use crate::policy::{Clause, Pack, PackError, PolicySet, builtin};
+use crate::policy::{Answer, Clause, Pack, PackError, PolicySet, builtin};
 
 /// Runs the command.
-pub(super) fn run(
+pub(super) async fn run(
     command: &PolicyCommand,
     config: Option<&Path>,
     output: &mut Output,
 ) -> anyhow::Result<u8> {
     match command {
         PolicyCommand::Check { dir } => check(dir.as_ref(), output),
-        PolicyCommand::Clauses { pack } => {
+        PolicyCommand::Explain(args) => super::policy_explain::run(args, config, output).await,
+        PolicyCommand::Clauses { pack, answer } => {
             // Without a configuration: the packs that come with the program.
             let set = match config {
                 Some(_) => app::policies(&loaded(config)?.config, &SystemClock)?,
                 None => builtin::load(SystemClock.now()).map_err(|errors| told(&errors))?,
             };
-            clauses(&set, pack.as_deref(), output)
+            clauses(&set, (pack.as_deref(), *answer), output)
         }
     }
 }
@@ -93,49 +94,61 @@ fn review_due(pack: &Pack, today: NaiveDate) -> String {
     }
 }
 
-fn clauses(set: &PolicySet, only: Option<&str>, output: &mut Output) -> anyhow::Result<u8> {
+fn clauses(
+    set: &PolicySet,
+    (only, answer): (Option<&str>, Option<Answer>),
+    output: &mut Output,
+) -> anyhow::Result<u8> {
+    let known: Vec<&str> = set.packs().map(|pack| pack.in_force().pack.as_str()).collect();
+    if only.is_some_and(|only| !known.contains(&only)) {
+        let message = format!("there is no such pack; there are {}", known.join(", "));
+        output.error("pack_unknown", &message);
+        return Ok(exit::DATA);
+    }
     let all: Vec<(&str, &Clause)> = set
         .packs()
         .filter(|pack| only.is_none_or(|only| pack.in_force().pack.as_str() == only))
         .flat_map(|pack| {
             pack.clauses().values().map(|clause| (pack.in_force().pack.as_str(), clause))
         })
+        .filter(|(_, clause)| answer.is_none_or(|answer| clause.answer == answer))
         .collect();
-    if all.is_empty() {
-        let known: Vec<&str> = set.packs().map(|pack| pack.in_force().pack.as_str()).collect();
-        let message = format!("there is no such pack; there are {}", known.join(", "));
-        output.error("pack_unknown", &message);
-        return Ok(exit::DATA);
-    }
     if output.is_json() {
-        let all: Vec<Value> = all
-            .iter()
-            .map(|(pack, clause)| {
-                let mut value = serde_json::to_value(clause).context("print a clause")?;
-                if let Some(members) = value.as_object_mut() {
-                    let _ = members.insert("pack".to_owned(), (*pack).into());
-                }
-                Ok(value)
-            })
-            .collect::<anyhow::Result<_>>()?;
+        let all: Vec<Value> =
+            all.iter().map(|(pack, clause)| whole(pack, clause)).collect::<anyhow::Result<_>>()?;
         output.value(&all);
         return Ok(exit::OK);
     }
+    let or_none = |text: Option<&str>| text.unwrap_or("-").to_owned();
     let rows: Vec<Vec<String>> = all
         .iter()
         .map(|(pack, clause)| {
-            let answer = serde_json::to_value(clause.answer).unwrap_or_default();
             vec![
                 clause.id.clone(),
                 (*pack).to_owned(),
-                answer.as_str().unwrap_or_default().to_owned(),
-                clause.test.clone().unwrap_or_else(|| "-".to_owned()),
+                or_none(Some(clause.lines.as_str()).filter(|lines| !lines.is_empty())),
+                <&str>::from(clause.answer).to_owned(),
+                or_none(clause.part.as_deref()),
+                or_none(clause.test.as_deref()),
                 clause.text.clone(),
             ]
         })
         .collect();
-    output.table(&["clause", "pack", "answer", "test", "what it says"], &rows);
+    let headers = ["clause", "pack", "lines", "answer", "part", "test", "what it says"];
+    output.table(&headers, &rows);
     Ok(exit::OK)
+}
+
+/// Every member of a clause, also those that it leaves out.
+fn whole(pack: &str, clause: &Clause) -> anyhow::Result<Value> {
+    let mut value = serde_json::to_value(clause).context("print a clause")?;
+    if let Some(members) = value.as_object_mut() {
+        let _ = members.insert("pack".to_owned(), pack.into());
+        for member in ["part", "test"] {
+            let _ = members.entry(member).or_insert(Value::Null);
+        }
+    }
+    Ok(value)
 }
 
 #[cfg(test)]

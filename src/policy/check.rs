@@ -12,7 +12,7 @@ use super::error::PackProblem;
 use super::gate::Gate;
 use super::load::{CORE, Errors, Parts, Reader, labelled_line, line_with};
 use super::manifest::ClauseTable;
-use super::pack::{Answer, Clause, GateRules, Rule};
+use super::pack::{Answer, Clause, GateRules, RULES, Rule};
 use crate::domain::{Role, Verdict};
 
 /// Parts of the program that may still owe an answer.
@@ -61,7 +61,7 @@ pub(super) fn rules(
     taken: &mut BTreeSet<String>,
     errors: &mut Errors,
 ) -> BTreeMap<Gate, GateRules> {
-    let path = reader.path("rules.cedar");
+    let path = reader.path(RULES);
     let parsed: Cedar = match text.parse() {
         Ok(parsed) => parsed,
         Err(e) => {
@@ -145,7 +145,9 @@ fn rule(
             role.copied()
         }
     };
+    let id = id?;
     let rule = Rule {
+        line: line_with(text, &format!("@id(\"{id}\")")).unwrap_or(1),
         clause: clause?,
         verdict: verdict?,
         role: decider?,
@@ -153,7 +155,7 @@ fn rule(
         message: message?,
         remedy: remedy?,
     };
-    Some((id?, rule))
+    Some((id, rule))
 }
 
 /// Strict validation: a rule that could err, or never apply, is refused.

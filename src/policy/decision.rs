@@ -117,14 +117,24 @@ pub struct Explained {
     pub pack: PackId,
     /// The rule.
     pub rule: String,
+    /// Where it was asked.
+    pub gate: Gate,
     /// The clause.
     pub clause: String,
     /// The clause in our words.
     pub clause_text: String,
+    /// Lines of the policy's source that state the clause; empty where it has no source.
+    pub clause_lines: String,
     /// What the rule says: `Accept` where it is kept.
     pub verdict: Verdict,
+    /// It could not be evaluated, and therefore rejects.
+    pub failed: bool,
     /// JSON pointer to what it looks at.
     pub field: String,
     /// What is wrong when it is broken.
     pub message: String,
+    /// What to do next when it is broken.
+    pub remedy: String,
+    /// File and line of the rule (`lacris/rules.cedar:40`).
+    pub place: String,
 }

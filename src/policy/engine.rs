@@ -91,6 +91,11 @@ impl PolicySet {
         self.decide_all(packs, std::iter::once(facts))
     }
 
+    /// Decides several questions as one decision.
+    pub fn decide_each(&self, packs: &[PackId], questions: &[Facts]) -> PolicyDecision {
+        self.decide_all(packs, questions.iter())
+    }
+
     /// Decides a whole form: `submit`, and `use_probe` for each image, as one decision.
     pub fn decide_form(&self, packs: &[PackId], facts: &FormFacts) -> PolicyDecision {
         self.decide_all(packs, std::iter::once(&facts.submit).chain(&facts.probes))
@@ -104,21 +109,25 @@ impl PolicySet {
             let answer = self.answer(question.as_ref(), rules);
             for (id, rule) in &rules.rules {
                 let broken = answer.broken.contains(&id.as_str());
+                let clause = pack.clauses.get(&rule.clause);
+                let name = &pack.in_force.pack;
                 lines.push(Explained {
-                    pack: pack.in_force.pack.clone(),
+                    pack: name.clone(),
                     rule: id.clone(),
+                    gate: facts.gate,
                     clause: rule.clause.clone(),
-                    clause_text: pack
-                        .clauses
-                        .get(&rule.clause)
-                        .map_or_else(String::new, |c| c.text.clone()),
+                    clause_text: clause.map_or_else(String::new, |c| c.text.clone()),
+                    clause_lines: clause.map_or_else(String::new, |c| c.lines.clone()),
                     verdict: match (answer.failed.contains(id), broken) {
                         (true, _) => Verdict::Reject,
                         (false, true) => rule.verdict,
                         (false, false) => Verdict::Accept,
                     },
+                    failed: answer.failed.contains(id),
                     field: format!("{}{}", facts.prefix, rule.field),
                     message: rule.message.clone(),
+                    remedy: rule.remedy.clone(),
+                    place: rule.place(name),
                 });
             }
         }

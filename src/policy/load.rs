@@ -14,7 +14,7 @@ use super::engine::PolicySet;
 use super::error::{PackError, PackProblem};
 use super::gate::Gate;
 use super::manifest::{ClauseTable, Manifest};
-use super::pack::{Clause, GateRules, Pack, Stated, Statement};
+use super::pack::{Clause, GateRules, Pack, RULES, Stated, Statement};
 use crate::domain::PackId;
 
 /// The file of the schema.
@@ -182,7 +182,7 @@ impl Reader<'_> {
         self.known_files(errors);
         let manifest: Option<Manifest> = self.toml("pack.toml", errors);
         let table: Option<ClauseTable> = self.toml("clauses.toml", errors);
-        let rules_path = self.path("rules.cedar");
+        let rules_path = self.path(RULES);
         let rules_text = text_of(self.files, &rules_path, errors);
         let (manifest, table, rules_text) = (manifest?, table?, rules_text?);
 
@@ -216,14 +216,14 @@ impl Reader<'_> {
                 errors.add(&self.path("pack.toml"), problem);
             }
         }
-        check::citations(&self.path("rules.cedar"), parts, errors);
+        check::citations(&self.path(RULES), parts, errors);
         let path = self.path("clauses.toml");
         let text = text_of(self.files, &path, errors).unwrap_or_default();
         check::answers((&path, text), parts, errors);
     }
 
     fn known_files(&self, errors: &mut Errors) {
-        let top = ["pack.toml", "clauses.toml", "rules.cedar"];
+        let top = ["pack.toml", "clauses.toml", RULES];
         for path in self.own_files().map(|(path, _)| path) {
             let file = path.split_once('/').map_or("", |(_, file)| file);
             let statement = file

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::decision::PackInForce;
 use super::gate::Gate;
-use crate::domain::{Finding, Role, Verdict};
+use crate::domain::{Finding, PackId, Role, Verdict};
+
+/// The file of a pack's rules.
+pub(super) const RULES: &str = "rules.cedar";
 
 /// A policy as data.
 #[derive(Debug, Clone)]
@@ -106,9 +109,16 @@ pub(super) struct Rule {
     pub(super) field: String,
     pub(super) message: String,
     pub(super) remedy: String,
+    /// Line of `rules.cedar`, from 1.
+    pub(super) line: usize,
 }
 
 impl Rule {
+    /// File and line, as a reader finds them in the folder of packs.
+    pub(super) fn place(&self, pack: &PackId) -> String {
+        format!("{pack}/{RULES}:{}", self.line)
+    }
+
     /// The finding, its field below `prefix`.
     pub(super) fn finding(&self, pack: &PackInForce, prefix: &str) -> Finding {
         Finding {
@@ -185,8 +195,19 @@ pub enum Force {
 }
 
 /// How a clause is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::VariantArray)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    strum::VariantArray,
+    strum::IntoStaticStr,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Answer {
     /// By rules.
     Rule,

@@ -17,6 +17,8 @@ use super::*;
 use crate::domain::form::Form;
 use crate::domain::{PackId, Role, Verdict};
 
+mod mutants;
+
 const EXAMPLE: &str = include_str!("../../tests/data/forms/search_request.v1.example.json");
 const GOOD: &str = include_str!("../../tests/data/policy/good.json");
 const BAD_PACKS: &str = include_str!("../../tests/data/policy/bad_packs.toml");
@@ -348,7 +350,7 @@ fn an_evaluation_error_rejects() {
     assert!(decision.findings()[0].message.contains("`extra`"));
     let lines = policies.explain(&[pack("extra")], &facts.submit);
     let erred = lines.iter().find(|l| l.rule == "x-overflow").unwrap();
-    assert_eq!(erred.verdict, Verdict::Reject);
+    assert_eq!((erred.verdict, erred.failed), (Verdict::Reject, true));
     let others = lines.iter().filter(|l| l.rule != "x-overflow");
     assert!(others.into_iter().all(|l| l.verdict == Verdict::Accept));
     let fine = policies.decide_form(&[], &facts);
@@ -686,12 +688,22 @@ fn an_explanation_names_rule_clause_and_words() {
     assert_eq!(
         serde_json::to_value(line).unwrap(),
         json!({
-            "pack": "lacris", "rule": "lacris-pro-3", "clause": "LACRIS-PRO-3",
-            "clause_text": "No predictive analysis (no exception)", "verdict": "reject",
+            "pack": "lacris", "rule": "lacris-pro-3", "gate": "submit", "clause": "LACRIS-PRO-3",
+            "clause_text": "No predictive analysis (no exception)",
+            "clause_lines": "44", "verdict": "reject", "failed": false,
             "field": "/predictive_analysis",
             "message": "facial recognition is not used for predictive analysis",
+            "remedy": "withdraw the request; the policy knows no exception", "place": line.place,
         })
     );
+    // Each rule leads to its own line, and a clause to the lines of its source.
+    for line in &lines {
+        let (file, number) = line.place.split_once(':').unwrap();
+        let text = String::from_utf8(builtin::files()[file].clone()).unwrap();
+        let there = text.lines().nth(number.parse::<usize>().unwrap() - 1).unwrap();
+        assert_eq!(there, format!("@id(\"{}\")", line.rule));
+        assert_eq!(line.clause_lines.is_empty(), line.pack == pack("core"), "{}", line.clause);
+    }
     let kept = lines.iter().filter(|l| l.verdict == Verdict::Accept).count();
     assert_eq!(kept, lines.len() - 2);
 }

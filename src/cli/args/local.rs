@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use strum::VariantArray as _;
+
+use crate::policy::{Answer, Gate};
 
 /// Commands that ask no server.
 #[derive(Debug, Subcommand)]
@@ -99,7 +102,35 @@ pub enum PolicyCommand {
         /// Only of this pack.
         #[arg(long)]
         pack: Option<String>,
+        /// Only those that are answered so (rule, statement, planned, …).
+        #[arg(long, value_name = "KIND", value_parser = answer)]
+        answer: Option<Answer>,
     },
+    /// Every rule that is asked about a form, and what it says. Nothing is decided.
+    Explain(ExplainArgs),
+}
+
+/// Of `policy explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A form's JSON file, or a stored request (r-…), whose reading is recorded.
+    #[arg(value_name = "FORM|REQUEST")]
+    pub subject: String,
+    /// Only at submit, `use_probe` or dispatch; submit and `use_probe` if absent, as when a form comes.
+    #[arg(long, value_name = "GATE", value_parser = gate)]
+    pub gate: Option<Gate>,
+}
+
+fn gate(text: &str) -> Result<Gate, String> {
+    let names = || Gate::VARIANTS.iter().map(|gate| gate.as_str());
+    let known = Gate::VARIANTS.iter().copied().find(|gate| gate.as_str() == text);
+    known.ok_or_else(|| format!("expected one of {}", names().collect::<Vec<_>>().join(", ")))
+}
+
+fn answer(text: &str) -> Result<Answer, String> {
+    let names = || Answer::VARIANTS.iter().map(|answer| <&str>::from(*answer));
+    let known = Answer::VARIANTS.iter().copied().find(|answer| <&str>::from(*answer) == text);
+    known.ok_or_else(|| format!("expected one of {}", names().collect::<Vec<_>>().join(", ")))
 }
 
 /// Of `config`.
