@@ -1,6 +1,8 @@
 //! Schemas of bodies and answers. The form and the receipt are the published contracts; the rest is checked against every
 //! answer that the tests of the API get.
 
+mod kept;
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use strum::VariantArray;
@@ -238,57 +240,8 @@ fn for_people() -> Components {
         ),
     ];
     all.extend(examination());
-    all.extend(kept());
+    all.extend(kept::kept());
     all
-}
-
-/// Sessions, small bodies, dead letters, audit entries.
-fn kept() -> Components {
-    let items = |component: &str| object(&[("items", array(component))]);
-    vec![
-        ("GiveBack", object(&[("token", number())])),
-        ("Release", object(&[("document_sha256", reference("Sha256"))])),
-        (
-            "Released",
-            object(&[
-                ("request", reference("RequestId")),
-                ("state", reference("State")),
-                ("findings", array("Finding")),
-            ]),
-        ),
-        ("Credentials", object(&[("login", string()), ("password", string()), ("code", string())])),
-        ("Session", object(&[("token", string()), ("expires_at", reference("Time"))])),
-        (
-            "DeadLetter",
-            object(&[
-                ("message", reference("MessageId")),
-                ("queue", string()),
-                ("request", reference("RequestId")),
-                ("attempts", number()),
-                ("reason", json!({ "type": ["string", "null"] })),
-                ("created_at", reference("Time")),
-                ("body", json!({ "type": "object", "required": ["type", "request"] })),
-            ]),
-        ),
-        ("DeadLetters", items("DeadLetter")),
-        (
-            "StateOfMessage",
-            object(&[
-                ("message", reference("MessageId")),
-                ("state", json!({ "enum": ["replayed", "dropped"] })),
-            ]),
-        ),
-        (
-            "AuditOfRequest",
-            object(&[
-                ("request", reference("RequestId")),
-                (
-                    "entries",
-                    json!({ "type": "array", "items": { "type": "object", "required": ["seq", "event"] } }),
-                ),
-            ]),
-        ),
-    ]
 }
 
 fn generative_ai() -> Value {
