@@ -10,6 +10,8 @@ use super::config_command::loaded;
 use super::{Output, exit};
 use crate::app;
 use crate::audit::{Actor, AuditEvent};
+use crate::domain::Unit;
+use crate::policy::words::{self, WordsError};
 use crate::registry::{Registry, RegistryError, parse};
 
 /// Runs the command.
@@ -35,7 +37,22 @@ pub(super) async fn run(
 pub(super) fn read(file: &Path) -> anyhow::Result<Result<Registry, Vec<RegistryError>>> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("read the registry `{}`", file.display()))?;
-    Ok(parse(&text))
+    let registry = match parse(&text) {
+        Ok(registry) => registry,
+        Err(errors) => return Ok(Err(errors)),
+    };
+    let errors = of_words(&registry, |unit| words::faults(&unit.words));
+    Ok(if errors.is_empty() { Ok(registry) } else { Err(errors) })
+}
+
+/// What is wrong with the units' own words.
+fn of_words(registry: &Registry, wrong: impl Fn(&Unit) -> Vec<WordsError>) -> Vec<RegistryError> {
+    let place = |unit: &Unit| format!("units.{}", unit.id);
+    let errors = registry.units.iter().flat_map(|unit| {
+        let wrong = wrong(unit).into_iter();
+        wrong.map(move |error| RegistryError { place: place(unit), message: error.to_string() })
+    });
+    errors.collect()
 }
 
 /// Tells everything that is wrong.
@@ -63,9 +80,11 @@ async fn import(file: &Path, config: Option<&Path>, output: &mut Output) -> anyh
             message: format!("there is no policy pack `{pack}`; see `leadbroker policy check`"),
         })
         .collect();
-    if !unknown.is_empty() {
+    let absent = of_words(&registry, |unit| ctx.policies.words().absent(&unit.words));
+    let wrong: Vec<RegistryError> = unknown.into_iter().chain(absent).collect();
+    if !wrong.is_empty() {
         ctx.store.close().await;
-        return Ok(refuse(&unknown, output));
+        return Ok(refuse(&wrong, output));
     }
     let digest =
         openssl::sha::sha256(&serde_json::to_vec(&registry).context("write the registry")?);

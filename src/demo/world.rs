@@ -12,7 +12,7 @@ use super::places::{AGENCIES, AgencyPlan, UNITS, UnitPlan};
 use crate::domain::{
     Account, AccountId, Agency, AgencyStanding, Agreement, AiSystem, Capability, Credential,
     PackId, Repository, RepositoryKind, Role, Safeguards, Shift, SignOff, TrainerDesignation,
-    Training, Unit, UnitId,
+    Training, Unit, UnitId, UnitWords,
 };
 use crate::id_source::IdSource;
 use crate::registry::{AccountEntry, AgencyEntry, Recipient, Registry};
@@ -156,6 +156,7 @@ impl Maker<'_> {
                 .collect(),
             contact: format!("questions@{}.example.gov", place.domain),
             trainers: trainers.collect(),
+            words: UnitWords::default(),
         });
         if !place.topics.is_empty() {
             self.system(place)?;

@@ -20,5 +20,5 @@ pub use people::{Account, Capability, Credential, Lane, Role, Training};
 pub use personal::Personal;
 pub use roster::Shift;
 pub use unit::{
-    AiSystem, Repository, RepositoryKind, Safeguards, SignOff, TrainerDesignation, Unit,
+    AiSystem, Repository, RepositoryKind, Safeguards, SignOff, TrainerDesignation, Unit, UnitWords,
 };

@@ -42,6 +42,28 @@ pub struct Unit {
     /// Who may train its people, where a policy wants trainers designated (OX-461.3-0b).
     #[serde(default)]
     pub trainers: Vec<TrainerDesignation>,
+    /// Its own changes to the words that need a human (CORE-WORDS).
+    #[serde(default, skip_serializing_if = "UnitWords::is_empty")]
+    pub words: UnitWords,
+}
+
+/// A unit's changes to the words that need a human.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnitWords {
+    /// Words of its own.
+    #[serde(default)]
+    pub add: Vec<String>,
+    /// Words that hold nothing here.
+    #[serde(default)]
+    pub remove: Vec<String>,
+}
+
+impl UnitWords {
+    /// Whether nothing is changed.
+    pub fn is_empty(&self) -> bool {
+        self.add.is_empty() && self.remove.is_empty()
+    }
 }
 
 /// Somebody in authority has designated a trainer.

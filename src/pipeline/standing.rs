@@ -47,6 +47,7 @@ pub fn agency(registry: &Registry, row: &RequestRow) -> Agency {
 pub fn service(ctx: &Context, registry: &Registry, row: &RequestRow) -> Service {
     let (unit, now) = (registry.unit(&row.unit), ctx.now());
     let repositories = unit.map(|unit| unit.repositories.as_slice()).unwrap_or_default();
+    let words = unit.map(|unit| ctx.policies.words().of_unit(&unit.words));
     Service {
         unit: row.unit.clone(),
         enabled: unit.is_some(),
@@ -66,6 +67,7 @@ pub fn service(ctx: &Context, registry: &Registry, row: &RequestRow) -> Service 
             .systems(&row.unit)
             .map(|system| (system.name.clone(), system.is_safeguarded(now)))
             .collect(),
+        words: words.unwrap_or_else(|| ctx.policies.words().clone()),
     }
 }
 

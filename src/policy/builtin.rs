@@ -114,6 +114,7 @@ const FILES: &[(&str, &str)] = files![
     "state-example/clauses.toml",
     "state-example/pack.toml",
     "state-example/rules.cedar",
+    "words.toml",
 ];
 
 /// The embedded files, for [`PolicySet::load`]; a unit's own packs can be added to them.

@@ -10,10 +10,11 @@ use strum::VariantArray;
 
 use super::decision::{Answers, Explained, PolicyDecision};
 use super::error::PackProblem;
-use super::facts::{Facts, FormFacts};
+use super::facts::{Facts, FormFacts, Shown};
 use super::gate::Gate;
 use super::load::CORE;
 use super::pack::{Clause, GateRules, Pack, Statement};
+use super::words::Lexicon;
 use crate::domain::{Finding, PackId, Verdict};
 
 /// The clause of a question that could not be answered.
@@ -26,6 +27,7 @@ const UNKNOWN_PACK: &str = "CORE-PACK";
 pub struct PolicySet {
     schema: Schema,
     packs: BTreeMap<PackId, Pack>,
+    words: Lexicon,
     core: PackId,
     authorizer: Authorizer,
     entities: Entities,
@@ -51,7 +53,11 @@ pub struct StatementView {
 }
 
 impl PolicySet {
-    pub(super) fn new(schema: Schema, packs: BTreeMap<PackId, Pack>) -> Result<Self, PackProblem> {
+    pub(super) fn new(
+        schema: Schema,
+        packs: BTreeMap<PackId, Pack>,
+        words: Lexicon,
+    ) -> Result<Self, PackProblem> {
         let uid = |text: String| {
             text.parse::<EntityUid>().map_err(|e| PackProblem::Unreadable(e.to_string()))
         };
@@ -67,12 +73,18 @@ impl PolicySet {
             entities: Entities::empty(),
             schema,
             packs,
+            words,
         })
     }
 
     /// Every pack that was loaded.
     pub fn packs(&self) -> impl Iterator<Item = &Pack> {
         self.packs.values()
+    }
+
+    /// The words that need a human, before a unit's own changes.
+    pub fn words(&self) -> &Lexicon {
+        &self.words
     }
 
     /// A pack.
@@ -190,6 +202,34 @@ impl PolicySet {
         PolicyDecision::new(answers)
     }
 
+    /// A finding for each place that the facts name for its clause; the finding itself where they name none.
+    fn each(&self, packs: &[PackId], finding: Finding, shown: &[Shown]) -> Vec<Finding> {
+        let shown: Vec<&Shown> =
+            shown.iter().filter(|shown| shown.clause == finding.clause).collect();
+        if shown.is_empty() {
+            return vec![finding];
+        }
+        let of = |shown: &Shown| {
+            let in_force = |id: &&String| {
+                self.in_force(packs).any(|pack| pack.clauses.contains_key(id.as_str()))
+            };
+            let clauses: Vec<&str> = self
+                .words
+                .clauses(&shown.what)
+                .iter()
+                .filter(in_force)
+                .map(String::as_str)
+                .collect();
+            let clauses = match clauses.as_slice() {
+                [] => String::new(),
+                clauses => format!(" ({})", clauses.join(", ")),
+            };
+            let message = format!("{}: {}{clauses}", finding.message, shown.what);
+            Finding { field: shown.field.to_owned(), message, ..finding.clone() }
+        };
+        shown.into_iter().map(of).collect()
+    }
+
     fn ask(&self, packs: &[PackId], facts: &Facts, answers: &mut Answers) {
         answers.gates.insert(facts.gate);
         let question = self.question(facts);
@@ -205,7 +245,8 @@ impl PolicySet {
                 if rule.verdict == Verdict::Hold {
                     answers.deciders.insert(rule.role);
                 }
-                answers.findings.insert(rule.finding(&pack.in_force, &facts.prefix));
+                let finding = rule.finding(&pack.in_force, &facts.prefix);
+                answers.findings.extend(self.each(packs, finding, &facts.shown));
             }
             if !answer.failed.is_empty() {
                 answers.reject(

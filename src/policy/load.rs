@@ -15,6 +15,7 @@ use super::error::{PackError, PackProblem};
 use super::gate::Gate;
 use super::manifest::{ClauseTable, Manifest};
 use super::pack::{Clause, GateRules, Pack, RULES, Stated, Statement};
+use super::words::{self, Lexicon};
 use crate::domain::PackId;
 
 /// The file of the schema.
@@ -26,11 +27,12 @@ pub(super) const CORE: &str = "core";
 type Files = BTreeMap<String, Vec<u8>>;
 
 impl PolicySet {
-    /// Reads every pack in `files`: `schema.cedarschema`, and for each pack `<pack>/pack.toml`,
+    /// Reads every pack in `files`: `schema.cedarschema`, `words.toml`, and for each pack `<pack>/pack.toml`,
     /// `clauses.toml`, `rules.cedar` and `statements/*.txt`. Refuses all if one is not sound.
     pub fn load(files: &Files, now: DateTime<Utc>) -> Result<Self, Vec<PackError>> {
         let mut errors = Errors::default();
         let schema = read_schema(files, &mut errors);
+        let words = read_words(files, &mut errors);
         let mut packs = BTreeMap::new();
         let permit = files.get("core/rules.cedar").and_then(|b| check::permit(b));
         if !files.contains_key("core/pack.toml") {
@@ -45,10 +47,12 @@ impl PolicySet {
                 }
             }
         }
-        match schema {
-            Some(schema) if errors.list.is_empty() => Self::new(schema, packs).map_err(|problem| {
-                vec![PackError { file: SCHEMA.to_owned(), line: None, rule: None, problem }]
-            }),
+        match (schema, words) {
+            (Some(schema), Some(words)) if errors.list.is_empty() => {
+                Self::new(schema, packs, words).map_err(|problem| {
+                    vec![PackError { file: SCHEMA.to_owned(), line: None, rule: None, problem }]
+                })
+            }
             _ => {
                 errors.list.sort();
                 errors.list.dedup();
@@ -107,6 +111,11 @@ pub(super) fn digest(bytes: &[u8]) -> String {
     hex::encode(sha256(bytes))
 }
 
+fn read_words(files: &Files, errors: &mut Errors) -> Option<Lexicon> {
+    let words = Lexicon::parse(text_of(files, words::FILE, errors)?);
+    words.map_err(|e| errors.add(words::FILE, PackProblem::Unreadable(e.to_string()))).ok()
+}
+
 fn read_schema(files: &Files, errors: &mut Errors) -> Option<Schema> {
     let text = text_of(files, SCHEMA, errors)?;
     match Schema::from_cedarschema_str(text) {
@@ -134,7 +143,7 @@ fn text_of<'a>(files: &'a Files, path: &str, errors: &mut Errors) -> Option<&'a 
 /// The directories; a file beside them that is not the schema is refused.
 fn pack_names(files: &Files, errors: &mut Errors) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for path in files.keys().filter(|p| *p != SCHEMA) {
+    for path in files.keys().filter(|p| ![SCHEMA, words::FILE].contains(&p.as_str())) {
         match path.split_once('/') {
             Some((name, _)) => drop(names.insert(name.to_owned())),
             None => errors.add(path, PackProblem::FileUnknown),

@@ -8,6 +8,7 @@
 //! | `load`, `check` | files in, a [`PolicySet`] out, or every reason why not |
 //! | `engine` | facts in, a [`PolicyDecision`] out; statements; explanations |
 //! | `decision` | what was decided, and on which clauses |
+//! | `words` | words that need a human: a screen over what a requester wrote |
 //! | `builtin` | the packs that come with the program |
 //!
 //! All rules of all packs in force are asked, every one that forbids is a finding, and the strictest
@@ -24,6 +25,7 @@ mod gate;
 mod load;
 mod manifest;
 mod pack;
+pub mod words;
 
 #[cfg(test)]
 mod sacramento_tests;

@@ -125,6 +125,7 @@ fn good_under(packs: &[PackId], own: &[PackId]) -> Value {
     let of_unit: Vec<PackId> = packs.iter().filter(|id| !own.contains(id)).cloned().collect();
     let mut case: Value = serde_json::from_str(GOOD).unwrap();
     case["form"] = serde_json::from_str(EXAMPLE).unwrap();
+    case["standing"]["service"]["words"] = json!(POLICIES.words());
     case["form"]["affirmations"] = cited(packs, true);
     case["standing"]["agency"]["packs"] = json!(own);
     case["reviewer"]["unit_packs"] = json!(of_unit);

@@ -354,6 +354,19 @@ mod tests {
     }
 
     #[test]
+    fn a_unit_has_words_of_its_own() {
+        let unit = "[[units]]\nid = \"lacris\"\nname = \"Sample\"\npacks = [\"lacris\"]\n\
+                    contact = \"sample@unit.example.gov\"\nrepositories = []\n";
+        let words = "words = { add = [\"food bank*\"], remove = [\"clinic\"] }\n";
+        let registry = parse(&format!("{unit}{words}")).unwrap();
+        assert_eq!(registry.units[0].words.remove, ["clinic"]);
+        let written = toml::to_string(&registry).unwrap();
+        assert_eq!(parse(&written).unwrap().units[0].words, registry.units[0].words);
+        assert!(parse(unit).unwrap().units[0].words.is_empty());
+        assert!(parse(&format!("{unit}words = {{ addd = [] }}\n")).is_err());
+    }
+
+    #[test]
     fn every_fault_of_a_registry_is_told_at_once() {
         let text = r#"
             [[units]]

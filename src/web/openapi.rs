@@ -1,6 +1,5 @@
 //! The `OpenAPI` 3.1 document of the API, from the table of operations that the router is built from.
 
-mod examination;
 mod schemas;
 
 use axum::Json;

@@ -13,6 +13,7 @@ crate::both!(
     a_release_that_a_policy_holds_is_the_administrators_to_decide,
     an_answer_that_the_administrator_refuses_never_leaves,
     no_human_decides_what_a_policy_refuses_at_the_release,
+    a_narrative_that_a_person_must_read_is_held_and_never_told,
 );
 
 fn clauses(told: &Value) -> Vec<&Value> {
@@ -120,4 +121,48 @@ async fn no_human_decides_what_a_policy_refuses_at_the_release(setup: Setup) {
     assert_eq!(status["state"], "awaiting_release", "{status}");
     let times = [("step.refused", 1), ("release.held", 0)];
     site.assert_times(&request, "refused, not held", &times).await;
+}
+
+async fn a_narrative_that_a_person_must_read_is_held_and_never_told(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    let told = "A window of the clinic broke during the Manifestación on Sample Street.";
+    let narrative = |form: &mut Value| form["justification"]["situation"] = json!(told);
+    let (status, receipt) = site.submit_changed(&narrative).await;
+    assert_eq!((status, &receipt["state"]), (201, &json!("held")), "{receipt}");
+    let request = receipt["request"].as_str().unwrap().to_owned();
+    let findings = receipt["findings"].as_array().unwrap();
+    assert_eq!(clauses(&receipt), [&json!("CORE-WORDS"), &json!("CORE-WORDS")]);
+    for (finding, category) in findings.iter().zip(["health", "protest"]) {
+        assert_eq!(finding["field"], "/justification/situation");
+        assert_eq!(finding["verdict"], "hold");
+        let message = finding["message"].as_str().unwrap();
+        assert!(message.contains(&format!(": {category} (CORE-BASIS, LACRIS-FA-2")), "{message}");
+        assert!(!message.contains("SPD-"), "only clauses that bind here: {message}");
+    }
+    for word in ["window", "manifestaci", "sample street", "clinic"] {
+        assert!(!receipt.to_string().to_lowercase().contains(word), "{word}: {receipt}");
+        let log = json!(site.audit("words").await).to_string().to_lowercase();
+        assert!(!log.contains(word), "{word}");
+    }
+    let (status, answer) = site.decide(&request, true, "CORE-WORDS").await;
+    assert_eq!((status, &answer["state"]), (200, &json!("accepted")), "{answer}");
+    site.follow(&request).await;
+    site.open_answer(&request).await;
+
+    // A unit answers for its own words: one more, one less.
+    site.registry(|registry| {
+        let unit = registry.units.iter_mut().find(|unit| unit.id.as_str() == "lacris").unwrap();
+        unit.words.remove = vec!["clinic".to_owned()];
+        unit.words.add = vec!["food bank*".to_owned()];
+    })
+    .await;
+    for (told, state) in [("in front of the clinic", "accepted"), ("at two food banks", "held")] {
+        let narrative = |form: &mut Value| {
+            form["justification"]["situation"] =
+                json!(format!("A purse was taken {told} at noon."));
+        };
+        let (status, receipt) = site.submit_changed(&narrative).await;
+        assert_eq!((status, &receipt["state"]), (201, &json!(state)), "{receipt}");
+    }
+    site.assert_sound("words").await;
 }

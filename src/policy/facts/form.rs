@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use validator::Validate;
 
 use super::image::probe_record;
-use super::{Facts, Record, Value, letters, texts};
+use super::{Facts, Record, Shown, Value, letters, texts};
 use crate::domain::form::{CrimeType, Form, FormImage, IdExceptionReason, Purpose, SubjectPresent};
 use crate::domain::{Agency, AgencyStanding, PackId, UnitId};
 use crate::policy::Gate;
+use crate::policy::words::Lexicon;
 
 /// Numbers that a unit configures for its rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Validate)]
@@ -89,6 +90,9 @@ pub struct Service {
     /// The systems that it searches with, and whether safeguards are in force (SPD-AI-B4a).
     #[serde(default)]
     pub systems: BTreeMap<String, bool>,
+    /// The words that need a human, with the unit's own changes.
+    #[serde(default)]
+    pub words: Lexicon,
 }
 
 impl Service {
@@ -202,13 +206,46 @@ pub fn dispatch(form: &Form, standing: &Standing, now: DateTime<Utc>) -> Facts {
 fn submit_facts(about: Record, form: &Form, standing: &Standing, now: DateTime<Utc>) -> Facts {
     let affirmed =
         form.affirmations.iter().map(|a| (a.statement.clone(), a.text_sha256.clone())).collect();
+    let shown = worded(form, &standing.service.words);
     let values = Record::default()
         .with("form", about)
+        .with("words", texts(shown.iter().map(|shown| &shown.what)))
         .with("agency", standing.agency_record(form, now))
         .with("unit", standing.service.record(&form.provider_unit))
         .with("limits", standing.service.limits.record())
         .with("affirmed", Value::Statements(affirmed));
-    Facts::new(Gate::Submit, values)
+    let mut facts = Facts::new(Gate::Submit, values);
+    facts.shown = shown;
+    facts
+}
+
+/// The clause of words that need a human.
+const WORDS: &str = "CORE-WORDS";
+
+/// The categories of words in what the requester tells, by field. What a person at risk suffers from is not screened: there
+/// the words of medicine are the reason to help.
+fn worded(form: &Form, lexicon: &Lexicon) -> Vec<Shown> {
+    let why = &form.justification;
+    let threat = match &form.purpose {
+        Purpose::ImminentThreat { threat, .. } => Some(threat),
+        Purpose::ActiveInvestigation {}
+        | Purpose::Deceased { .. }
+        | Purpose::UnableToIdentify { .. } => None,
+    };
+    let subject = form.subject_present.as_ref();
+    let fields = [
+        ("/justification/situation", Some(&why.situation)),
+        ("/justification/reasonable_suspicion", why.reasonable_suspicion.as_ref()),
+        ("/purpose/threat", threat),
+        ("/subject_present/detention_basis", subject.map(|subject| &subject.detention_basis)),
+        ("/surveillance/facts", form.surveillance.as_ref().map(|one| &one.facts)),
+    ];
+    let told = fields.into_iter().filter_map(|(field, text)| Some((field, text?)));
+    told.flat_map(|(field, text)| {
+        let found = lexicon.screen(text.expose()).into_iter();
+        found.map(move |what| Shown { clause: WORDS, field, what: what.to_owned() })
+    })
+    .collect()
 }
 
 fn probe_facts(about: Record, image: &FormImage, position: usize, limits: &Limits) -> Facts {

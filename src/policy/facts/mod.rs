@@ -26,11 +26,21 @@ pub struct Facts {
     /// Put before every finding's field.
     pub(super) prefix: String,
     pub(super) values: Record,
+    /// Where and what, for the findings of a clause.
+    pub(super) shown: Vec<Shown>,
+}
+
+/// A place in the form and what was found there: a code, never the requester's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Shown {
+    pub(super) clause: &'static str,
+    pub(super) field: &'static str,
+    pub(super) what: String,
 }
 
 impl Facts {
     fn new(gate: Gate, values: Record) -> Self {
-        Self { gate, prefix: String::new(), values }
+        Self { gate, prefix: String::new(), values, shown: Vec::new() }
     }
 
     /// The gate they are for.

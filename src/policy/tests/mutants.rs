@@ -3,6 +3,7 @@
 
 use cedar_policy::{PolicyId, Schema};
 
+use super::super::words::{self, Lexicon};
 use super::*;
 
 /// A row, with its questions built once.
@@ -21,13 +22,18 @@ impl Row {
 }
 
 /// The packs without one rule at one gate.
-fn without(schema: &Schema, pack: &PackId, gate: Gate, rule: &str) -> PolicySet {
+fn without(
+    (schema, words): &(Schema, Lexicon),
+    pack: &PackId,
+    gate: Gate,
+    rule: &str,
+) -> PolicySet {
     let mut packs: BTreeMap<PackId, Pack> =
         POLICIES.packs().map(|pack| (pack.in_force().pack.clone(), pack.clone())).collect();
     let rules = packs.get_mut(pack).unwrap().gates.get_mut(&gate).unwrap();
     rules.rules.remove(rule).unwrap();
     rules.cedar.remove_static(PolicyId::new(rule)).unwrap();
-    PolicySet::new(schema.clone(), packs).unwrap()
+    PolicySet::new(schema.clone(), packs, words.clone()).unwrap()
 }
 
 #[test]
@@ -35,6 +41,8 @@ fn a_rule_that_is_gone_turns_a_scenario_red() {
     let files = builtin::files();
     let schema = std::str::from_utf8(&files["schema.cedarschema"]).unwrap();
     let (schema, _) = Schema::from_cedarschema_str(schema).unwrap();
+    let words = Lexicon::parse(std::str::from_utf8(&files[words::FILE]).unwrap()).unwrap();
+    let base = (schema, words);
     let rows: Vec<Row> =
         TABLE.iter().map(|scenario| Row { scenario, questions: scenario.questions() }).collect();
     assert!(
@@ -48,7 +56,7 @@ fn a_rule_that_is_gone_turns_a_scenario_red() {
         .collect();
     let mut survivors = Vec::new();
     for (count, (pack, gate, rule)) in rules.iter().enumerate() {
-        let mutant = without(&schema, pack, *gate, rule);
+        let mutant = without(&base, pack, *gate, rule);
         // Rows that name the rule are the likeliest to turn red.
         let (near, far): (Vec<&Row>, Vec<&Row>) =
             rows.iter().partition(|row| row.scenario.rules.contains(*rule));

@@ -1,6 +1,9 @@
 //! Schemas of bodies and answers. The form and the receipt are the published contracts; the rest is checked against every
 //! answer that the tests of the API get.
 
+mod examination;
+mod kept;
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use strum::VariantArray;
@@ -27,10 +30,10 @@ pub(super) fn all() -> Map<String, Value> {
     all
 }
 
-pub(super) type Components = Vec<(&'static str, Value)>;
+type Components = Vec<(&'static str, Value)>;
 
 /// The words of a closed list.
-pub(super) fn list<T: VariantArray + Serialize>() -> Value {
+fn list<T: VariantArray + Serialize>() -> Value {
     json!({ "enum": T::VARIANTS.iter().map(|word| json!(word)).collect::<Vec<_>>() })
 }
 
@@ -47,7 +50,7 @@ fn or_null(component: &str) -> Value {
 }
 
 /// A closed object, whose members are all required but those that are named `…?`.
-pub(super) fn object(members: &[(&str, Value)]) -> Value {
+fn object(members: &[(&str, Value)]) -> Value {
     let (mut properties, mut required) = (Map::new(), Vec::new());
     for (name, schema) in members {
         if let Some(name) = name.strip_suffix('?') {
@@ -60,7 +63,7 @@ pub(super) fn object(members: &[(&str, Value)]) -> Value {
     json!({ "type": "object", "additionalProperties": false, "required": required, "properties": properties })
 }
 
-pub(super) fn string() -> Value {
+fn string() -> Value {
     json!({ "type": "string" })
 }
 
@@ -236,58 +239,9 @@ fn for_people() -> Components {
             ]),
         ),
     ];
-    all.extend(super::examination::schemas());
-    all.extend(kept());
+    all.extend(examination::schemas());
+    all.extend(kept::kept());
     all
-}
-
-/// Sessions, small bodies, dead letters, audit entries.
-fn kept() -> Components {
-    let items = |component: &str| object(&[("items", array(component))]);
-    vec![
-        ("GiveBack", object(&[("token", number())])),
-        ("Release", object(&[("document_sha256", reference("Sha256"))])),
-        (
-            "Released",
-            object(&[
-                ("request", reference("RequestId")),
-                ("state", reference("State")),
-                ("findings", array("Finding")),
-            ]),
-        ),
-        ("Credentials", object(&[("login", string()), ("password", string()), ("code", string())])),
-        ("Session", object(&[("token", string()), ("expires_at", reference("Time"))])),
-        (
-            "DeadLetter",
-            object(&[
-                ("message", reference("MessageId")),
-                ("queue", string()),
-                ("request", reference("RequestId")),
-                ("attempts", number()),
-                ("reason", json!({ "type": ["string", "null"] })),
-                ("created_at", reference("Time")),
-                ("body", json!({ "type": "object", "required": ["type", "request"] })),
-            ]),
-        ),
-        ("DeadLetters", items("DeadLetter")),
-        (
-            "StateOfMessage",
-            object(&[
-                ("message", reference("MessageId")),
-                ("state", json!({ "enum": ["replayed", "dropped"] })),
-            ]),
-        ),
-        (
-            "AuditOfRequest",
-            object(&[
-                ("request", reference("RequestId")),
-                (
-                    "entries",
-                    json!({ "type": "array", "items": { "type": "object", "required": ["seq", "event"] } }),
-                ),
-            ]),
-        ),
-    ]
 }
 
 fn others() -> Components {

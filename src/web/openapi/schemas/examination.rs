@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::reference;
-use super::schemas::{Components, list, object, string};
+use super::super::reference;
+use super::{Components, list, object, string};
 use crate::domain::examination::{Agreement, Conclusion};
 
 fn generative_ai() -> Value {

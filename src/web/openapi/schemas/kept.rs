@@ -1,0 +1,55 @@
+//! Schemas of sessions, small bodies, dead letters and audit entries.
+
+use serde_json::json;
+
+use super::super::reference;
+use super::{Components, array, number, object, string};
+
+/// Sessions, small bodies, dead letters, audit entries.
+pub(super) fn kept() -> Components {
+    let items = |component: &str| object(&[("items", array(component))]);
+    vec![
+        ("GiveBack", object(&[("token", number())])),
+        ("Release", object(&[("document_sha256", reference("Sha256"))])),
+        (
+            "Released",
+            object(&[
+                ("request", reference("RequestId")),
+                ("state", reference("State")),
+                ("findings", array("Finding")),
+            ]),
+        ),
+        ("Credentials", object(&[("login", string()), ("password", string()), ("code", string())])),
+        ("Session", object(&[("token", string()), ("expires_at", reference("Time"))])),
+        (
+            "DeadLetter",
+            object(&[
+                ("message", reference("MessageId")),
+                ("queue", string()),
+                ("request", reference("RequestId")),
+                ("attempts", number()),
+                ("reason", json!({ "type": ["string", "null"] })),
+                ("created_at", reference("Time")),
+                ("body", json!({ "type": "object", "required": ["type", "request"] })),
+            ]),
+        ),
+        ("DeadLetters", items("DeadLetter")),
+        (
+            "StateOfMessage",
+            object(&[
+                ("message", reference("MessageId")),
+                ("state", json!({ "enum": ["replayed", "dropped"] })),
+            ]),
+        ),
+        (
+            "AuditOfRequest",
+            object(&[
+                ("request", reference("RequestId")),
+                (
+                    "entries",
+                    json!({ "type": "array", "items": { "type": "object", "required": ["seq", "event"] } }),
+                ),
+            ]),
+        ),
+    ]
+}
