@@ -247,6 +247,12 @@ fn mailer(config: &Config) -> Result<Arc<dyn Mailer>, AppError> {
             .map_err(|error| AppError::File { path: mail.directory.clone(), kind: error.kind() })?;
         return Ok(Arc::new(FileMailer::new(&mail.directory)));
     }
+    Ok(Arc::new(smtp_mailer(config)?))
+}
+
+/// The mailer to the configured mail server. Nothing is connected yet.
+pub fn smtp_mailer(config: &Config) -> Result<SmtpMailer, AppError> {
+    let mail = &config.mail;
     let text = |value: &str| (!value.is_empty()).then(|| value.to_owned());
     let settings = SmtpSettings {
         host: mail.host.clone(),
@@ -266,8 +272,7 @@ fn mailer(config: &Config) -> Result<Arc<dyn Mailer>, AppError> {
             seconds => SmtpDeadlines::each(Duration::from_secs(seconds.into())),
         },
     };
-    let mailer = SmtpMailer::new(settings).map_err(|error| AppError::Mail(error.to_string()))?;
-    Ok(Arc::new(mailer))
+    SmtpMailer::new(settings).map_err(|error| AppError::Mail(error.to_string()))
 }
 
 /// Starts the workers of an embedded installation.

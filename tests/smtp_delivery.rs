@@ -83,6 +83,17 @@ const PHASES: [(Stage, Phase); 9] = [
 ];
 
 #[tokio::test]
+async fn a_probe_tells_what_a_mail_would_meet_and_sends_none() {
+    let mta = Mta::start(Script::default()).await;
+    assert_eq!(mailer(&mta).probe().await, Ok(()));
+    assert!(mta.commands().iter().all(|line| !line.starts_with("MAIL")));
+    let strange = Script { flaw: Flaw::UnknownAuthority, ..Script::default() };
+    let mta = Mta::start(strange).await;
+    let refused = DeliveryResult::TlsRefused { reason: TlsRefusal::CertificateUntrusted };
+    assert_eq!(mailer(&mta).probe().await, Err(refused));
+}
+
+#[tokio::test]
 async fn a_mail_that_is_taken_arrives_byte_for_byte() {
     let mta = Mta::start(Script::default()).await;
     let mail = mail();

@@ -32,7 +32,7 @@ pub(super) enum Who {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Content {
     Empty,
-    /// JSON of a component of [`super::openapi`].
+    /// JSON of a component of [`mod@super::openapi`].
     Json(&'static str),
     /// Anything else, by its media types.
     Media(&'static [&'static str]),

@@ -10,7 +10,7 @@ use lapin::{Channel, Connection, ConnectionProperties, Event, ExchangeKind};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use super::{AmqpError, AmqpHealth, AmqpLink, DEADLINE};
+use super::{AmqpError, AmqpHealth, AmqpLink, AmqpUrl, DEADLINE};
 use crate::broker::topology::{Argument, EXCHANGES, Queue, Topology};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -43,6 +43,27 @@ pub(super) async fn answer<T>(
     }
 }
 
+/// Connects and logs in, and leaves: whether address, user and password are right. Nothing is declared.
+pub async fn log_in(url: &AmqpUrl) -> Result<(), AmqpError> {
+    let connection = connect(url, None, "leadbroker doctor").await?;
+    // It has let us in; a late answer to the leave-taking is no fault.
+    let _ = answer(connection.close(200, "done".into())).await;
+    Ok(())
+}
+
+async fn connect(
+    url: &AmqpUrl,
+    authorities: Option<String>,
+    name: &str,
+) -> Result<Connection, AmqpError> {
+    let properties = ConnectionProperties::default().with_connection_name(name.into());
+    let tls = lapin::tcp::OwnedTLSConfig { identity: None, cert_chain: authorities };
+    let runtime =
+        lapin::runtime::default_runtime().map_err(|error| AmqpError::Connect(error.to_string()))?;
+    let connect = Connection::connect_uri_with_config(url.0.clone(), properties, tls, runtime);
+    answer(connect).await.map_err(AmqpError::Connect)
+}
+
 /// A connection with its one channel, the topology declared.
 pub(super) struct Session {
     connection: Connection,
@@ -52,14 +73,7 @@ pub(super) struct Session {
 
 impl Session {
     async fn open(link: &AmqpLink, name: &str) -> Result<Self, AmqpError> {
-        let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let tls =
-            lapin::tcp::OwnedTLSConfig { identity: None, cert_chain: link.authorities.clone() };
-        let runtime = lapin::runtime::default_runtime()
-            .map_err(|error| AmqpError::Connect(error.to_string()))?;
-        let connect =
-            Connection::connect_uri_with_config(link.url.0.clone(), properties, tls, runtime);
-        let connection = answer(connect).await.map_err(AmqpError::Connect)?;
+        let connection = connect(&link.url, link.authorities.clone(), name).await?;
         let events = connection.events_listener().boxed();
         let channel = answer(connection.create_channel()).await.map_err(AmqpError::Channel)?;
         declare_all(&channel, &link.topology).await?;

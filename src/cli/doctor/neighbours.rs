@@ -8,7 +8,10 @@ use tokio::time::timeout;
 
 use super::Line;
 use super::machine::{folder, sqlite_file};
+use crate::app;
+use crate::broker::amqp::log_in;
 use crate::config::{Config, MailTransport, Transport};
+use crate::mail::{Cause, DeliveryResult, Phase};
 use crate::store::{Probe, probe};
 
 /// A neighbour that needs longer is away.
@@ -80,32 +83,87 @@ pub(super) async fn images(config: &Config) -> Line {
     }
 }
 
-/// The mail server, if there is one.
+/// The mail server, if there is one: TLS and log-in as for a mail.
 pub(super) async fn mail(config: &Config) -> Option<Line> {
-    let mail = &config.mail;
-    match mail.transport {
+    let check = "mail server";
+    match config.mail.transport {
         MailTransport::File => None,
-        MailTransport::Smtp => {
-            let hint = "start it, or correct `mail.host` and `mail.port`";
-            Some(reach(("mail server", hint), &mail.host, mail.port).await)
-        }
+        MailTransport::Smtp => Some(match app::smtp_mailer(config) {
+            Err(error) => Line::fail(check, error.to_string(), "correct the section `mail`"),
+            Ok(mailer) => match timeout(PATIENCE, mailer.probe()).await {
+                Ok(Ok(())) => Line::ok(check, "it lets leadbroker in; its certificate is verified"),
+                Ok(Err(result)) => {
+                    let (found, hint) = mail_fault(&result);
+                    Line::fail(check, found, hint)
+                }
+                Err(_) => {
+                    let hint = "start it, or correct `mail.host` and `mail.port`";
+                    Line::fail(check, "it does not answer within 5 seconds", hint)
+                }
+            },
+        }),
     }
 }
 
-/// The broker, if there is one.
+/// Pure: what a probe of the mail server came to, and what to do.
+fn mail_fault(result: &DeliveryResult) -> (String, &'static str) {
+    let word = |value: Option<serde_json::Value>| -> String {
+        value.as_ref().and_then(|value| value.as_str()).unwrap_or("unknown").replace('_', " ")
+    };
+    match result {
+        DeliveryResult::TlsRefused { reason } => (
+            format!("no verified TLS: {}", word(serde_json::to_value(reason).ok())),
+            "correct `mail.ca_file`, `mail.server_name` or `mail.tls`; nothing is sent without verified TLS",
+        ),
+        DeliveryResult::Deferred { phase, cause }
+        | DeliveryResult::Refused { phase, cause }
+        | DeliveryResult::Indeterminate { phase, cause } => {
+            let why = match cause {
+                Cause::Reply(reply) => format!("it answered {}", reply.code),
+                Cause::Timeout
+                | Cause::Connection
+                | Cause::Protocol
+                | Cause::NoAuthMechanism
+                | Cause::UnsafeBytes
+                | Cause::Storage
+                | Cause::Panic => word(serde_json::to_value(cause).ok()),
+            };
+            let hint = match phase {
+                Phase::Connect => "start it, or correct `mail.host` and `mail.port`",
+                Phase::Auth => "correct `mail.username` and `mail.password`",
+                Phase::Internal
+                | Phase::Greeting
+                | Phase::Ehlo
+                | Phase::StartTls
+                | Phase::Tls
+                | Phase::Reset
+                | Phase::Mail
+                | Phase::Rcpt
+                | Phase::Data
+                | Phase::Body
+                | Phase::FinalDot => "ask the mail server's administrator",
+            };
+            (format!("{}: {why}", <&str>::from(*phase).replace('_', " ")), hint)
+        }
+        DeliveryResult::Sent { .. } => ("it answers".to_owned(), ""),
+    }
+}
+
+/// The broker, if there is one: address, user and password.
 pub(super) async fn broker(config: &Config) -> Option<Line> {
+    let check = "broker";
     match config.messaging.transport {
         Transport::Embedded => None,
         Transport::Amqp => {
-            let hint = "start it, or correct `messaging.url`";
-            let url = config.messaging.url.expose();
-            Some(
-                endpoint(("broker", hint), url, |scheme| match scheme {
-                    "amqp" => 5672,
-                    _ => 5671,
-                })
-                .await,
-            )
+            let hint = "start it, or correct address, user and password in `messaging.url`";
+            let Ok(url) = config.messaging.url.expose().parse() else {
+                return Some(Line::fail(check, "its address is no AMQP URL", hint));
+            };
+            Some(match timeout(PATIENCE, log_in(&url)).await {
+                Ok(Ok(())) => Line::ok(check, "it lets leadbroker in"),
+                Ok(Err(error)) => Line::fail(check, error.to_string(), hint),
+                Err(_) => Line::fail(check, "it does not answer within 5 seconds", hint),
+            })
         }
     }
 }
@@ -138,17 +196,43 @@ async fn reach((check, hint): (&'static str, &'static str), host: &str, port: u1
 mod tests {
     use super::super::State;
     use super::*;
+    use crate::config::Secret;
+    use crate::mail::TlsRefusal;
 
     #[tokio::test]
     async fn a_port_where_nobody_listens_fails_and_tells_no_password() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let url = format!("amqp://user:secret@127.0.0.1:{port}/");
-        let line = endpoint(("broker", "start it"), &url, |_| 1).await;
+        let url = format!("https://user:secret@127.0.0.1:{port}/");
+        let line = endpoint(("image store", "start it"), &url, |_| 1).await;
         assert_eq!(line.state, State::Ok, "{line:?}");
         drop(listener);
-        let line = endpoint(("broker", "start it"), &url, |_| 1).await;
-        assert_eq!(line.state, State::Fail);
-        assert!(!format!("{line:?}").contains("secret"));
+        let mut config = Config::default();
+        config.messaging.transport = Transport::Amqp;
+        config.messaging.url = Secret::new(format!("amqp://user:secret@127.0.0.1:{port}/%2f"));
+        config.mail.transport = MailTransport::Smtp;
+        "127.0.0.1".clone_into(&mut config.mail.host);
+        config.mail.port = port;
+        let lines = [
+            endpoint(("image store", "start it"), &url, |_| 1).await,
+            broker(&config).await.unwrap(),
+            mail(&config).await.unwrap(),
+        ];
+        for line in lines {
+            assert_eq!(line.state, State::Fail, "{line:?}");
+            assert!(!format!("{line:?}").contains("secret"));
+        }
+    }
+
+    #[test]
+    fn a_mail_server_that_does_not_let_us_in_is_told_with_what_to_do() {
+        let (found, hint) =
+            mail_fault(&DeliveryResult::TlsRefused { reason: TlsRefusal::CertificateName });
+        assert_eq!(found, "no verified TLS: certificate name");
+        assert!(hint.contains("mail.server_name"));
+        let refused = DeliveryResult::of(Phase::Auth, Cause::NoAuthMechanism);
+        let (found, hint) = mail_fault(&refused);
+        assert_eq!(found, "auth: no auth mechanism");
+        assert!(hint.contains("mail.username"));
     }
 }

@@ -97,6 +97,15 @@ impl SmtpMailer {
         }
     }
 
+    /// Connects, verifies TLS and logs in, as for a mail, and takes its leave.
+    pub async fn probe(&self) -> Result<(), DeliveryResult> {
+        let session =
+            Session::open(&self.settings, &self.connector).await.map_err(Failure::result)?;
+        // It has answered everything that matters; an unanswered leave-taking is no fault.
+        let _ = session.quit(&self.settings.deadlines).await;
+        Ok(())
+    }
+
     fn lock_idle(&self) -> std::sync::MutexGuard<'_, Vec<(Session, Instant)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
