@@ -18,6 +18,7 @@ use crate::domain::form::Form;
 use crate::domain::{PackId, Role, Verdict};
 
 mod mutants;
+mod traps;
 
 const EXAMPLE: &str = include_str!("../../tests/data/forms/search_request.v1.example.json");
 const GOOD: &str = include_str!("../../tests/data/policy/good.json");
