@@ -98,6 +98,7 @@ fn insert(n: u128, key: Option<&str>) -> Change {
             byte_len: 7,
         }],
         idempotency: key.map(|key| NewIdempotencyKey { key: key.to_owned(), body_digest: [6; 32] }),
+        clock: None,
     };
     let mut change = Change::audited(vec![event("received", id(n))]);
     change.guard = Guard::Insert(Box::new(request));

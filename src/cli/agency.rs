@@ -39,6 +39,9 @@ async fn status(api: &Api, request: &str, output: &mut Output) -> anyhow::Result
     let members =
         ["request", "unit", "case_number", "state", "outcome", "deadline_at", "supersedes"];
     output.members(&answer, &members);
+    if let Some(why) = answer.pointer("/service/why").and_then(Value::as_str) {
+        output.line(&format!("{:<22}{why}", "answer"));
+    }
     output.table(&["at", "state"], &rows(answer.get("timeline"), &["at", "state"]));
     findings(&answer, output);
     if answer.get("outcome").and_then(Value::as_str) == Some("lead") {

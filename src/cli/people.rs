@@ -86,12 +86,14 @@ pub(super) fn jobs(answer: &Value, output: &mut Output) {
     if output.is_json() {
         return output.value(answer);
     }
-    let members = ["request", "lane", "state", "agency", "received_at", "deadline_at"];
+    let members =
+        ["request", "lane", "state", "agency", "received_at", "deadline_at", "service_due_at"];
     let rows = rows(answer.get("items"), &members);
     if rows.is_empty() {
         return output.line("nothing waits for you");
     }
-    output.table(&["request", "lane", "state", "agency", "received", "deadline"], &rows);
+    let headers = ["request", "lane", "state", "agency", "received", "deadline", "answer due"];
+    output.table(&headers, &rows);
 }
 
 /// A case file: the request, its form, what earlier examinations say.
@@ -99,8 +101,16 @@ pub(super) fn case_file(answer: &Value, output: &mut Output) {
     if output.is_json() {
         return output.value(answer);
     }
-    let members =
-        ["request", "unit", "agency", "state", "lane", "case_number_of_unit", "deadline_at"];
+    let members = [
+        "request",
+        "unit",
+        "agency",
+        "state",
+        "lane",
+        "case_number_of_unit",
+        "deadline_at",
+        "service_due_at",
+    ];
     output.members(answer, &members);
     if let Some(lease) = answer.get("lease").filter(|lease| !lease.is_null()) {
         output.line(&format!(

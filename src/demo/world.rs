@@ -8,7 +8,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 use super::DemoError;
-use super::places::{AGENCIES, AgencyPlan, UNITS, UnitPlan};
+use super::places::{AGENCIES, AgencyPlan, UNITS, UnitPlan, service_terms};
 use crate::domain::{
     Account, AccountId, Agency, AgencyStanding, Agreement, AiSystem, Capability, Credential,
     PackId, Repository, RepositoryKind, Role, Safeguards, Shift, SignOff, TrainerDesignation,
@@ -157,6 +157,7 @@ impl Maker<'_> {
             contact: format!("questions@{}.example.gov", place.domain),
             trainers: trainers.collect(),
             words: UnitWords::default(),
+            service: Some(service_terms(place.time_zone)),
         });
         if !place.topics.is_empty() {
             self.system(place)?;

@@ -9,6 +9,7 @@ pub mod outcome;
 pub mod people;
 pub mod personal;
 pub mod roster;
+pub mod service;
 pub mod unit;
 
 pub use agency::{Agency, AgencyStanding, Agreement, Ori};
@@ -19,6 +20,7 @@ pub use outcome::Outcome;
 pub use people::{Account, Capability, Credential, Lane, Role, Training};
 pub use personal::Personal;
 pub use roster::Shift;
+pub use service::{Opening, ServiceTarget, ServiceTerms};
 pub use unit::{
     AiSystem, Repository, RepositoryKind, Safeguards, SignOff, TrainerDesignation, Unit, UnitWords,
 };

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{PackId, UnitId};
+use super::service::ServiceTerms;
 
 /// What kind of collection a repository is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +46,9 @@ pub struct Unit {
     /// Its own changes to the words that need a human (CORE-WORDS).
     #[serde(default, skip_serializing_if = "UnitWords::is_empty")]
     pub words: UnitWords,
+    /// Its hours, and how soon it means to answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceTerms>,
 }
 
 /// A unit's changes to the words that need a human.

@@ -5,10 +5,12 @@
 
 mod event;
 mod schedule;
+mod service_clock;
 mod stage;
 
 pub use event::{Event, Resume};
 pub use schedule::{Owner, Terms, deadline, owner};
+pub use service_clock::{ClockState, Look, Passage, ServiceClock, Threshold, look, service_clock};
 pub use stage::{Lease, Stage, StageCode};
 
 use crate::domain::{AccountId, Outcome};

@@ -12,7 +12,7 @@
 //!
 //! Each is *load -> decide (pure) -> apply (one transaction) -> acknowledge*. What they share stands beside them:
 //! [`context`] (what a stage may use), [`hold`] (a named human decides), [`sealed`] (reading and writing what is
-//! sealed), [`standing`] (what the rules look at), [`step`] (how a stage ends).
+//! sealed), [`service`] (when an answer is due), [`standing`] (what the rules look at), [`step`] (how a stage ends).
 
 pub mod accept;
 pub mod audit_export;
@@ -25,6 +25,7 @@ pub mod release;
 pub mod respond;
 pub mod retain;
 pub mod sealed;
+pub mod service;
 pub mod standing;
 pub mod step;
 

@@ -8,7 +8,7 @@ use super::batch::{Value, execute_in, insert_rows};
 use super::change::{Applied, Change, Guard, MailingStatus, MailingUpdate};
 use super::dialect::Dialect;
 use super::guard::guard;
-use super::{StoreError, rows};
+use super::{StoreError, rows, service_clocks};
 use crate::audit::AuditEvent;
 use crate::messages::{Message, Route, Step};
 
@@ -75,6 +75,7 @@ async fn insert_requests(
 ) -> Result<(), StoreError> {
     let mut requests = Vec::new();
     let mut probes = Vec::new();
+    let mut clocks = Vec::new();
     for change in kept {
         let Guard::Insert(new) = &change.guard else {
             continue;
@@ -98,6 +99,7 @@ async fn insert_requests(
             new.data_key.clone().into(),
             new.form.clone().into(),
         ]);
+        clocks.extend(new.clock.as_ref().map(|clock| service_clocks::row(new.id, clock)));
         for probe in &new.probes {
             probes.push(vec![
                 new.id.to_string().into(),
@@ -121,7 +123,8 @@ async fn insert_requests(
         "INSERT INTO probes (request, ordinal, object_key, image_hash, media_type, byte_len)",
         probes,
     )
-    .await
+    .await?;
+    insert_rows(connection, "INSERT INTO service_clocks (request, due_at, look_at)", clocks).await
 }
 
 async fn insert_records(

@@ -7,6 +7,7 @@ use crate::audit::AuditEvent;
 use crate::domain::{AccountId, Finding, Lane, MessageId, Ori, Outcome, RequestId, UnitId};
 use crate::lifecycle::Stage;
 use crate::messages::{Message, Step};
+use crate::store::{ClockLook, NewClock};
 
 /// What became of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub enum Guard {
     Insert(Box<NewRequest>),
     /// The request still has the version that was read.
     Update(Box<RequestUpdate>),
+    /// Nobody looked at the service clock meanwhile.
+    Look(Box<ClockLook>),
 }
 
 /// State, records, audit entries and messages that belong together.
@@ -101,6 +104,8 @@ pub struct NewRequest {
     pub probes: Vec<NewProbe>,
     /// Idempotency key.
     pub idempotency: Option<NewIdempotencyKey>,
+    /// Its service clock, where the unit has a target for the lane.
+    pub clock: Option<NewClock>,
 }
 
 /// A probe to store; its bytes are in the image store already.

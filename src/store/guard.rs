@@ -10,7 +10,7 @@ use super::apply::micros;
 use super::batch::{execute_in, fetch_in, fetch_rows};
 use super::change::{Applied, Change, Guard, NewRequest, RequestUpdate};
 use super::rows::Column;
-use super::{StoreError, rows};
+use super::{StoreError, rows, service_clocks};
 use crate::domain::UnitId;
 
 /// For each change, whether it may be written.
@@ -26,6 +26,11 @@ pub(super) async fn guard(
         match &change.guard {
             Guard::Insert(request) => inserts.push((request.as_ref(), applied)),
             Guard::Update(update) => updates.push((update.as_ref(), applied)),
+            Guard::Look(look) => {
+                if !service_clocks::write(connection, look).await? {
+                    *applied = Applied::Stale;
+                }
+            }
             Guard::None => done.extend(change.done.map(|cause| (cause, applied))),
         }
     }

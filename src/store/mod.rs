@@ -18,6 +18,7 @@ mod pool;
 mod probe;
 mod reads;
 mod rows;
+mod service_clocks;
 mod writer;
 
 pub use audit_log::StoredCheckpoint;
@@ -33,6 +34,7 @@ pub use pool::{Store, StoreSettings};
 pub use probe::{Probe, probe};
 pub use reads::{Page, RecordRow, WorkFilter};
 pub use rows::{MailingRow, ProbeRow, RequestRow, StoredEvent};
+pub use service_clocks::{ClockLook, ClockRow, NewClock};
 
 /// A database did not do what was asked.
 #[derive(Debug, thiserror::Error)]

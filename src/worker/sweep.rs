@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::orphans;
 use crate::lifecycle::{Event, Stage, deadline, next};
 use crate::messages::{Message, Step};
-use crate::pipeline::{Context, PipelineError, dispatch, retain};
+use crate::pipeline::{Context, PipelineError, dispatch, retain, service};
 use crate::store::{Change, RequestRow, RequestUpdate};
 
 /// A published message without progress for this long is published again.
@@ -52,6 +52,7 @@ pub async fn once(ctx: &Context) -> Result<usize, PipelineError> {
         tracing::info!(messages = lost, "published again what made no progress");
     }
     discard(ctx).await?;
+    service_clocks(ctx, now).await?;
     let overdue = ctx.store.overdue(now, 500).await?;
     let mut moved = 0;
     for row in &overdue {
@@ -70,6 +71,16 @@ async fn discard(ctx: &Context) -> Result<(), PipelineError> {
     for object_key in ctx.store.discarded(100).await? {
         ctx.vault.delete(&object_key).await?;
         ctx.store.forget_discarded(object_key).await?;
+    }
+    Ok(())
+}
+
+/// Reminders and overdue answers, by the units' service targets.
+async fn service_clocks(ctx: &Context, now: DateTime<Utc>) -> Result<(), PipelineError> {
+    for clock in ctx.store.clocks_to_look_at(now, 500).await? {
+        if let Err(error) = service::look_at(ctx, clock).await {
+            tracing::warn!(request = %clock.request, error = %error, "look at a service clock");
+        }
     }
     Ok(())
 }

@@ -151,11 +151,21 @@ fn followed() -> Components {
         ("RequestPage", object(&[("items", array("RequestItem")), ("next", or_null("RequestId"))])),
         ("Moment", object(&[("at", reference("Time")), ("state", reference("State"))])),
         (
+            "ServiceClock",
+            object(&[
+                ("state", json!({ "enum": ["running", "paused", "stopped"] })),
+                ("remind_at", or_null("Time")),
+                ("due_at", or_null("Time")),
+                ("why", string()),
+            ]),
+        ),
+        (
             "Request",
             item(&[
                 ("findings", array("Finding")),
                 ("deadline_at", or_null("Time")),
                 ("supersedes", or_null("RequestId")),
+                ("service", or_null("ServiceClock")),
                 ("timeline", array("Moment")),
             ]),
         ),
@@ -194,6 +204,7 @@ fn for_people() -> Components {
             ("received_at", reference("Time")),
             ("updated_at", reference("Time")),
             ("deadline_at", or_null("Time")),
+            ("service_due_at", or_null("Time")),
         ];
         members.extend_from_slice(more);
         object(&members)

@@ -9,11 +9,12 @@ use axum::response::IntoResponse as _;
 use serde::Serialize;
 use serde_json::json;
 
-use super::job_read::{Job, case_file, readable};
+use super::job_read::{Job, case_file, due, readable};
 use super::{id, shown};
 use crate::domain::{Finding, RequestId};
 use crate::lifecycle::StageCode;
 use crate::pipeline::hold::{self, HoldDecision};
+use crate::store::RequestRow;
 use crate::web::problem::{Answer, Problem};
 use crate::web::state::Web;
 use crate::web::{auth, body};
@@ -32,8 +33,9 @@ struct Hold {
 pub(in crate::web) async fn list(State(web): State<Arc<Web>>, headers: HeaderMap) -> Answer {
     let person = auth::person(&web, &headers).await?;
     let rows = hold::list(web.ctx(), &person).await?;
-    let items: Vec<Hold> =
-        rows.into_iter().map(|row| Hold { job: Job::of(&row), findings: row.findings }).collect();
+    let due = due(web.ctx(), &rows).await?;
+    let hold = |row: RequestRow| Hold { job: Job::of(&row, &due), findings: row.findings };
+    let items: Vec<Hold> = rows.into_iter().map(hold).collect();
     Ok(Json(json!({ "items": items })).into_response())
 }
 

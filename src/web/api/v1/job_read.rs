@@ -3,6 +3,7 @@
 //! INVARIANT: no content leaves before its reading is durable in the audit log (LACRIS-AUD-2).
 //! INVARIANT: a second reviewer is shown nothing of the first examination.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -38,10 +39,12 @@ pub(super) struct Job {
     received_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     deadline_at: Option<DateTime<Utc>>,
+    /// When the answer is due to the agency, where the unit has a target for the lane.
+    service_due_at: Option<DateTime<Utc>>,
 }
 
 impl Job {
-    pub(super) fn of(row: &RequestRow) -> Self {
+    pub(super) fn of(row: &RequestRow, due: &BTreeMap<RequestId, DateTime<Utc>>) -> Self {
         Self {
             request: row.id,
             unit: row.unit.clone(),
@@ -52,6 +55,7 @@ impl Job {
             received_at: row.received_at,
             updated_at: row.updated_at,
             deadline_at: row.deadline_at,
+            service_due_at: due.get(&row.id).copied(),
         }
     }
 }
@@ -103,8 +107,18 @@ pub(in crate::web) async fn list(
         .transpose()
         .map_err(|_| bad_query("`lane` is `threat`, `priority` or `routine`"))?;
     let rows = examine::worklist(web.ctx(), &person, lane).await?;
-    let items: Vec<Job> = rows.iter().map(Job::of).collect();
+    let due = due(web.ctx(), &rows).await?;
+    let items: Vec<Job> = rows.iter().map(|row| Job::of(row, &due)).collect();
     Ok(Json(json!({ "items": items })).into_response())
+}
+
+/// When the answers to these requests are due to their agencies.
+pub(super) async fn due(
+    ctx: &Context,
+    rows: &[RequestRow],
+) -> Result<BTreeMap<RequestId, DateTime<Utc>>, PipelineError> {
+    let requests: Vec<RequestId> = rows.iter().map(|row| row.id).collect();
+    Ok(ctx.store.service_due(&requests).await?)
 }
 
 /// The case file of a job that the person holds, releases, or decides a hold of.
@@ -214,7 +228,7 @@ pub(super) async fn case_file(ctx: &Context, person: &Account, row: &RequestRow)
     record(ctx, person, row, ("case.read", "case_file")).await?;
     let probes = ctx.store.probes(row.id).await?;
     let file = CaseFile {
-        job: Job::of(row),
+        job: Job::of(row, &due(ctx, std::slice::from_ref(row)).await?),
         form: sealed::form_of(ctx, row)?,
         findings: row.findings.clone(),
         probes: probes
