@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::orphans;
 use crate::lifecycle::{Event, Stage, deadline, next};
 use crate::messages::{Message, Step};
-use crate::pipeline::{Context, PipelineError, dispatch, retain};
+use crate::pipeline::{Context, PipelineError, dispatch, hold, retain};
 use crate::store::{Change, RequestRow, RequestUpdate};
 
 /// A published message without progress for this long is published again.
@@ -95,7 +95,7 @@ async fn overdue_request(
         Stage::Released { .. } => again(ctx, row, Step::Respond, now).await?,
         // The mail has its own schedule of attempts, two days long.
         Stage::Delivering => extended(ctx, row, "delivery.overdue", now),
-        Stage::Held { .. } => extended(ctx, row, "hold.overdue", now),
+        Stage::Held { .. } => hold::overdue(ctx, row, now)?,
         Stage::AwaitingRelease { .. } => extended(ctx, row, "release.overdue", now),
         Stage::AwaitingPickup | Stage::FeedbackDue => extended(ctx, row, "requester.overdue", now),
         Stage::Rejected

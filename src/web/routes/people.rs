@@ -137,7 +137,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     person(get(
         "/api/v1/holds",
         "listHolds",
-        "Requests that wait for the person's role.",
+        "Requests that wait for the person's role, or did until they were late. Late ones first, then by due time.",
         handler!(get api::v1::hold_decide::list),
     ))
     .answers(&[(200, Json("Holds"))])
@@ -145,10 +145,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
     person(get(
         "/api/v1/holds/{id}",
         "readHold",
-        "A held request's case file. Each reading is recorded.",
+        "A held request: its case file, the words of every clause, what a decision does. Each reading is recorded.",
         handler!(get api::v1::hold_decide::one),
     ))
-    .answers(&[(200, Json("CaseFile"))])
+    .answers(&[(200, Json("HoldFile"))])
     .refuses(&[(403, "not_assigned"), (403, "role"), (409, "state"), (410, "destroyed")]),
     person(post(
         "/api/v1/holds/{id}/decide",

@@ -16,6 +16,8 @@ const DECISIONS: &[&str] = &[
     "search_request.offered",
     "search_request.queued",
     "hold.decided",
+    "hold.escalated",
+    "hold.overdue",
     "job.claimed",
     "step.refused",
     "examination.concluded",
