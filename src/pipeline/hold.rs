@@ -191,9 +191,7 @@ fn covers(held: &[Finding], shown: &[Finding]) -> bool {
 /// Pure: the last decision since the last examination. One from before it was about the examination; one about the
 /// release reaches the delivery of what was then released.
 fn still_standing(records: &[RecordRow]) -> Option<&RecordRow> {
-    let about_the_answer =
-        |record: &&RecordRow| matches!(record.kind, RecordKind::HoldDecision | RecordKind::Release);
-    let mut since = records.iter().rev().take_while(about_the_answer);
+    let mut since = records.iter().rev().take_while(|record| !record.kind.is_examination());
     since.find(|record| record.kind == RecordKind::HoldDecision)
 }
 
@@ -337,6 +335,7 @@ mod tests {
             (&[K::Examination, K::SecondReview, K::HoldDecision], Some(2)),
             (&[K::Examination, K::Adjudication, K::HoldDecision, K::Release], Some(2)),
             (&[K::Examination, K::Release, K::HoldDecision], Some(2)),
+            (&[K::Examination, K::HoldDecision, K::CallBack, K::Confirmation], Some(1)),
         ] {
             let records = records(kinds);
             let found = still_standing(&records).map(|record| record.id.as_u128());

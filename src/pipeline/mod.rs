@@ -11,7 +11,7 @@
 //! | [`retain`] | withdrawal and expiry |
 //!
 //! Each is *load -> decide (pure) -> apply (one transaction) -> acknowledge*. What they share stands beside them:
-//! [`context`] (what a stage may use), [`hold`] (a named human decides), [`sealed`] (reading and writing what is
+//! [`context`] (what a stage may use), [`emergency`] (what an imminent threat owes), [`hold`] (a named human decides), [`sealed`] (reading and writing what is
 //! sealed), [`standing`] (what the rules look at), [`step`] (how a stage ends).
 
 pub mod accept;
@@ -19,6 +19,7 @@ pub mod audit_export;
 pub mod check;
 pub mod context;
 pub mod dispatch;
+pub mod emergency;
 pub mod examine;
 pub mod hold;
 pub mod release;

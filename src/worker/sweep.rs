@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::orphans;
 use crate::lifecycle::{Event, Stage, deadline, next};
 use crate::messages::{Message, Step};
+use crate::pipeline::emergency::enforce;
 use crate::pipeline::{Context, PipelineError, dispatch, hold, retain};
 use crate::store::{Change, RequestRow, RequestUpdate};
 
@@ -52,8 +53,8 @@ pub async fn once(ctx: &Context) -> Result<usize, PipelineError> {
         tracing::info!(messages = lost, "published again what made no progress");
     }
     discard(ctx).await?;
+    let mut moved = enforce::sweep(ctx).await?;
     let overdue = ctx.store.overdue(now, 500).await?;
-    let mut moved = 0;
     for row in &overdue {
         match overdue_request(ctx, row, now).await {
             Ok(()) => moved += 1,

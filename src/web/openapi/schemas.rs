@@ -1,6 +1,7 @@
 //! Schemas of bodies and answers. The form and the receipt are the published contracts; the rest is checked against every
 //! answer that the tests of the API get.
 
+mod emergency;
 mod examination;
 mod kept;
 
@@ -245,6 +246,7 @@ fn for_people() -> Components {
     ];
     all.extend(examination::schemas());
     all.extend(kept::kept());
+    all.extend(emergency::schemas());
     all
 }
 
