@@ -200,6 +200,8 @@ fn rules(config: &Config) -> Rules {
         terms: Terms {
             offer: TimeDelta::minutes(review.offer_minutes.into()),
             decision: TimeDelta::hours(review.decision_hours.into()),
+            threat_decision: TimeDelta::minutes(review.threat_decision_minutes.into()),
+            emergency: TimeDelta::hours(review.emergency_hours.into()),
             expiry: TimeDelta::days(review.expiry_days.into()),
             ..Terms::default()
         },

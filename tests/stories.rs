@@ -22,6 +22,8 @@ mod site;
 
 #[path = "stories/commands.rs"]
 mod commands;
+#[path = "stories/emergency.rs"]
+mod emergency;
 #[path = "stories/explain.rs"]
 mod explain;
 #[path = "stories/holds.rs"]

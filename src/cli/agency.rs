@@ -25,6 +25,12 @@ pub(super) async fn run(
             let answer = api.post(&path, Some(&json!({ "reason": reason }))).await?;
             output.step(&answer, &["request", "state"]);
         }
+        AgencyCommand::ConfirmEmergency { request, name, title, statement } => {
+            let path = format!("search-requests/{}/emergency-confirmation", segment(request)?);
+            let body = json!({ "name": name, "title": title, "statement": statement });
+            let answer = api.post(&path, Some(&body)).await?;
+            output.step(&answer, &["request", "emergency"]);
+        }
         AgencyCommand::Form { unit } => form(api, unit, output).await?,
     }
     Ok(exit::OK)

@@ -22,6 +22,9 @@ pub(super) async fn holds(
         HoldCommand::Show { request } => {
             let answer = api.get(&format!("holds/{}", segment(request)?)).await?;
             case_file(&answer, output);
+            if !output.is_json() {
+                decision_rests_on(&answer, output);
+            }
         }
         HoldCommand::Decide { request, allow, refuse: _, reason, clause } => {
             let path = format!("holds/{}/decide", segment(request)?);
@@ -43,14 +46,40 @@ fn held(answer: &Value, output: &mut Output) {
         return output.line("nothing waits for your decision");
     }
     for item in items {
+        let late = item.get("overdue").and_then(Value::as_bool).unwrap_or_default();
         output.line(&format!(
-            "{}  {}  {}  until {}",
+            "{}  {}  {}  {}  {} {}",
             shown(item, "request"),
             shown(item, "agency"),
             shown(item, "lane"),
+            shown(item, "role"),
+            if late { "OVERDUE, now until" } else { "until" },
             shown(item, "deadline_at")
         ));
         findings(item, output);
+    }
+}
+
+/// What a person reads before the decision: each clause, what follows, what was decided before.
+fn decision_rests_on(answer: &Value, output: &mut Output) {
+    let list =
+        |member: &str| answer.get(member).and_then(Value::as_array).cloned().unwrap_or_default();
+    for reason in list("reasons") {
+        output.line(&format!("\n{}: {}", shown(&reason, "clause"), shown(&reason, "clause_text")));
+        output.line(&format!("  {} ({})", shown(&reason, "message"), shown(&reason, "field")));
+        output.line(&format!("  {}", shown(&reason, "remedy")));
+    }
+    output.line(&format!("\nallow:  {}", shown(answer, "if_allowed")));
+    output.line(&format!("refuse: {}", shown(answer, "if_refused")));
+    for before in list("decided_before") {
+        let allowed = before.get("allow").and_then(Value::as_bool).unwrap_or_default();
+        output.line(&format!(
+            "decided before: {} by {} under {}: {}",
+            if allowed { "allowed" } else { "refused" },
+            shown(&before, "account"),
+            shown(&before, "clause"),
+            shown(&before, "reason")
+        ));
     }
 }
 

@@ -9,6 +9,7 @@ mod config_files;
 mod decide;
 mod demo;
 mod doctor;
+mod emergency;
 mod exit;
 mod keys;
 mod output;

@@ -1,6 +1,7 @@
 //! The nouns of the field (design, section 2). Pure: no I/O, no clock, no randomness.
 
 pub mod agency;
+pub mod emergency;
 pub mod examination;
 pub mod finding;
 pub mod form;

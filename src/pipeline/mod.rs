@@ -11,14 +11,16 @@
 //! | [`retain`] | withdrawal and expiry |
 //!
 //! Each is *load -> decide (pure) -> apply (one transaction) -> acknowledge*. What they share stands beside them:
-//! [`context`] (what a stage may use), [`hold`] (a named human decides), [`sealed`] (reading and writing what is
-//! sealed), [`service`] (when an answer is due), [`standing`] (what the rules look at), [`step`] (how a stage ends).
+//! [`context`] (what a stage may use), [`emergency`] (what an imminent threat owes), [`hold`] (a named human decides),
+//! [`sealed`] (reading and writing what is sealed), [`service`] (when an answer is due), [`standing`] (what the rules look
+//! at), [`step`] (how a stage ends).
 
 pub mod accept;
 pub mod audit_export;
 pub mod check;
 pub mod context;
 pub mod dispatch;
+pub mod emergency;
 pub mod examine;
 pub mod hold;
 pub mod release;

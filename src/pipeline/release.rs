@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use self::previews::Made;
-use super::{Context, PipelineError, dispatch, examine, hold, sealed, standing, step};
+use super::{Context, PipelineError, dispatch, emergency, examine, hold, sealed, standing, step};
 use crate::domain::form::FormAffirmation;
 use crate::domain::{Account, Outcome, RequestId, Role, Verdict};
 use crate::lifecycle::{Event, Resume, Stage, deadline, next};
@@ -107,8 +107,8 @@ async fn made(ctx: &Context, row: &RequestRow, outcome: Outcome) -> Result<Made,
     let (document, printed) = document::compose(ctx, row, outcome).await?;
     // The moment of the last record, not of the row: a reminder of an overdue release must not change what was read.
     let records = ctx.store.records(row.id).await?;
-    // Nor must a decision about a hold of the release.
-    let last = records.iter().rfind(|record| record.kind != RecordKind::HoldDecision);
+    // Nor must a decision about a hold of the release, or a call to the agency.
+    let last = records.iter().rfind(|record| record.kind.is_examination());
     let made_at = last.map_or(row.updated_at, |record| record.written_at);
     let pdf = tokio::task::spawn_blocking(move || crate::report::render(&document, made_at))
         .await
@@ -147,6 +147,7 @@ pub async fn release(
         printed: printed.statements.clone(),
         unit_packs: standing::unit_packs(&registry, &row),
         generative_ai: printed.generative_ai,
+        emergency: emergency::state_of(ctx, &row, now).await?,
     };
     let agency = standing::agency(&registry, &row);
     let decision = ctx.policies.decide(

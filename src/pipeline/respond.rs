@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::release::ReleaseRecord;
-use super::{Context, Disposition, PipelineError, hold, sealed, standing, step};
+use super::{Context, Disposition, PipelineError, emergency, hold, sealed, standing, step};
 use crate::domain::{AccountId, Form, MessageId, Outcome, RequestId, Role, Verdict};
 use crate::lifecycle::{Event, Resume, Stage, deadline, next};
 use crate::mail::render::AnswerMail;
@@ -52,6 +52,7 @@ pub async fn handle(
         law_enforcement: true,
         owns_email: agency.owns_address(form.requester.email.expose()),
         field_tool: form.is_from_the_field(),
+        emergency: emergency::state_of(ctx, &row, now).await?,
     };
     let decision = ctx.policies.decide(
         &standing::packs(&registry, &row),
@@ -118,7 +119,10 @@ fn held(
     (decision, reason): (&crate::policy::PolicyDecision, Option<String>),
     (outcome, officer): (Outcome, AccountId),
 ) -> Result<Change, PipelineError> {
-    let resume = if row.stage == Stage::Delivering {
+    let unproved = decision.findings().iter().any(|finding| finding.clause == emergency::CLAUSE);
+    let resume = if unproved {
+        Resume::Recall
+    } else if row.stage == Stage::Delivering {
         Resume::Deliver
     } else {
         Resume::Respond { outcome, officer }

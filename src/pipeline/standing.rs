@@ -82,6 +82,7 @@ pub fn standing(
         agency: agency(registry, row),
         service: service(ctx, registry, row),
         signature_verified,
+        requester_suspended: false,
     }
 }
 
@@ -108,7 +109,7 @@ pub fn reviewer(
 }
 
 /// Whether the printed names are the same; a person cannot be two roles on one request.
-fn is_requester(form: &Form, person: &Account) -> bool {
+pub fn is_requester(form: &Form, person: &Account) -> bool {
     person.name.trim().eq_ignore_ascii_case(form.requester.name.expose().trim())
 }
 

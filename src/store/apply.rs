@@ -8,7 +8,7 @@ use super::batch::{Value, execute_in, insert_rows};
 use super::change::{Applied, Change, Guard, MailingStatus, MailingUpdate};
 use super::dialect::Dialect;
 use super::guard::guard;
-use super::{StoreError, rows, service_clocks};
+use super::{StoreError, emergency, rows, service_clocks};
 use crate::audit::AuditEvent;
 use crate::messages::{Message, Route, Step};
 
@@ -47,6 +47,7 @@ pub(super) async fn apply_group(
             update_mailing(connection, mailed).await?;
         }
     }
+    emergency::write(connection, &kept).await?;
     let messages: Vec<&Message> = kept.iter().flat_map(|change| &change.outgoing).collect();
     insert_messages(connection, relay, &messages).await?;
     let events: Vec<&AuditEvent> = kept.iter().flat_map(|change| &change.audit).collect();

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::emergency::{EmergencyStep, EmergencyWrite};
 use crate::audit::AuditEvent;
 use crate::domain::{AccountId, Finding, Lane, MessageId, Ori, Outcome, RequestId, UnitId};
 use crate::lifecycle::Stage;
@@ -32,6 +33,8 @@ pub enum Guard {
     Update(Box<RequestUpdate>),
     /// Nobody looked at the service clock meanwhile.
     Look(Box<ClockLook>),
+    /// Nobody took the step before.
+    Emergency(EmergencyStep),
 }
 
 /// State, records, audit entries and messages that belong together.
@@ -47,6 +50,8 @@ pub struct Change {
     pub mailing: Option<NewMailing>,
     /// A mailing's progress.
     pub mailed: Option<MailingUpdate>,
+    /// Duties that begin or have their consequence, and suspensions.
+    pub emergency: Vec<EmergencyWrite>,
     /// Audit entries. No audit record, no action.
     pub audit: Vec<AuditEvent>,
     /// Messages to send.
@@ -62,6 +67,7 @@ impl Change {
             records: Vec::new(),
             mailing: None,
             mailed: None,
+            emergency: Vec::new(),
             audit,
             outgoing: Vec::new(),
         }
@@ -212,6 +218,27 @@ pub enum RecordKind {
     HoldDecision,
     /// A withdrawal.
     Withdrawal,
+    /// An attempt to call the agency back about an emergency.
+    CallBack,
+    /// A supervisor's confirmation of an emergency.
+    Confirmation,
+    /// Why a suspension was lifted.
+    SuspensionLift,
+}
+
+impl RecordKind {
+    /// Whether it is an examination: what the answer's document says and when it was complete.
+    pub fn is_examination(self) -> bool {
+        match self {
+            Self::Examination | Self::SecondReview | Self::Adjudication => true,
+            Self::Release
+            | Self::HoldDecision
+            | Self::Withdrawal
+            | Self::CallBack
+            | Self::Confirmation
+            | Self::SuspensionLift => false,
+        }
+    }
 }
 
 /// A sealed record to store.

@@ -10,7 +10,7 @@ use super::apply::micros;
 use super::batch::{execute_in, fetch_in, fetch_rows};
 use super::change::{Applied, Change, Guard, NewRequest, RequestUpdate};
 use super::rows::Column;
-use super::{StoreError, rows, service_clocks};
+use super::{StoreError, emergency, rows, service_clocks};
 use crate::domain::UnitId;
 
 /// For each change, whether it may be written.
@@ -21,6 +21,7 @@ pub(super) async fn guard(
     let mut applied = vec![Applied::Now; changes.len()];
     let mut inserts = Vec::new();
     let mut updates = Vec::new();
+    let mut steps = Vec::new();
     let mut done = Vec::new();
     for (change, applied) in changes.iter().zip(&mut applied) {
         match &change.guard {
@@ -31,11 +32,13 @@ pub(super) async fn guard(
                     *applied = Applied::Stale;
                 }
             }
+            Guard::Emergency(step) => steps.push((step, applied)),
             Guard::None => done.extend(change.done.map(|cause| (cause, applied))),
         }
     }
     take_idempotency_keys(connection, inserts).await?;
     update_requests(connection, updates).await?;
+    emergency::take_all(connection, steps).await?;
     // INVARIANT (once): without a request's version, the delivery row itself is the guard.
     if !done.is_empty() {
         let messages: Vec<String> = done.iter().map(|((id, _), _)| id.to_string()).collect();

@@ -11,6 +11,7 @@ mod change;
 mod dead_letters;
 mod deliveries;
 mod dialect;
+mod emergency;
 mod guard;
 mod instance;
 mod measures;
@@ -29,6 +30,9 @@ pub use change::{
 pub use dead_letters::DeadLetter;
 pub use deliveries::{Claimed, Due};
 pub use dialect::Dialect;
+pub use emergency::{
+    DutyRow, EmergencyStep, EmergencyWrite, NewDuty, NewSuspension, SuspensionRow,
+};
 pub use measures::Measures;
 pub use pool::{Store, StoreSettings};
 pub use probe::{Probe, probe};

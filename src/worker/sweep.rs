@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 use super::orphans;
 use crate::lifecycle::{Event, Stage, deadline, next};
 use crate::messages::{Message, Step};
-use crate::pipeline::{Context, PipelineError, dispatch, retain, service};
+use crate::pipeline::emergency::enforce;
+use crate::pipeline::{Context, PipelineError, dispatch, hold, retain, service};
 use crate::store::{Change, RequestRow, RequestUpdate};
 
 /// A published message without progress for this long is published again.
@@ -53,8 +54,8 @@ pub async fn once(ctx: &Context) -> Result<usize, PipelineError> {
     }
     discard(ctx).await?;
     service_clocks(ctx, now).await?;
+    let mut moved = enforce::sweep(ctx).await?;
     let overdue = ctx.store.overdue(now, 500).await?;
-    let mut moved = 0;
     for row in &overdue {
         match overdue_request(ctx, row, now).await {
             Ok(()) => moved += 1,
@@ -106,7 +107,7 @@ async fn overdue_request(
         Stage::Released { .. } => again(ctx, row, Step::Respond, now).await?,
         // The mail has its own schedule of attempts, two days long.
         Stage::Delivering => extended(ctx, row, "delivery.overdue", now),
-        Stage::Held { .. } => extended(ctx, row, "hold.overdue", now),
+        Stage::Held { .. } => hold::overdue(ctx, row, now)?,
         Stage::AwaitingRelease { .. } => extended(ctx, row, "release.overdue", now),
         Stage::AwaitingPickup | Stage::FeedbackDue => extended(ctx, row, "requester.overdue", now),
         Stage::Rejected

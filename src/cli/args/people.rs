@@ -51,6 +51,12 @@ pub enum PeopleCommand {
     /// Messages that gave up after all their attempts.
     #[command(subcommand)]
     DeadLetters(DeadLetterCommand),
+    /// What imminent threats owe: call-backs and confirmations.
+    #[command(subcommand)]
+    Emergency(EmergencyCommand),
+    /// Requesters whose forms are refused.
+    #[command(subcommand)]
+    Suspensions(SuspensionCommand),
 }
 
 /// Of `conclude`, `second-review` and `adjudicate`.
@@ -133,6 +139,47 @@ pub enum DeadLetterCommand {
         /// The message (`m-…`).
         message: String,
         /// Why.
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// Of `emergency`.
+#[derive(Debug, Subcommand)]
+pub enum EmergencyCommand {
+    /// Open duties with their due times, overdue ones first.
+    List,
+    /// Whom to call about what. Each reading is recorded.
+    Show {
+        /// The request (`r-…`).
+        request: String,
+    },
+    /// Record an attempt to call the agency back at the number in the registry.
+    CallBack {
+        /// The request (`r-…`).
+        request: String,
+        /// What it came to.
+        #[arg(long, value_parser = ["confirmed", "denied", "not-reached"])]
+        outcome: String,
+        /// Who answered; needed unless nobody did.
+        #[arg(long, value_name = "NAME")]
+        spoke_to_name: Option<String>,
+        /// What was said.
+        #[arg(long)]
+        note: Option<String>,
+    },
+}
+
+/// Of `suspensions`.
+#[derive(Debug, Subcommand)]
+pub enum SuspensionCommand {
+    /// All of them that your unit's requests caused. Each reading is recorded.
+    List,
+    /// Lift one.
+    Lift {
+        /// The suspension, as listed.
+        suspension: String,
+        /// Why, ten letters at least.
         #[arg(long)]
         reason: String,
     },

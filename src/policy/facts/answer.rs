@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::form::agency_record;
 use super::{Facts, Record, Value, texts};
+use crate::domain::emergency::EmergencyState;
 use crate::domain::form::FormAffirmation;
 use crate::domain::{Agency, Outcome, PackId, Role, UnitId};
 use crate::policy::Gate;
@@ -76,6 +77,9 @@ pub struct Release {
     /// Generative AI helped to make the request or the examination.
     #[serde(default)]
     pub generative_ai: bool,
+    /// Where the duties of an emergency stand.
+    #[serde(default)]
+    pub emergency: EmergencyState,
 }
 
 /// How an answer leaves.
@@ -112,6 +116,9 @@ pub struct Delivery {
     /// The image was taken in the field, or the person was present (OX-461.5a).
     #[serde(default)]
     pub field_tool: bool,
+    /// Where the duties of an emergency stand.
+    #[serde(default)]
+    pub emergency: EmergencyState,
 }
 
 /// The facts at `release`. `agency` asked, `unit` answers.
@@ -137,7 +144,8 @@ pub fn release(release: &Release, agency: &Agency, unit: &UnitId, now: DateTime<
         .with("lead_images", release.lead_images)
         .with("printed", Value::Statements(printed))
         .with("unit_packs", texts(release.unit_packs.iter().map(PackId::as_str)))
-        .with("generative_ai", release.generative_ai);
+        .with("generative_ai", release.generative_ai)
+        .with("emergency", <&'static str>::from(release.emergency));
     Facts::new(Gate::Release, values)
 }
 
@@ -150,6 +158,7 @@ pub fn deliver(delivery: &Delivery, agency: &Agency, unit: &UnitId, now: DateTim
     let agency = agency_record(agency, unit, now)
         .with("is_sender", true)
         .with("owns_email", delivery.owns_email);
+    let emergency: &'static str = delivery.emergency.into();
     let delivery = Record::default()
         .with("channel", channel)
         .with("released", delivery.released)
@@ -159,5 +168,9 @@ pub fn deliver(delivery: &Delivery, agency: &Agency, unit: &UnitId, now: DateTim
         .with("law_enforcement", delivery.law_enforcement)
         .with("owns_email", delivery.owns_email)
         .with("field_tool", delivery.field_tool);
-    Facts::new(Gate::Deliver, Record::default().with("agency", agency).with("delivery", delivery))
+    let values = Record::default()
+        .with("agency", agency)
+        .with("delivery", delivery)
+        .with("emergency", emergency);
+    Facts::new(Gate::Deliver, values)
 }

@@ -1,6 +1,7 @@
 //! Schemas of bodies and answers. The form and the receipt are the published contracts; the rest is checked against every
 //! answer that the tests of the API get.
 
+mod emergency;
 mod examination;
 mod kept;
 
@@ -10,7 +11,7 @@ use strum::VariantArray;
 
 use super::reference;
 use crate::domain::form::{ImageSourceKind, SCHEMA};
-use crate::domain::{Lane, Outcome};
+use crate::domain::{Lane, Outcome, Role};
 use crate::lifecycle::StageCode;
 
 const RECEIPT: &str = include_str!("../../../docs/receipt.v1.schema.json");
@@ -214,22 +215,17 @@ fn for_people() -> Components {
     let probe =
         object(&[("n", reference("Ordinal")), ("media_type", string()), ("bytes", number())]);
     let earlier = object(&[("which", string()), ("examination", reference("Examination"))]);
+    let case_file = [
+        ("form", json!({ "type": "object", "description": "The form as it was submitted." })),
+        ("findings", array("Finding")),
+        ("probes", json!({ "type": "array", "items": probe })),
+        ("lease", json!({ "anyOf": [lease, { "type": "null" }] })),
+        ("earlier?", json!({ "type": "array", "items": earlier })),
+    ];
     let mut all = vec![
         ("Job", job(&[])),
         ("Jobs", items("Job")),
-        (
-            "CaseFile",
-            job(&[
-                (
-                    "form",
-                    json!({ "type": "object", "description": "The form as it was submitted." }),
-                ),
-                ("findings", array("Finding")),
-                ("probes", json!({ "type": "array", "items": probe })),
-                ("lease", json!({ "anyOf": [lease, { "type": "null" }] })),
-                ("earlier?", json!({ "type": "array", "items": earlier })),
-            ]),
-        ),
+        ("CaseFile", job(&case_file)),
         (
             "Claim",
             object(&[
@@ -239,7 +235,16 @@ fn for_people() -> Components {
             ]),
         ),
         ("Conclusion", object(&[("token", number()), ("examination", reference("Examination"))])),
-        ("Hold", job(&[("findings", array("Finding"))])),
+        (
+            "Hold",
+            job(&[
+                ("role", list::<Role>()),
+                ("overdue", json!({ "type": "boolean" })),
+                ("clauses", strings()),
+                ("findings", array("Finding")),
+            ]),
+        ),
+        ("HoldFile", job(&[&case_file[..], &hold_file()].concat())),
         ("Holds", items("Hold")),
         (
             "HoldDecision",
@@ -252,7 +257,38 @@ fn for_people() -> Components {
     ];
     all.extend(examination::schemas());
     all.extend(kept::kept());
+    all.extend(emergency::schemas());
     all
+}
+
+/// What a held request's case file has besides.
+fn hold_file() -> Vec<(&'static str, Value)> {
+    let roles = json!({ "type": "array", "items": list::<Role>() });
+    let reason = object(&[
+        ("clause_text", string()),
+        ("clause", string()),
+        ("pack", string()),
+        ("verdict", string()),
+        ("field", string()),
+        ("message", string()),
+        ("remedy", string()),
+    ]);
+    let decision = object(&[
+        ("account", string()),
+        ("at", reference("Time")),
+        ("allow", json!({ "type": "boolean" })),
+        ("reason", string()),
+        ("clause", string()),
+    ]);
+    vec![
+        ("role", list::<Role>()),
+        ("missed", roles),
+        ("overdue", json!({ "type": "boolean" })),
+        ("reasons", json!({ "type": "array", "items": reason })),
+        ("if_allowed", string()),
+        ("if_refused", string()),
+        ("decided_before", json!({ "type": "array", "items": decision })),
+    ]
 }
 
 fn others() -> Components {

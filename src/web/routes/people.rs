@@ -137,7 +137,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     person(get(
         "/api/v1/holds",
         "listHolds",
-        "Requests that wait for the person's role.",
+        "Requests that wait for the person's role, or did until they were late. Late ones first, then by due time.",
         handler!(get api::v1::hold_decide::list),
     ))
     .answers(&[(200, Json("Holds"))])
@@ -145,10 +145,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
     person(get(
         "/api/v1/holds/{id}",
         "readHold",
-        "A held request's case file. Each reading is recorded.",
+        "A held request: its case file, the words of every clause, what a decision does. Each reading is recorded.",
         handler!(get api::v1::hold_decide::one),
     ))
-    .answers(&[(200, Json("CaseFile"))])
+    .answers(&[(200, Json("HoldFile"))])
     .refuses(&[(403, "not_assigned"), (403, "role"), (409, "state"), (410, "destroyed")]),
     person(post(
         "/api/v1/holds/{id}/decide",
@@ -214,4 +214,53 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ))
     .answers(&[(200, Media(&["application/jsonl"]))])
     .refuses(&[(403, "role")]),
+    person(get(
+        "/api/v1/emergencies",
+        "listEmergencies",
+        "Open duties of the unit's emergencies, what is due first first.",
+        handler!(get api::v1::emergency_handle::list),
+    ))
+    .answers(&[(200, Json("OpenDuties"))])
+    .refuses(&[(403, "role")]),
+    person(get(
+        "/api/v1/emergencies/{id}",
+        "readEmergency",
+        "Whom to call about what: the registry's number, the duties, the attempts. Each reading is recorded.",
+        handler!(get api::v1::emergency_handle::one),
+    ))
+    .answers(&[(200, Json("CallSheet"))])
+    .refuses(&[(403, "role"), (410, "destroyed")]),
+    person(post(
+        "/api/v1/emergencies/{id}/call-back",
+        "recordCallBack",
+        "Records an attempt to call the agency back. A denial stops the request at once.",
+        handler!(post api::v1::emergency_handle::call_back),
+    ))
+    .body("CallBack")
+    .answers(&[(200, Json("Duties"))])
+    .refuses(&[
+        (403, "role"),
+        (403, "separation_of_duties"),
+        (409, "state"),
+        (409, "moved_on"),
+        (409, "call_back_missing"),
+        (410, "destroyed"),
+    ]),
+    person(get(
+        "/api/v1/suspensions",
+        "listSuspensions",
+        "Requesters whose forms are refused, newest first. Each reading is recorded.",
+        handler!(get api::v1::suspension_handle::list),
+    ))
+    .answers(&[(200, Json("Suspensions"))])
+    .refuses(&[(403, "role")]),
+    person(post(
+        "/api/v1/suspensions/{suspension}/lift",
+        "liftSuspension",
+        "Lifts a suspension, with a reason.",
+        handler!(post api::v1::suspension_handle::lift),
+    ))
+    .body("Reason")
+    .answers(&[(200, Json("StateOfSuspension"))])
+    .refuses(&[(403, "role"), (409, "state"), (409, "moved_on"), (422, "reason")]),
 ];

@@ -81,8 +81,9 @@ struct Earlier {
     examination: Examination,
 }
 
+/// A case file, as its reader gets it.
 #[derive(Debug, Serialize)]
-struct CaseFile {
+pub(super) struct CaseFile {
     #[serde(flatten)]
     job: Job,
     form: Form,
@@ -184,7 +185,10 @@ fn may_read(stage: &Stage, person: &Account) -> bool {
         Stage::AwaitingRelease { reviewers, .. } => {
             person.role == Role::ReleaseAuthority && !reviewers.contains(&person.id)
         }
-        Stage::Held { role, .. } => person.role == *role || person.role == Role::LocalAdministrator,
+        Stage::Held { role, missed, .. } => {
+            let whose = [*role, Role::LocalAdministrator].contains(&person.role);
+            whose || missed.contains(&person.role)
+        }
         Stage::Received
         | Stage::Rejected
         | Stage::Accepted
@@ -225,9 +229,18 @@ async fn record(
 
 /// Answers with the case file of a request that the person may read.
 pub(super) async fn case_file(ctx: &Context, person: &Account, row: &RequestRow) -> Answer {
+    Ok(Json(opened(ctx, person, row).await?).into_response())
+}
+
+/// The case file of a request that the person may read, once the reading is on record.
+pub(super) async fn opened(
+    ctx: &Context,
+    person: &Account,
+    row: &RequestRow,
+) -> Result<CaseFile, PipelineError> {
     record(ctx, person, row, ("case.read", "case_file")).await?;
     let probes = ctx.store.probes(row.id).await?;
-    let file = CaseFile {
+    Ok(CaseFile {
         job: Job::of(row, &due(ctx, std::slice::from_ref(row)).await?),
         form: sealed::form_of(ctx, row)?,
         findings: row.findings.clone(),
@@ -245,8 +258,7 @@ pub(super) async fn case_file(ctx: &Context, person: &Account, row: &RequestRow)
             .filter(|lease| lease.reviewer == person.id)
             .map(|lease| OwnLease { token: lease.token, until: lease.until }),
         earlier: earlier(ctx, person, row).await?,
-    };
-    Ok(Json(file).into_response())
+    })
 }
 
 /// Pure: the records that the person may see of a request at this stage.
@@ -324,8 +336,10 @@ mod tests {
         assert_eq!(readers(&waiting), [3]);
         let own = Stage::AwaitingRelease { outcome: Outcome::NoMatch, reviewers: vec![officer.id] };
         assert_eq!(readers(&own), []);
-        let held = Stage::Held { role: Role::LocalAdministrator, resume: Resume::Check };
-        assert_eq!(readers(&held), [4]);
+        let held =
+            |missed| Stage::Held { role: Role::LocalAdministrator, resume: Resume::Check, missed };
+        assert_eq!(readers(&held(Vec::new())), [4]);
+        assert_eq!(readers(&held(vec![Role::ReleaseAuthority])), [3, 4]);
         assert_eq!(readers(&Stage::Delivered), []);
     }
 

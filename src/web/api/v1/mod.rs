@@ -4,11 +4,13 @@
 //! | --- | --- |
 //! | `search_request_submit`, `search_request_read`, `search_request_withdraw` | `session_create` |
 //! | `form_read`: what a form for a unit needs | `job_read`, `job_step`, `document_release` |
+//! | `emergency_handle`: the confirmation | `emergency_handle`, `suspension_handle` |
 //! | | `hold_decide`, `dead_letter_handle`, `audit_read` |
 
 pub(in crate::web) mod audit_read;
 pub(in crate::web) mod dead_letter_handle;
 pub(in crate::web) mod document_release;
+pub(in crate::web) mod emergency_handle;
 pub(in crate::web) mod form_read;
 pub(in crate::web) mod hold_decide;
 pub(in crate::web) mod job_read;
@@ -17,6 +19,7 @@ pub(in crate::web) mod search_request_read;
 pub(in crate::web) mod search_request_submit;
 pub(in crate::web) mod search_request_withdraw;
 pub(in crate::web) mod session_create;
+pub(in crate::web) mod suspension_handle;
 
 use std::str::FromStr;
 
