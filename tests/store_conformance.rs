@@ -22,8 +22,8 @@ use leadbroker::lifecycle::Stage;
 use leadbroker::messages::{Message, Step};
 use leadbroker::store::{
     Applied, Change, Due, Guard, MailingStatus, MailingUpdate, Measures, NewIdempotencyKey,
-    NewMailing, NewProbe, NewRecord, NewRequest, RecordKind, RequestUpdate, Store, StoreError,
-    StoreSettings, WorkFilter,
+    NewMailing, NewPolicySet, NewProbe, NewRecord, NewRequest, PolicySetConfirmation, RecordKind,
+    RequestUpdate, Store, StoreError, StoreSettings, WorkFilter,
 };
 use leadbroker::vault::SigningKey;
 use uuid::Uuid;
@@ -438,6 +438,63 @@ async fn what_there_is_is_counted(fresh: Fresh) {
     assert!(store.known_requests(Vec::new()).await.unwrap().is_empty());
 }
 
+fn proposal(version: i64, digest: u8, by: u128) -> NewPolicySet {
+    let by = AccountId::new(Uuid::from_u128(by));
+    NewPolicySet { version, digest: [digest; 32], files: vec![digest; 3], by }
+}
+
+fn confirmation(version: i64, digest: u8, by: u128) -> PolicySetConfirmation {
+    let by = AccountId::new(Uuid::from_u128(by));
+    PolicySetConfirmation { version, digest: [digest; 32], by }
+}
+
+fn of_sets(action: &str) -> AuditEvent {
+    AuditEvent::new(now(), Actor::System { stage: "test".to_owned() }, action)
+}
+
+async fn a_policy_set_comes_into_force_by_two_people(fresh: Fresh) {
+    let store = &fresh.store;
+    let propose = |new| store.propose_policy_set(new, of_sets("proposed"));
+    let confirm = |wanted| store.confirm_policy_set(wanted, of_sets("confirmed"));
+    assert_eq!(store.policy_set_version().await.unwrap(), None);
+    assert_eq!(propose(proposal(2, 1, 7)).await.unwrap(), Applied::Stale, "not the next");
+    assert_eq!(propose(proposal(1, 1, 7)).await.unwrap(), Applied::Now);
+    assert_eq!(propose(proposal(1, 2, 8)).await.unwrap(), Applied::Stale, "taken");
+    assert_eq!(store.policy_set_version().await.unwrap(), None, "a proposal decides nothing");
+    for refused in [confirmation(1, 1, 7), confirmation(1, 2, 8), confirmation(2, 1, 8)] {
+        assert_eq!(confirm(refused).await.unwrap(), Applied::Stale, "{refused:?}");
+    }
+    assert_eq!(store.policy_set_version().await.unwrap(), None);
+    assert_eq!(confirm(confirmation(1, 1, 8)).await.unwrap(), Applied::Now);
+    assert_eq!(confirm(confirmation(1, 1, 9)).await.unwrap(), Applied::Stale, "once");
+    assert_eq!(store.policy_set_version().await.unwrap(), Some(1));
+    assert_eq!(store.policy_set_files(1).await.unwrap(), Some((vec![1; 32], vec![1; 3])));
+    assert_eq!(store.policy_set_files(2).await.unwrap(), None);
+
+    assert_eq!(propose(proposal(2, 2, 8)).await.unwrap(), Applied::Now);
+    assert_eq!(propose(proposal(3, 3, 7)).await.unwrap(), Applied::Now);
+    assert_eq!(confirm(confirmation(2, 2, 7)).await.unwrap(), Applied::Stale, "superseded");
+    assert_eq!(store.policy_set_version().await.unwrap(), Some(1));
+    let sets = store.policy_sets().await.unwrap();
+    assert_eq!(sets.iter().map(|set| set.version).collect::<Vec<_>>(), [3, 2, 1]);
+    assert_eq!(sets[0].confirmed_by, None);
+    assert_eq!(sets[2].confirmed_by, Some(AccountId::new(Uuid::from_u128(8))));
+    assert_eq!((sets[2].proposed_at, sets[2].confirmed_at), (now(), Some(now())));
+    // What was refused left no entry.
+    let (entries, _) = store.audit_head().await.unwrap();
+    assert_eq!(entries, 4);
+}
+
+async fn one_of_many_proposals_of_a_version_is_taken(fresh: Fresh) {
+    let store = &fresh.store;
+    let all = (0..8_u8)
+        .map(|n| store.propose_policy_set(proposal(1, n, u128::from(n)), of_sets("proposed")));
+    let applied = futures_util::future::join_all(all).await;
+    let now = applied.into_iter().filter(|one| *one.as_ref().unwrap() == Applied::Now);
+    assert_eq!(now.count(), 1);
+    assert_eq!(store.audit_head().await.unwrap().0, 1);
+}
+
 macro_rules! conformance {
     ($($test:ident: $relay:literal,)*) => {
         mod on_sqlite {
@@ -466,6 +523,8 @@ conformance! {
     registries_are_versions_and_one_instance_has_the_place: false,
     the_relay_is_told_what_to_publish: true,
     what_there_is_is_counted: true,
+    a_policy_set_comes_into_force_by_two_people: false,
+    one_of_many_proposals_of_a_version_is_taken: false,
 }
 
 #[tokio::test]

@@ -96,7 +96,7 @@ pub async fn decide(
             "give the reason of the decision in a sentence; it is kept with the case",
         ));
     }
-    if ctx.policies.clause(&decision.clause).is_none() {
+    if ctx.policies().await?.clause(&decision.clause).is_none() {
         return Err(PipelineError::conflict(
             "clause",
             "cite a clause of a pack in force; `leadbroker policy clauses` lists them",

@@ -11,8 +11,10 @@
 //! | [`retain`] | withdrawal and expiry |
 //!
 //! Each is *load -> decide (pure) -> apply (one transaction) -> acknowledge*. What they share stands beside them:
-//! [`context`] (what a stage may use), [`hold`] (a named human decides), [`sealed`] (reading and writing what is
-//! sealed), [`standing`] (what the rules look at), [`step`] (how a stage ends).
+//! [`context`] (what a stage may use), [`explain`] (what the rules say, without a decision), [`hold`] (a named human
+//! decides), [`policy_sets`] (two people change the policies), [`policy_source`] (the policies in force), [`replay`]
+//! (what other ones would have decided), [`sealed`]
+//! (reading and writing what is sealed), [`standing`] (what the rules look at), [`step`] (how a stage ends).
 
 pub mod accept;
 pub mod audit_export;
@@ -20,8 +22,12 @@ pub mod check;
 pub mod context;
 pub mod dispatch;
 pub mod examine;
+pub mod explain;
 pub mod hold;
+pub mod policy_sets;
+pub mod policy_source;
 pub mod release;
+pub mod replay;
 pub mod respond;
 pub mod retain;
 pub mod sealed;

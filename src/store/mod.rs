@@ -14,6 +14,7 @@ mod dialect;
 mod guard;
 mod instance;
 mod measures;
+mod policy_sets;
 mod pool;
 mod probe;
 mod reads;
@@ -29,8 +30,9 @@ pub use dead_letters::DeadLetter;
 pub use deliveries::{Claimed, Due};
 pub use dialect::Dialect;
 pub use measures::Measures;
+pub use policy_sets::{NewPolicySet, PolicySetConfirmation, PolicySetRow};
 pub use pool::{Store, StoreSettings};
-pub use probe::{Probe, probe};
+pub use probe::{Probe, StoredPolicySet, probe, probe_policy_set};
 pub use reads::{Page, RecordRow, WorkFilter};
 pub use rows::{MailingRow, ProbeRow, RequestRow, StoredEvent};
 

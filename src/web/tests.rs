@@ -27,6 +27,7 @@ use crate::mail::smime::SigningIdentity;
 use crate::mail::{MailAddress, Sealer, SealerSettings};
 use crate::pipeline::Context;
 use crate::pipeline::context::{Progress, RegistrySource, Rules};
+use crate::pipeline::policy_source::PolicySource;
 use crate::pipeline::release::Previews;
 use crate::policy::facts::Limits;
 use crate::registry::Registry;
@@ -133,7 +134,7 @@ async fn world() -> World {
     let ids: Arc<dyn IdSource> = Arc::new(SystemIds);
     let ctx = Context {
         store,
-        policies: Arc::new(crate::policy::builtin::load(clock.now()).unwrap()),
+        policies: PolicySource::new(crate::policy::builtin::load(clock.now()).unwrap()),
         registry: RegistrySource::default(),
         clock: clock.clone(),
         ids,

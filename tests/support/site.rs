@@ -327,6 +327,19 @@ impl Site {
         of_role.nth(nth).unwrap().token.clone()
     }
 
+    /// The first person of another unit with this role.
+    pub fn token_of(&self, unit: &str, role: Role) -> String {
+        let mut accounts = self.world.secrets.accounts.iter();
+        let of = accounts.find(|a| a.role == role && a.unit.as_str() == unit);
+        of.unwrap().token.clone()
+    }
+
+    /// What readiness says.
+    pub async fn ready(&self) -> Value {
+        let answer = self.http.get(format!("{}/readyz", self.origin)).send().await.unwrap();
+        answer.json().await.unwrap()
+    }
+
     pub fn agency(&self) -> String {
         self.world.secrets.agencies[AGENCY].token.clone()
     }

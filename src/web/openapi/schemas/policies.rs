@@ -1,0 +1,92 @@
+//! Schemas of policy sets and explanations.
+
+use serde_json::json;
+
+use super::super::reference;
+use super::{Components, array, list, number, object, or_null, string, strings, text};
+use crate::pipeline::policy_sets::PolicySetState;
+
+/// Policy sets, explanations.
+pub(super) fn schemas() -> Components {
+    let verdict = json!({ "enum": ["accept", "hold", "reject"] });
+    let gate = json!({ "enum": ["submit", "use_probe", "dispatch"] });
+    let account = || text("^p-[0-9a-f]{32}$");
+    let listed = |more: &[(&str, serde_json::Value)]| {
+        let mut members = vec![
+            ("version", number()),
+            ("sha256", reference("Sha256")),
+            ("state", reference("PolicySetState")),
+            ("proposed_by", account()),
+            ("proposed_at", reference("Time")),
+            ("confirmed_by", json!({ "type": ["string", "null"] })),
+            ("confirmed_at", or_null("Time")),
+        ];
+        members.extend_from_slice(more);
+        object(&members)
+    };
+    let origin = json!({ "anyOf": [
+        { "enum": ["built_in", "directory"] },
+        object(&[("activated", number())]),
+    ] });
+    let in_force = object(&[("origin", origin), ("sha256", reference("Sha256"))]);
+    let refused =
+        object(&[("version", json!({ "type": ["integer", "null"] })), ("reasons", strings())]);
+    let review = object(&[
+        ("pack", string()),
+        ("review_due", json!({ "type": "string", "format": "date" })),
+        ("overdue", json!({ "type": "boolean" })),
+    ]);
+    vec![
+        ("ExplainedGate", gate),
+        ("PolicySetState", list::<PolicySetState>()),
+        ("PolicyFile", object(&[("path", string()), ("content", string())])),
+        ("PolicySetProposal", object(&[("version", number()), ("files", array("PolicyFile"))])),
+        ("PolicySetConfirmation", object(&[("sha256", reference("Sha256"))])),
+        (
+            "RecordedPolicySet",
+            object(&[
+                ("version", number()),
+                ("sha256", reference("Sha256")),
+                ("state", reference("PolicySetState")),
+                ("reviews", json!({ "type": "array", "items": review })),
+            ]),
+        ),
+        ("PolicySet", listed(&[])),
+        ("WholePolicySet", listed(&[("files", array("PolicyFile"))])),
+        (
+            "PolicySets",
+            object(&[
+                ("in_force", in_force),
+                ("refused", json!({ "anyOf": [refused, { "type": "null" }] })),
+                ("items", array("PolicySet")),
+            ]),
+        ),
+        (
+            "ExplainedRule",
+            object(&[
+                ("pack", string()),
+                ("rule", string()),
+                ("gate", reference("ExplainedGate")),
+                ("clause", string()),
+                ("clause_text", string()),
+                ("clause_lines", string()),
+                ("verdict", verdict.clone()),
+                ("failed", json!({ "type": "boolean" })),
+                ("field", string()),
+                ("message", string()),
+                ("remedy", string()),
+                ("place", string()),
+            ]),
+        ),
+        ("PackInForce", object(&[("pack", string()), ("sha256", reference("Sha256"))])),
+        (
+            "Explanation",
+            object(&[
+                ("verdict", verdict),
+                ("packs", array("PackInForce")),
+                ("rules", array("ExplainedRule")),
+                ("engine", array("Finding")),
+            ]),
+        ),
+    ]
+}
