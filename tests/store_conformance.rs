@@ -485,6 +485,37 @@ async fn a_policy_set_comes_into_force_by_two_people(fresh: Fresh) {
     assert_eq!(entries, 4);
 }
 
+async fn what_was_received_is_read_in_pages_with_the_registry_of_its_time(fresh: Fresh) {
+    let store = &fresh.store;
+    for n in 1..=5 {
+        assert_eq!(store.apply(insert(n, None)).await.unwrap(), Applied::Now);
+    }
+    // Each was received a micro-second after the one before.
+    let since = now() + TimeDelta::microseconds(2);
+    assert_eq!(store.count_received(since).await.unwrap(), 4);
+    assert_eq!(store.count_received(now() + TimeDelta::days(1)).await.unwrap(), 0);
+    let ids = |rows: Vec<leadbroker::store::RequestRow>| -> Vec<RequestId> {
+        rows.into_iter().map(|row| row.id).collect()
+    };
+    let first = ids(store.received(since, None, 3).await.unwrap());
+    assert_eq!(first, [id(2), id(3), id(4)]);
+    let rest = ids(store.received(since, first.last().copied(), 3).await.unwrap());
+    assert_eq!(rest, [id(5)]);
+    assert!(store.received(since, rest.last().copied(), 3).await.unwrap().is_empty());
+
+    assert!(store.registry_versions().await.unwrap().is_empty());
+    for (version, day) in [(1, 0), (2, 1)] {
+        let at = now() + TimeDelta::days(day);
+        let event = AuditEvent { at, ..of_sets("registry.imported") };
+        let sealed = vec![u8::try_from(version).unwrap(); 4];
+        assert_eq!(store.add_registry([0; 32], sealed, event).await.unwrap(), version);
+    }
+    let versions = store.registry_versions().await.unwrap();
+    assert_eq!(versions, [(2, now() + TimeDelta::days(1)), (1, now())]);
+    assert_eq!(store.registry_of(1).await.unwrap(), Some(vec![1; 4]));
+    assert_eq!(store.registry_of(3).await.unwrap(), None);
+}
+
 async fn one_of_many_proposals_of_a_version_is_taken(fresh: Fresh) {
     let store = &fresh.store;
     let all = (0..8_u8)
@@ -525,6 +556,7 @@ conformance! {
     what_there_is_is_counted: true,
     a_policy_set_comes_into_force_by_two_people: false,
     one_of_many_proposals_of_a_version_is_taken: false,
+    what_was_received_is_read_in_pages_with_the_registry_of_its_time: false,
 }
 
 #[tokio::test]

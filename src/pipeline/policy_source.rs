@@ -199,7 +199,7 @@ mod tests {
         let set = read(7, (&archive.digest(), archive.bytes()), now()).unwrap();
         assert_eq!(set.set().origin, SetOrigin::Activated(7));
         assert_eq!(set.set().sha256, hex::encode(archive.digest()));
-        assert!(set.set().to_string().starts_with("7@"));
+        assert!(set.set().to_string().starts_with("7:"));
     }
 
     #[test]

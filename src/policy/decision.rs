@@ -46,7 +46,7 @@ impl fmt::Display for SetInForce {
             SetOrigin::Activated(version) => write!(f, "{version}")?,
         }
         // Cut as the packs' digests are in the audit log.
-        write!(f, "@{}", self.sha256.get(..16).unwrap_or_default())
+        write!(f, ":{}", self.sha256.get(..16).unwrap_or_default())
     }
 }
 

@@ -7,6 +7,7 @@ use leadbroker::domain::Role;
 use leadbroker::policy::builtin;
 use serde_json::{Value, json};
 
+use crate::site::people::examination;
 use crate::site::{Setup, Site};
 
 crate::both!(
@@ -14,6 +15,8 @@ crate::both!(
     a_set_that_cannot_be_used_keeps_the_old_one,
     a_candidate_is_tried_on_what_is_stored,
     a_request_is_explained_to_its_units_people,
+    an_answer_says_the_words_of_the_set_in_force,
+    the_folder_is_read_again_at_a_hangup,
 );
 
 /// The packs that come with the program, with one text of one file replaced, in a folder.
@@ -114,9 +117,9 @@ async fn a_new_set_decides_after_two_people(setup: Setup) {
     // Every decision says which set made it.
     let set = |entry: &Value| entry["detail"]["policy_set"].as_str().unwrap().to_owned();
     let entries = site.audited(&before, "search_request.accepted").await;
-    assert!(set(&entries[0]).starts_with("built_in@"), "{entries:?}");
+    assert!(set(&entries[0]).starts_with("built_in:"), "{entries:?}");
     let entries = site.audited(&refusal, "search_request.rejected").await;
-    assert_eq!(set(&entries[0]), format!("1@{}", &digest[..16]));
+    assert_eq!(set(&entries[0]), format!("1:{}", &digest[..16]));
 
     a_newer_proposal_takes_the_place_of_an_older_one(&mut site, &dir).await;
     let proposals = of_action(&mut site, "policy_set.proposed").await;
@@ -309,4 +312,69 @@ async fn a_request_is_explained_to_its_units_people(setup: Setup) {
     assert_eq!(told["verdict"], "reject", "the agency's own law forbids every search");
     let told = refused(&site, "", &["policy", "explain", &request, "--unit", "oxnard"]);
     assert!(told.contains("a stored request has its own"), "{told}");
+}
+
+/// The packs with another contact in the footer of every document, approved anew.
+fn other_footer(site: &Site) -> String {
+    let mut files = builtin::files();
+    let path = "lacris/statements/footer.txt";
+    let before = String::from_utf8(files[path].clone()).unwrap();
+    let after = before.replace("facial-recognition@unit", "answers@unit");
+    let sha256 =
+        |text: &str| hex::encode(openssl::sha::sha256(text.trim_end_matches('\n').as_bytes()));
+    let manifest = String::from_utf8(files["lacris/pack.toml"].clone()).unwrap();
+    assert!(before != after && manifest.contains(&sha256(&before)));
+    let manifest = manifest.replace(&sha256(&before), &sha256(&after));
+    files.insert(path.to_owned(), after.into_bytes());
+    files.insert("lacris/pack.toml".to_owned(), manifest.into_bytes());
+    written(site, "footer", &files)
+}
+
+/// What an officer has read under the old words cannot leave under the new ones.
+async fn an_answer_says_the_words_of_the_set_in_force(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    let (keeper, officer) = two(&site);
+    let request = site.concluded(&examination("no_match")).await;
+    let hash = |pdf: &[u8]| hex::encode(openssl::sha::sha256(pdf));
+    let before = hash(&site.document(&request).await);
+    let dir = other_footer(&site);
+    let (version, digest) = proposed(&site, &keeper, &dir);
+    confirmed(&site, &officer, (&version, &digest));
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let (status, told) = site.release_document(&request, &before).await;
+    assert_eq!((status, &told["code"]), (409, &json!("document_changed")), "{told}");
+    assert_ne!(hash(&site.document(&request).await), before);
+    site.release(&request).await;
+    site.sent(&request).await;
+}
+
+async fn the_folder_is_read_again_at_a_hangup(setup: Setup) {
+    let mut site = Site::new(setup);
+    let same = written(&site, "folder", &builtin::files());
+    let config = std::fs::read_to_string(site.path("leadbroker.toml")).unwrap();
+    site.write("leadbroker.toml", format!("{config}\n[policy]\ndirectory = {same:?}\n"));
+    site.start(None).await;
+    assert_eq!(site.submit().await.0, 201);
+
+    packs(&site, "folder", STRICTER);
+    site.hang_up(|ready| ready["checks"]["policies"] == "ok").await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(site.submit().await.0, 422, "the folder was read again");
+    let bad = ("lacris/rules.cedar", "when {", "when [");
+    packs(&site, "folder", bad);
+    site.hang_up(|ready| ready["checks"]["policies"] == "kept_old").await;
+    assert_eq!(site.submit().await.0, 422, "the packs from before decide");
+    assert_eq!(site.ready().await["status"], "degraded");
+    written(&site, "folder", &builtin::files());
+    site.hang_up(|ready| ready["checks"]["policies"] == "ok").await;
+    assert_eq!(site.submit().await.0, 201);
+
+    // Where two people have put a set in force, the folder decides nothing.
+    let (keeper, officer) = two(&site);
+    let (version, digest) = proposed(&site, &keeper, &same);
+    confirmed(&site, &officer, (&version, &digest));
+    packs(&site, "folder", STRICTER);
+    site.hang_up(|_| true).await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(site.submit().await.0, 201);
 }
