@@ -24,6 +24,7 @@ use crate::mail::smtp::{SmtpDeadlines, SmtpLogin, SmtpMailer, SmtpSettings, Smtp
 use crate::mail::{MailAddress, Mailer, Sealer, SealerSettings};
 use crate::pipeline::Context;
 use crate::pipeline::context::{Progress, RegistrySource, Rules};
+use crate::pipeline::policy_source::{self, PolicySource};
 use crate::pipeline::release::Previews;
 use crate::policy::PolicySet;
 use crate::policy::facts::Limits;
@@ -109,11 +110,12 @@ pub async fn context(config: &Config) -> Result<Context, AppError> {
     })
     .await?;
     let vault = Vault::new(MasterKey::from_hex(config.vault.master_key.expose())?, images(config)?);
-    let policies = policies(config, clock.as_ref())?;
+    let policies = PolicySource::new(policies(config, clock.as_ref())?);
+    put_in_force(&store, &policies, clock.as_ref()).await?;
     let sealer = sealer(config, &vault)?;
     Ok(Context {
         store,
-        policies: Arc::new(policies),
+        policies,
         registry: RegistrySource::default(),
         rules: Arc::new(rules(config)),
         sealer: Arc::new(sealer),
@@ -129,6 +131,25 @@ pub async fn context(config: &Config) -> Result<Context, AppError> {
         clock,
         ids,
     })
+}
+
+/// Takes the version that two people put in force, if there is one. A program that cannot use it does not start: another
+/// set than the agreed one must not decide.
+async fn put_in_force(
+    store: &Store,
+    policies: &PolicySource,
+    clock: &dyn Clock,
+) -> Result<(), AppError> {
+    policies
+        .current(store, clock.now())
+        .await
+        .map_err(|error| AppError::Policy(error.to_string()))?;
+    let Some(refused) = policies.refused() else { return Ok(()) };
+    Err(AppError::Policy(format!(
+        "version {} is in force and this program cannot use it; activate a sound one with the program that ran before: {}",
+        refused.version.unwrap_or_default(),
+        refused.reasons.join("; ")
+    )))
 }
 
 fn images(config: &Config) -> Result<ImageStore, AppError> {
@@ -153,7 +174,7 @@ fn images(config: &Config) -> Result<ImageStore, AppError> {
 /// The packs of the configured folder, or the built-in ones.
 pub fn policies(config: &Config, clock: &dyn Clock) -> Result<PolicySet, AppError> {
     let told = |errors: Vec<crate::policy::PackError>| {
-        AppError::Policy(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        AppError::Policy(policy_source::told(&errors).join("; "))
     };
     if config.policy.directory.is_empty() {
         return crate::policy::builtin::load(clock.now()).map_err(told);

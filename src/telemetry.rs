@@ -63,6 +63,10 @@ pub mod name {
     pub const MAILINGS: &str = "leadbroker_mailings";
     /// Whether the broker is connected.
     pub const BROKER_CONNECTED: &str = "leadbroker_broker_connected";
+    /// The version of the activated policy set; 0 without one.
+    pub const POLICY_SET: &str = "leadbroker_policy_set_version";
+    /// Whether a policy set was to be used and cannot be.
+    pub const POLICY_SET_REFUSED: &str = "leadbroker_policy_set_refused";
     /// Entries of the audit log.
     pub const AUDIT_ENTRIES: &str = "leadbroker_audit_entries";
     /// The program, by `version`.
@@ -83,6 +87,11 @@ pub const METRICS: &[(&str, &str)] = &[
     (name::HOLDS_OVERDUE, "Held requests received longer ago than a decision may take."),
     (name::MAILINGS, "Mails by status."),
     (name::BROKER_CONNECTED, "1 while the broker is connected; absent without a broker."),
+    (name::POLICY_SET, "Version of the activated policy set; 0 without one."),
+    (
+        name::POLICY_SET_REFUSED,
+        "1 while a policy set that was to be used cannot be; the one before decides.",
+    ),
     (name::AUDIT_ENTRIES, "Entries of the audit log."),
     (name::BUILD_INFO, "Always 1; the label is the program's version."),
 ];

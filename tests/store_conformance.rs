@@ -23,8 +23,9 @@ use leadbroker::lifecycle::Stage;
 use leadbroker::messages::{Message, Step};
 use leadbroker::store::{
     Applied, Change, Due, EmergencyStep, EmergencyWrite, Guard, MailingStatus, MailingUpdate,
-    Measures, NewDuty, NewIdempotencyKey, NewMailing, NewProbe, NewRecord, NewRequest,
-    NewSuspension, RecordKind, RequestUpdate, Store, StoreError, StoreSettings, WorkFilter,
+    Measures, NewDuty, NewIdempotencyKey, NewMailing, NewPolicySet, NewProbe, NewRecord,
+    NewRequest, NewSuspension, PolicySetConfirmation, RecordKind, RequestUpdate, Store, StoreError,
+    StoreSettings, WorkFilter,
 };
 use leadbroker::vault::SigningKey;
 use uuid::Uuid;
@@ -547,6 +548,94 @@ async fn suspended_once(store: &Store) {
     assert!(store.suspension(Uuid::from_u128(2)).await.unwrap().is_none());
 }
 
+fn proposal(version: i64, digest: u8, by: u128) -> NewPolicySet {
+    let by = AccountId::new(Uuid::from_u128(by));
+    NewPolicySet { version, digest: [digest; 32], files: vec![digest; 3], by }
+}
+
+fn confirmation(version: i64, digest: u8, by: u128) -> PolicySetConfirmation {
+    let by = AccountId::new(Uuid::from_u128(by));
+    PolicySetConfirmation { version, digest: [digest; 32], by }
+}
+
+fn of_sets(action: &str) -> AuditEvent {
+    AuditEvent::new(now(), Actor::System { stage: "test".to_owned() }, action)
+}
+
+async fn a_policy_set_comes_into_force_by_two_people(fresh: Fresh) {
+    let store = &fresh.store;
+    let propose = |new| store.propose_policy_set(new, of_sets("proposed"));
+    let confirm = |wanted| store.confirm_policy_set(wanted, of_sets("confirmed"));
+    assert_eq!(store.policy_set_version().await.unwrap(), None);
+    assert_eq!(propose(proposal(2, 1, 7)).await.unwrap(), Applied::Stale, "not the next");
+    assert_eq!(propose(proposal(1, 1, 7)).await.unwrap(), Applied::Now);
+    assert_eq!(propose(proposal(1, 2, 8)).await.unwrap(), Applied::Stale, "taken");
+    assert_eq!(store.policy_set_version().await.unwrap(), None, "a proposal decides nothing");
+    for refused in [confirmation(1, 1, 7), confirmation(1, 2, 8), confirmation(2, 1, 8)] {
+        assert_eq!(confirm(refused).await.unwrap(), Applied::Stale, "{refused:?}");
+    }
+    assert_eq!(store.policy_set_version().await.unwrap(), None);
+    assert_eq!(confirm(confirmation(1, 1, 8)).await.unwrap(), Applied::Now);
+    assert_eq!(confirm(confirmation(1, 1, 9)).await.unwrap(), Applied::Stale, "once");
+    assert_eq!(store.policy_set_version().await.unwrap(), Some(1));
+    assert_eq!(store.policy_set_files(1).await.unwrap(), Some((vec![1; 32], vec![1; 3])));
+    assert_eq!(store.policy_set_files(2).await.unwrap(), None);
+
+    assert_eq!(propose(proposal(2, 2, 8)).await.unwrap(), Applied::Now);
+    assert_eq!(propose(proposal(3, 3, 7)).await.unwrap(), Applied::Now);
+    assert_eq!(confirm(confirmation(2, 2, 7)).await.unwrap(), Applied::Stale, "superseded");
+    assert_eq!(store.policy_set_version().await.unwrap(), Some(1));
+    let sets = store.policy_sets().await.unwrap();
+    assert_eq!(sets.iter().map(|set| set.version).collect::<Vec<_>>(), [3, 2, 1]);
+    assert_eq!(sets[0].confirmed_by, None);
+    assert_eq!(sets[2].confirmed_by, Some(AccountId::new(Uuid::from_u128(8))));
+    assert_eq!((sets[2].proposed_at, sets[2].confirmed_at), (now(), Some(now())));
+    // What was refused left no entry.
+    let (entries, _) = store.audit_head().await.unwrap();
+    assert_eq!(entries, 4);
+}
+
+async fn what_was_received_is_read_in_pages_with_the_registry_of_its_time(fresh: Fresh) {
+    let store = &fresh.store;
+    for n in 1..=5 {
+        assert_eq!(store.apply(insert(n, None)).await.unwrap(), Applied::Now);
+    }
+    // Each was received a micro-second after the one before.
+    let since = now() + TimeDelta::microseconds(2);
+    assert_eq!(store.count_received(since).await.unwrap(), 4);
+    assert_eq!(store.count_received(now() + TimeDelta::days(1)).await.unwrap(), 0);
+    let ids = |rows: Vec<leadbroker::store::RequestRow>| -> Vec<RequestId> {
+        rows.into_iter().map(|row| row.id).collect()
+    };
+    let first = ids(store.received(since, None, 3).await.unwrap());
+    assert_eq!(first, [id(2), id(3), id(4)]);
+    let rest = ids(store.received(since, first.last().copied(), 3).await.unwrap());
+    assert_eq!(rest, [id(5)]);
+    assert!(store.received(since, rest.last().copied(), 3).await.unwrap().is_empty());
+
+    assert!(store.registry_versions().await.unwrap().is_empty());
+    for (version, day) in [(1, 0), (2, 1)] {
+        let at = now() + TimeDelta::days(day);
+        let event = AuditEvent { at, ..of_sets("registry.imported") };
+        let sealed = vec![u8::try_from(version).unwrap(); 4];
+        assert_eq!(store.add_registry([0; 32], sealed, event).await.unwrap(), version);
+    }
+    let versions = store.registry_versions().await.unwrap();
+    assert_eq!(versions, [(2, now() + TimeDelta::days(1)), (1, now())]);
+    assert_eq!(store.registry_of(1).await.unwrap(), Some(vec![1; 4]));
+    assert_eq!(store.registry_of(3).await.unwrap(), None);
+}
+
+async fn one_of_many_proposals_of_a_version_is_taken(fresh: Fresh) {
+    let store = &fresh.store;
+    let all = (0..8_u8)
+        .map(|n| store.propose_policy_set(proposal(1, n, u128::from(n)), of_sets("proposed")));
+    let applied = futures_util::future::join_all(all).await;
+    let now = applied.into_iter().filter(|one| *one.as_ref().unwrap() == Applied::Now);
+    assert_eq!(now.count(), 1);
+    assert_eq!(store.audit_head().await.unwrap().0, 1);
+}
+
 macro_rules! conformance {
     ($($test:ident: $relay:literal,)*) => {
         mod on_sqlite {
@@ -576,6 +665,9 @@ conformance! {
     the_relay_is_told_what_to_publish: true,
     what_there_is_is_counted: true,
     duties_and_suspensions_end_once: false,
+    a_policy_set_comes_into_force_by_two_people: false,
+    one_of_many_proposals_of_a_version_is_taken: false,
+    what_was_received_is_read_in_pages_with_the_registry_of_its_time: false,
 }
 
 #[tokio::test]

@@ -30,6 +30,8 @@ mod explain;
 mod holds;
 #[path = "stories/outcomes.rs"]
 mod outcomes;
+#[path = "stories/policy_sets.rs"]
+mod policy_sets;
 #[path = "stories/races.rs"]
 mod races;
 #[path = "stories/redelivery.rs"]

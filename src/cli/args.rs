@@ -10,8 +10,8 @@ use clap::{Args, Parser, Subcommand};
 
 pub(super) use agency::{AgencyCommand, SubmitArgs};
 pub(super) use local::{
-    ConfigCommand, DefinitionsArgs, ExplainArgs, KeysCommand, LocalCommand, PolicyCommand,
-    RegistryCommand, TopologyCommand,
+    ActivateArgs, ConfigCommand, DefinitionsArgs, ExplainArgs, KeysCommand, LocalCommand,
+    PolicyCommand, RegistryCommand, ReplayArgs, SetsArgs, TopologyCommand,
 };
 pub(super) use people::{
     AuditCommand, DeadLetterCommand, EmergencyCommand, ExaminationArgs, HoldCommand, PeopleCommand,

@@ -16,6 +16,8 @@ mod output;
 mod people;
 mod policy_command;
 mod policy_explain;
+mod policy_replay;
+mod policy_sets;
 mod registry_command;
 mod registry_show;
 mod serve;
@@ -77,21 +79,21 @@ async fn run(cli: Cli) -> u8 {
             Ok(api) => audit_command::run(&api, &command, &mut output).await,
             Err(error) => Err(error),
         },
-        Command::Local(command) => local(&command, config, &mut output).await,
+        Command::Local(command) => local(&command, (config, &api), &mut output).await,
     };
     result.unwrap_or_else(|error| failed(&error, &mut output))
 }
 
 async fn local(
     command: &LocalCommand,
-    config: Option<&Path>,
+    (config, api): (Option<&Path>, &impl Fn() -> anyhow::Result<Api>),
     output: &mut Output,
 ) -> anyhow::Result<u8> {
     match command {
         LocalCommand::Keys(command) => keys::run(command, output),
         LocalCommand::Registry(command) => registry_command::run(command, config, output).await,
         LocalCommand::Topology(command) => topology_command::run(command, config, output).await,
-        LocalCommand::Policy(command) => policy_command::run(command, config, output).await,
+        LocalCommand::Policy(command) => policy_command::run(command, (config, api), output).await,
         LocalCommand::Migrate => config_command::migrate(config, output).await,
         LocalCommand::Config(command) => config_command::run(command, config, output),
         LocalCommand::Openapi => {

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use strum::VariantArray as _;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -50,6 +52,7 @@ async fn operate(config: &Config, roles: &[RoleOfProcess]) -> anyhow::Result<()>
     let ctx = app::context(config).await?;
     let shutdown = Shutdown::default();
     let place = take_place(&ctx, config, lock.is_some(), &shutdown).await?;
+    shutdown.tracker().spawn(reread(ctx.clone(), config.clone(), hangups()?, shutdown.token()));
     let health = app::start(&ctx, config, roles, &shutdown).await?;
     if roles.contains(&RoleOfProcess::Api) {
         let listener = TcpListener::bind(&config.server.listen).await?;
@@ -69,6 +72,32 @@ async fn operate(config: &Config, roles: &[RoleOfProcess]) -> anyhow::Result<()>
     }
     ctx.store.close().await;
     Ok(())
+}
+
+/// Where SIGHUP arrives, from now on: before, it would end the program.
+fn hangups() -> anyhow::Result<Signal> {
+    signal(SignalKind::hangup()).context("listen for SIGHUP")
+}
+
+/// Reads `policy.directory` again at each SIGHUP. A bad folder changes nothing.
+async fn reread(ctx: Context, config: Config, mut hangups: Signal, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            _ = hangups.recv() => {}
+            () = stop.cancelled() => return,
+        }
+        if config.policy.directory.is_empty() {
+            tracing::info!("SIGHUP: `policy.directory` is not set, so there is nothing to read");
+            continue;
+        }
+        let (config, clock) = (config.clone(), Arc::clone(&ctx.clock));
+        let read = tokio::task::spawn_blocking(move || app::policies(&config, clock.as_ref()));
+        let Ok(read) = read.await else {
+            tracing::error!("SIGHUP: the reader of the policy packs stopped");
+            continue;
+        };
+        ctx.policies.reread(read.map_err(|error| vec![error.to_string()]));
+    }
 }
 
 /// The one embedded instance: it ends the claims of the one before it. Without a file to lock (PostgreSQL) a row with a

@@ -180,7 +180,7 @@ fn a_release_that_is_held_comes_back_as_it_was_or_ends_unreleased() {
 
 #[test]
 fn an_overdue_hold_goes_up_and_never_to_nobody() {
-    let begun = Stage::Held { role: Role::Reviewer, resume: Resume::Check, missed: Vec::new() };
+    let begun = Stage::Held { role: Reviewer, resume: Resume::Check, missed: Vec::new() };
     let (mut stage, mut trail) = (begun, Vec::new());
     for _ in 0..4 {
         stage = next(&stage, Event::HoldOverdue).unwrap();

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
 use super::PipelineError;
+use super::policy_source::PolicySource;
 use super::release::Previews;
 use crate::audit::{Actor, AuditEvent};
 use crate::clock::Clock;
@@ -53,8 +54,8 @@ pub struct Context {
     pub store: Store,
     /// Sealed records and images.
     pub vault: Arc<Vault>,
-    /// Packs in force.
-    pub policies: Arc<PolicySet>,
+    /// Where the packs in force are from.
+    pub policies: PolicySource,
     /// Units, agencies, people.
     pub registry: RegistrySource,
     /// Time.
@@ -91,6 +92,11 @@ impl Context {
     /// The registry as it is now.
     pub async fn registry(&self) -> Result<Arc<Registry>, PipelineError> {
         self.registry.current(&self.store, &self.vault).await
+    }
+
+    /// The policies as they are now. Who decides takes them once and decides with them to the end.
+    pub async fn policies(&self) -> Result<Arc<PolicySet>, PipelineError> {
+        self.policies.current(&self.store, self.now()).await
     }
 
     /// An audit event of one of the stages.

@@ -4,6 +4,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::standing::Moment;
 use super::{Context, Disposition, PipelineError, hold, sealed, standing};
 use crate::domain::{Account, AccountId, Form, Lane, MessageId, RequestId, Role, Verdict};
 use crate::lifecycle::{Event, Resume, Stage, StageCode, deadline, next};
@@ -49,9 +50,10 @@ pub async fn available(
     now: DateTime<Utc>,
 ) -> Result<Vec<Available>, PipelineError> {
     let packs = standing::packs(registry, row);
+    let policies = ctx.policies().await?;
     let may_claim = |account: &Account| {
         let reviewer = standing::reviewer(registry, row, form, account, now);
-        ctx.policies.decide(&packs, &facts::lease(&reviewer, now)).verdict() == Verdict::Accept
+        policies.decide(&packs, &facts::lease(&reviewer, now)).verdict() == Verdict::Accept
     };
     let on_duty: Vec<AccountId> = registry
         .on_duty(&row.unit, now)
@@ -90,11 +92,12 @@ pub async fn offer(
     asked: &[AccountId],
 ) -> Result<Disposition, PipelineError> {
     let now = ctx.now();
-    let registry = ctx.registry().await?;
+    let (registry, policies) = (ctx.registry().await?, ctx.policies().await?);
     let intake = sealed::intake_of(ctx, row)?;
-    let standing = standing::standing(ctx, &registry, row, intake.signature_verified);
+    let moment = Moment::now(ctx, &registry, &policies);
+    let standing = standing::standing(&moment, row, intake.signature_verified);
     let facts = facts::dispatch(&intake.form, &standing, now);
-    let decision = ctx.policies.decide(&standing::packs(&registry, row), &facts);
+    let decision = policies.decide(&standing::packs(&registry, row), &facts);
     let allowed_by = hold::allowed_by(ctx, row, &decision).await?;
     if decision.verdict() != Verdict::Accept && allowed_by.is_none() {
         let change = hold::change(ctx, row, &decision, Resume::Dispatch)?;

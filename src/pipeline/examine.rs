@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 
+use super::standing::Moment;
 use super::{Context, PipelineError, Refusal, dispatch, sealed, standing, step};
 use crate::audit::{Actor, AuditEvent};
 use crate::domain::examination::{Conclusion, Examination, examination_faults};
@@ -101,8 +102,9 @@ pub async fn claim(
     let form = sealed::form_of(ctx, &row)?;
     let registry = ctx.registry().await?;
     let reviewer = standing::reviewer(&registry, &row, &form, person, now);
+    let policies = ctx.policies().await?;
     let decision =
-        ctx.policies.decide(&standing::packs(&registry, &row), &facts::lease(&reviewer, now));
+        policies.decide(&standing::packs(&registry, &row), &facts::lease(&reviewer, now));
     refuse_unless_accepted(ctx, person, &row, &decision).await?;
     let lease = Lease { reviewer: person.id, token: row.fence + 1, until: now + ctx.rules.lease };
     let stage = next(&row.stage, Event::Claimed(lease))?;
@@ -343,15 +345,14 @@ async fn examined_under(
     row: &RequestRow,
     (exam, probes): (&Examination, usize),
 ) -> Result<PolicyDecision, PipelineError> {
-    let registry = ctx.registry().await?;
+    let (registry, policies) = (ctx.registry().await?, ctx.policies().await?);
     let form = sealed::form_of(ctx, row)?;
     let now = ctx.now();
     let packs = standing::packs(&registry, row);
     let reviewer = standing::reviewer(&registry, row, &form, person, now);
     let done = standing::examination(exam, &form, probes);
-    let service = standing::service(ctx, &registry, row);
-    let mut decision =
-        ctx.policies.decide(&packs, &facts::conclude(&reviewer, &done, &service, now));
+    let service = standing::service(&Moment::now(ctx, &registry, &policies), row);
+    let mut decision = policies.decide(&packs, &facts::conclude(&reviewer, &done, &service, now));
     if let Stage::SecondReview { first, .. } = &row.stage
         && decision.verdict() == Verdict::Accept
     {
@@ -361,12 +362,10 @@ async fn examined_under(
             saw_first_answer: false,
             comparison_done: standing::compared(&done),
         };
-        decision = ctx.policies.decide(&packs, &facts::second_review(&reviewer, review, now));
+        decision = policies.decide(&packs, &facts::second_review(&reviewer, review, now));
     }
     let cited = exam.declined_under.as_deref();
-    if exam.conclusion == Conclusion::Declined
-        && cited.and_then(|c| ctx.policies.clause(c)).is_none()
-    {
+    if exam.conclusion == Conclusion::Declined && cited.and_then(|c| policies.clause(c)).is_none() {
         return Err(PipelineError::Refused(Refusal::Shape(vec![ShapeError::new(
             "clause_unknown",
             "/declined_under",

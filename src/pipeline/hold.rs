@@ -163,7 +163,7 @@ pub async fn decide(
             "give the reason of the decision in a sentence; it is kept with the case",
         ));
     }
-    if ctx.policies.clause(&decision.clause).is_none() {
+    if ctx.policies().await?.clause(&decision.clause).is_none() {
         return Err(PipelineError::conflict(
             "clause",
             "cite a clause of a pack in force; `leadbroker policy clauses` lists them",
@@ -321,7 +321,7 @@ mod tests {
                 id: uuid::Uuid::from_u128(nth as u128),
                 kind: *kind,
                 author: AccountId::new(uuid::Uuid::nil()),
-                written_at: chrono::DateTime::UNIX_EPOCH,
+                written_at: DateTime::UNIX_EPOCH,
                 sealed: Some(Vec::new()),
             };
             kinds.iter().enumerate().map(row).collect()

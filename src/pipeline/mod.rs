@@ -11,9 +11,11 @@
 //! | [`retain`] | withdrawal and expiry |
 //!
 //! Each is *load -> decide (pure) -> apply (one transaction) -> acknowledge*. What they share stands beside them:
-//! [`context`] (what a stage may use), [`emergency`] (what an imminent threat owes), [`hold`] (a named human decides),
-//! [`sealed`] (reading and writing what is sealed), [`service`] (when an answer is due), [`standing`] (what the rules look
-//! at), [`step`] (how a stage ends).
+//! [`context`] (what a stage may use), [`emergency`] (what an imminent threat owes), [`explain`] (what the rules say,
+//! without a decision), [`hold`] (a named human decides), [`policy_sets`] (two people change the policies),
+//! [`policy_source`] (the policies in force), [`replay`] (what other ones would have decided), [`sealed`] (reading and
+//! writing what is sealed), [`service`] (when an answer is due), [`standing`] (what the rules look at), [`step`] (how a
+//! stage ends).
 
 pub mod accept;
 pub mod audit_export;
@@ -22,8 +24,12 @@ pub mod context;
 pub mod dispatch;
 pub mod emergency;
 pub mod examine;
+pub mod explain;
 pub mod hold;
+pub mod policy_sets;
+pub mod policy_source;
 pub mod release;
+pub mod replay;
 pub mod respond;
 pub mod retain;
 pub mod sealed;

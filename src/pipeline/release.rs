@@ -53,6 +53,8 @@ struct Printed {
     statements: Vec<FormAffirmation>,
     /// Generative AI helped to make the request or the examination.
     generative_ai: bool,
+    /// SHA-256 of the set of packs whose words they are.
+    policies: String,
 }
 
 /// What a release signs: the request, the officer, the document.
@@ -101,7 +103,11 @@ fn awaiting<'r>(
 
 /// The document as it was last read; made if nobody did.
 async fn made(ctx: &Context, row: &RequestRow, outcome: Outcome) -> Result<Made, PipelineError> {
-    if let Some(made) = ctx.previews.of(row.id, row.version) {
+    // Words of a set that is no longer in force may not leave; the officer reads the new ones.
+    let policies = ctx.policies().await?;
+    if let Some(made) = ctx.previews.of(row.id, row.version)
+        && made.1.policies == policies.set().sha256
+    {
         return Ok(made);
     }
     let (document, printed) = document::compose(ctx, row, outcome).await?;
@@ -150,7 +156,7 @@ pub async fn release(
         emergency: emergency::state_of(ctx, &row, now).await?,
     };
     let agency = standing::agency(&registry, &row);
-    let decision = ctx.policies.decide(
+    let decision = ctx.policies().await?.decide(
         &standing::packs(&registry, &row),
         &facts::release(&asked, &agency, &row.unit, now),
     );

@@ -54,7 +54,7 @@ pub async fn handle(
         field_tool: form.is_from_the_field(),
         emergency: emergency::state_of(ctx, &row, now).await?,
     };
-    let decision = ctx.policies.decide(
+    let decision = ctx.policies().await?.decide(
         &standing::packs(&registry, &row),
         &facts::deliver(&delivery, &agency, &row.unit, now),
     );
@@ -142,8 +142,9 @@ async fn seal(
     (release, now): (&ReleaseRecord, DateTime<Utc>),
 ) -> Result<Deliverable, PipelineError> {
     let unit = registry.unit(&row.unit).ok_or(PipelineError::Inconsistent("the unit's entry"))?;
+    let policies = ctx.policies().await?;
     let statement =
-        |name: &str| standing::statement(&ctx.policies, &unit.packs, name).map(|words| words.text);
+        |name: &str| standing::statement(&policies, &unit.packs, name).map(|words| words.text);
     let words = AnswerMail {
         unit_name: unit.name.clone(),
         contact: unit.contact.clone(),

@@ -24,6 +24,9 @@ pub(super) struct Manifest {
     /// Dates that the source does not state.
     #[serde(default)]
     pub(super) missing: BTreeSet<Stated>,
+    /// No pack imports another one; the key is known so that the refusal can say so.
+    #[serde(default)]
+    pub(super) extends: Option<toml::Value>,
     #[serde(default, rename = "statement")]
     pub(super) statements: BTreeMap<String, StatementEntry>,
 }

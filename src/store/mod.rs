@@ -15,6 +15,7 @@ mod emergency;
 mod guard;
 mod instance;
 mod measures;
+mod policy_sets;
 mod pool;
 mod probe;
 mod reads;
@@ -34,8 +35,9 @@ pub use emergency::{
     DutyRow, EmergencyStep, EmergencyWrite, NewDuty, NewSuspension, SuspensionRow,
 };
 pub use measures::Measures;
+pub use policy_sets::{NewPolicySet, PolicySetConfirmation, PolicySetRow};
 pub use pool::{Store, StoreSettings};
-pub use probe::{Probe, probe};
+pub use probe::{Probe, StoredPolicySet, probe, probe_policy_set};
 pub use reads::{Page, RecordRow, WorkFilter};
 pub use rows::{MailingRow, ProbeRow, RequestRow, StoredEvent};
 pub use service_clocks::{ClockLook, ClockRow, NewClock};

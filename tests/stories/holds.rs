@@ -104,7 +104,7 @@ async fn no_human_decides_what_a_policy_refuses_at_the_release(setup: Setup) {
     // The officer has the requester's name, and the agency is suspended too: the refusal is the officer's to read.
     let rename = |registry: &mut Registry, name: &str| {
         let officers = registry.accounts.iter_mut().map(|entry| &mut entry.account);
-        let release = leadbroker::domain::Role::ReleaseAuthority;
+        let release = Role::ReleaseAuthority;
         for officer in officers.filter(|one| one.role == release && one.unit.as_str() == "lacris") {
             name.clone_into(&mut officer.name);
         }

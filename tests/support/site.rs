@@ -327,6 +327,32 @@ impl Site {
         of_role.nth(nth).unwrap().token.clone()
     }
 
+    /// The first person of another unit with this role.
+    pub fn token_of(&self, unit: &str, role: Role) -> String {
+        let mut accounts = self.world.secrets.accounts.iter();
+        let of = accounts.find(|a| a.role == role && a.unit.as_str() == unit);
+        of.unwrap().token.clone()
+    }
+
+    /// Sends SIGHUP, and waits until readiness says what is wanted.
+    pub async fn hang_up(&self, wanted: impl Fn(&Value) -> bool) {
+        let pid = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+        for _ in 0..400 {
+            if wanted(&self.ready().await) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("readiness did not say what was wanted");
+    }
+
+    /// What readiness says.
+    pub async fn ready(&self) -> Value {
+        let answer = self.http.get(format!("{}/readyz", self.origin)).send().await.unwrap();
+        answer.json().await.unwrap()
+    }
+
     pub fn agency(&self) -> String {
         self.world.secrets.agencies[AGENCY].token.clone()
     }

@@ -1,5 +1,7 @@
 //! From the records of a case to the document that says them, and nothing more.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::Printed;
@@ -8,6 +10,7 @@ use crate::domain::form::FormAffirmation;
 use crate::domain::{Form, Outcome, PackId, Personal, UnitId};
 use crate::pipeline::examine::{ExaminationRecord, examination};
 use crate::pipeline::{Context, PipelineError, sealed, standing};
+use crate::policy::PolicySet;
 use crate::registry::Registry;
 use crate::report::document as paper;
 use crate::report::{Document, normalise_in_child};
@@ -20,6 +23,7 @@ struct Case<'c> {
     row: &'c RequestRow,
     form: Form,
     key: DataKey,
+    policies: Arc<PolicySet>,
     packs: Vec<PackId>,
     unit_name: String,
     agency_name: String,
@@ -51,7 +55,8 @@ pub(super) async fn compose(
     if outcome == Outcome::Lead {
         case.prints("report-title", document.title());
     }
-    Ok((document, Printed { statements: case.printed, generative_ai }))
+    let policies = case.policies.set().sha256.clone();
+    Ok((document, Printed { statements: case.printed, generative_ai, policies }))
 }
 
 async fn document(case: &mut Case<'_>, outcome: Outcome) -> Result<Document, PipelineError> {
@@ -127,6 +132,7 @@ async fn load<'c>(ctx: &'c Context, row: &'c RequestRow) -> Result<Case<'c>, Pip
         row,
         form,
         key,
+        policies: ctx.policies().await?,
         packs: unit.packs.clone(),
         unit_name: unit.name.clone(),
         agency_name,
@@ -150,7 +156,7 @@ impl Case<'_> {
     /// A mandated statement, as the first of the unit's packs that has it words it. What further packs of the unit
     /// mandate for the same place is printed in the supplement.
     fn statement(&mut self, name: &str) -> Result<String, PipelineError> {
-        let mut wordings = standing::statements(&self.ctx.policies, &self.packs, name).into_iter();
+        let mut wordings = standing::statements(&self.policies, &self.packs, name).into_iter();
         let words = wordings.next().ok_or_else(|| {
             PipelineError::Document(format!("the unit's policy packs have no statement `{name}`"))
         })?;
@@ -163,7 +169,7 @@ impl Case<'_> {
 
     /// Adds a statement to the supplement, as every pack of the unit that has it words it.
     fn adds(&mut self, name: &str) {
-        for words in standing::statements(&self.ctx.policies, &self.packs, name) {
+        for words in standing::statements(&self.policies, &self.packs, name) {
             self.adds_words("", words);
         }
     }
@@ -177,7 +183,7 @@ impl Case<'_> {
 
     /// Notes that the document prints these words where a statement is mandated.
     fn prints(&mut self, name: &str, words: &str) {
-        for mandated in standing::statements(&self.ctx.policies, &self.packs, name) {
+        for mandated in standing::statements(&self.policies, &self.packs, name) {
             let text_sha256 = hex::encode(openssl::sha::sha256(words.as_bytes()));
             self.printed.push(FormAffirmation { text_sha256, ..mandated.printed });
         }

@@ -33,7 +33,7 @@ fn without(
     let rules = packs.get_mut(pack).unwrap().gates.get_mut(&gate).unwrap();
     rules.rules.remove(rule).unwrap();
     rules.cedar.remove_static(PolicyId::new(rule)).unwrap();
-    PolicySet::new(schema.clone(), packs, words.clone()).unwrap()
+    PolicySet::new(schema.clone(), packs, (words.clone(), String::new())).unwrap()
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod emergency;
 mod examination;
 mod kept;
+mod policies;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -258,6 +259,7 @@ fn for_people() -> Components {
     all.extend(examination::schemas());
     all.extend(kept::kept());
     all.extend(emergency::schemas());
+    all.extend(policies::schemas());
     all
 }
 
@@ -292,7 +294,7 @@ fn hold_file() -> Vec<(&'static str, Value)> {
 }
 
 fn others() -> Components {
-    let check = json!({ "enum": ["ok", "away", "slow", "not_used"] });
+    let check = json!({ "enum": ["ok", "away", "slow", "not_used", "kept_old"] });
     let receipt = contract(RECEIPT);
     let properties = receipt.get("properties").cloned().unwrap_or_default();
     let items = |member: &str| {
@@ -338,8 +340,10 @@ fn others() -> Components {
                         ("database", check.clone()),
                         ("image_store", check.clone()),
                         ("broker", check.clone()),
-                        ("deliveries", check),
+                        ("deliveries", check.clone()),
+                        ("policies", check),
                         ("oldest_waiting_seconds", json!({ "type": ["integer", "null"] })),
+                        ("policy_set_refused", json!({ "type": ["integer", "null"] })),
                     ]),
                 ),
             ]),

@@ -92,7 +92,8 @@ pub(in crate::web) async fn one(
     let Stage::Held { role, resume, missed } = &row.stage else {
         return Err(Problem::not_found());
     };
-    let text = |clause: &str| ctx.policies.clause(clause).map(|clause| clause.text.clone());
+    let policies = ctx.policies().await?;
+    let text = |clause: &str| policies.clause(clause).map(|clause| clause.text.clone());
     let reason = |finding: &Finding| Reason {
         clause_text: text(&finding.clause).unwrap_or_default(),
         finding: finding.clone(),

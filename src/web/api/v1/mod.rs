@@ -6,15 +6,18 @@
 //! | `form_read`: what a form for a unit needs | `job_read`, `job_step`, `document_release` |
 //! | `emergency_handle`: the confirmation | `emergency_handle`, `suspension_handle` |
 //! | | `hold_decide`, `dead_letter_handle`, `audit_read` |
+//! | | `explanation_read`, `policy_set` |
 
 pub(in crate::web) mod audit_read;
 pub(in crate::web) mod dead_letter_handle;
 pub(in crate::web) mod document_release;
 pub(in crate::web) mod emergency_handle;
+pub(in crate::web) mod explanation_read;
 pub(in crate::web) mod form_read;
 pub(in crate::web) mod hold_decide;
 pub(in crate::web) mod job_read;
 pub(in crate::web) mod job_step;
+pub(in crate::web) mod policy_set;
 pub(in crate::web) mod search_request_read;
 pub(in crate::web) mod search_request_submit;
 pub(in crate::web) mod search_request_withdraw;
