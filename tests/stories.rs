@@ -22,6 +22,8 @@ mod site;
 
 #[path = "stories/commands.rs"]
 mod commands;
+#[path = "stories/destroy.rs"]
+mod destroy;
 #[path = "stories/explain.rs"]
 mod explain;
 #[path = "stories/holds.rs"]
@@ -30,6 +32,8 @@ mod holds;
 mod outcomes;
 #[path = "stories/races.rs"]
 mod races;
+#[path = "stories/reads.rs"]
+mod reads;
 #[path = "stories/redelivery.rs"]
 mod redelivery;
 #[path = "stories/refusals.rs"]

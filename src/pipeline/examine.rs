@@ -251,7 +251,10 @@ fn action(kind: RecordKind) -> &'static str {
         RecordKind::Examination => "examination.concluded",
         RecordKind::SecondReview => "second_review.concluded",
         RecordKind::Adjudication => "adjudication.concluded",
-        RecordKind::Release | RecordKind::HoldDecision | RecordKind::Withdrawal => "record.written",
+        RecordKind::Release
+        | RecordKind::HoldDecision
+        | RecordKind::Withdrawal
+        | RecordKind::LegalHold => "record.written",
     }
 }
 

@@ -124,8 +124,12 @@ fn covers(held: &[Finding], shown: &[Finding]) -> bool {
 /// Pure: the last decision since the last examination. One from before it was about the examination; one about the
 /// release reaches the delivery of what was then released.
 fn still_standing(records: &[RecordRow]) -> Option<&RecordRow> {
-    let about_the_answer =
-        |record: &&RecordRow| matches!(record.kind, RecordKind::HoldDecision | RecordKind::Release);
+    let about_the_answer = |record: &&RecordRow| {
+        matches!(
+            record.kind,
+            RecordKind::HoldDecision | RecordKind::Release | RecordKind::LegalHold
+        )
+    };
     let mut since = records.iter().rev().take_while(about_the_answer);
     since.find(|record| record.kind == RecordKind::HoldDecision)
 }

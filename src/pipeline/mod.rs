@@ -9,18 +9,21 @@
 //! | [`release`] | an officer who examined nothing signs the exact bytes |
 //! | [`respond`] | the answer is signed, encrypted, stored, and handed to the recipient's server |
 //! | [`retain`] | withdrawal and expiry |
+//! | [`destroy`] | the end of a record, and the legal hold that keeps it |
 //!
 //! Each is *load -> decide (pure) -> apply (one transaction) -> acknowledge*. What they share stands beside them:
-//! [`context`] (what a stage may use), [`hold`] (a named human decides), [`sealed`] (reading and writing what is
+//! [`context`] (what a stage may use), [`hold`] (a named human decides), [`read`] (who is shown what), [`sealed`] (reading and writing what is
 //! sealed), [`standing`] (what the rules look at), [`step`] (how a stage ends).
 
 pub mod accept;
 pub mod audit_export;
 pub mod check;
 pub mod context;
+pub mod destroy;
 pub mod dispatch;
 pub mod examine;
 pub mod hold;
+pub mod read;
 pub mod release;
 pub mod respond;
 pub mod retain;

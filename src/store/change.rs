@@ -152,6 +152,10 @@ pub struct RequestUpdate {
     pub drop_probes: bool,
     /// Destroy the key: nothing sealed can be read again.
     pub destroy_key: bool,
+    /// Sealed files that are to leave the image store.
+    pub discard: Vec<String>,
+    /// A legal hold that stands since, or none any more.
+    pub legal_hold: Option<Option<DateTime<Utc>>>,
 }
 
 impl RequestUpdate {
@@ -175,6 +179,8 @@ impl RequestUpdate {
             number_in: None,
             drop_probes: false,
             destroy_key: false,
+            discard: Vec::new(),
+            legal_hold: None,
         }
     }
 }
@@ -207,6 +213,8 @@ pub enum RecordKind {
     HoldDecision,
     /// A withdrawal.
     Withdrawal,
+    /// A legal hold that was set or lifted.
+    LegalHold,
 }
 
 /// A sealed record to store.

@@ -13,6 +13,7 @@ use super::job_read::{Job, case_file, readable};
 use super::{id, shown};
 use crate::domain::{Finding, RequestId};
 use crate::lifecycle::StageCode;
+use crate::pipeline::examine;
 use crate::pipeline::hold::{self, HoldDecision};
 use crate::web::problem::{Answer, Problem};
 use crate::web::state::Web;
@@ -44,10 +45,12 @@ pub(in crate::web) async fn one(
     Path(path): Path<String>,
 ) -> Answer {
     let person = auth::person(&web, &headers).await?;
-    let row = readable(web.ctx(), &person, id(&path)?).await?;
-    if row.stage.code() != StageCode::Held {
+    let request: RequestId = id(&path)?;
+    let held = examine::row_for(web.ctx(), &person, request).await?;
+    if held.stage.code() != StageCode::Held {
         return Err(Problem::not_found());
     }
+    let row = readable(web.ctx(), &person, request).await?;
     case_file(web.ctx(), &person, &row).await
 }
 
