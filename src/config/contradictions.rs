@@ -29,7 +29,7 @@ pub(super) const RANGES: &[(&str, RangeInclusive<i64>)] = &[
     ("review.offer_minutes", 1..=10_080),
     ("review.decision_hours", 1..=8_760),
     ("review.expiry_days", 1..=3_650),
-    ("retention.days", 0..=36_500),
+    ("retention.days", 1..=36_500),
 ];
 
 impl Config {

@@ -56,6 +56,8 @@ pub async fn destroy(
     order: &DestructionOrder,
 ) -> Result<Certificate, PipelineError> {
     let row = examine::row_for(ctx, person, request).await?;
+    // What was destroyed is gone, and no rule is asked again.
+    let key = sealed::key_of(ctx, &row)?;
     reasoned(&order.reason)?;
     let now = ctx.now();
     let registry = ctx.registry().await?;
@@ -64,7 +66,6 @@ pub async fn destroy(
     let decision = ctx.policies.decide(&standing::packs(&registry, &row), &facts::destroy(&asked));
     examine::refuse_unless_accepted(ctx, person, &row, &decision).await?;
     let stage = next(&row.stage, Event::Destroyed)?;
-    let key = sealed::key_of(ctx, &row)?;
     let records = ctx.store.records(row.id).await?;
     let mailings = ctx.store.mailings_of(row.id).await?;
     let mut update = RequestUpdate::stage(row.id, row.version, stage.clone(), now, None);
@@ -145,7 +146,9 @@ fn files(
                 let release: ReleaseRecord = sealed::open_record(ctx, key, record)?;
                 files.push(release.object_key);
             }
-            RecordKind::HoldDecision | RecordKind::Withdrawal | RecordKind::LegalHold => {}
+            RecordKind::HoldDecision
+            | RecordKind::Withdrawal
+            | RecordKind::LegalHold => {}
         }
     }
     Ok(files)

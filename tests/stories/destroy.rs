@@ -64,7 +64,7 @@ async fn a_record_ends_after_its_time_and_leaves_a_certificate(setup: Setup) {
     assert_eq!(site.files_in_store_after_sweep().await as u64, before as u64 - files);
     nothing_is_left(&mut site, &request, &certificate).await;
     let (status, told) = destroy(&mut site, &request, &keeper).await;
-    assert_eq!((status, &told["code"]), (409, &json!("state")), "{told}");
+    assert_eq!((status, &told["code"]), (410, &json!("destroyed")), "{told}");
 }
 
 async fn nothing_is_left(site: &mut Site, request: &str, certificate: &Value) {
