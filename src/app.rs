@@ -228,6 +228,7 @@ fn rules(config: &Config) -> Rules {
         },
         lease: TimeDelta::minutes(review.lease_minutes.into()),
         repeat: TimeDelta::hours(24),
+        retention_days: config.retention.days,
         check_wait: Duration::from_millis(config.server.check_wait_ms.into()),
         policy: Limits {
             images: limits.images,
@@ -337,6 +338,22 @@ pub const STEPS: &[(RoleOfProcess, crate::messages::Step)] = &[
     (RoleOfProcess::Deliver, crate::messages::Step::Deliver),
 ];
 
+/// The authorities to trust with `amqps`, PEM; `None`: the system's.
+pub fn broker_authorities(config: &Config) -> Result<Option<String>, AppError> {
+    let path = &config.messaging.ca_file;
+    if path.is_empty() {
+        return Ok(None);
+    }
+    let wrong = |message: String| AppError::Setting { key: "messaging.ca_file", message };
+    let pem = std::fs::read_to_string(path).map_err(|error| {
+        wrong(format!("names `{path}`, which cannot be read: {}", error.kind()))
+    })?;
+    match openssl::x509::X509::stack_from_pem(pem.as_bytes()) {
+        Ok(certificates) if !certificates.is_empty() => Ok(Some(pem)),
+        _ => Err(wrong(format!("names `{path}`, which holds no certificate in PEM"))),
+    }
+}
+
 /// How to reach the broker, and what must exist there.
 async fn link(ctx: &Context, config: &Config, shutdown: &Shutdown) -> Result<AmqpLink, AppError> {
     let registry = ctx
@@ -348,7 +365,7 @@ async fn link(ctx: &Context, config: &Config, shutdown: &Shutdown) -> Result<Amq
     })?;
     Ok(AmqpLink {
         url,
-        authorities: None,
+        authorities: broker_authorities(config)?,
         topology: Arc::new(Topology::new(
             registry.units.iter().map(|unit| unit.id.clone()).collect(),
         )),

@@ -340,6 +340,39 @@ async fn records_mailings_and_ends_are_kept(fresh: Fresh) {
     assert!(store.discarded(10).await.unwrap().is_empty());
 }
 
+async fn a_legal_hold_is_set_and_lifted_and_a_destroyed_record_keeps_nothing_sealed(fresh: Fresh) {
+    let store = &fresh.store;
+    let _ = store.apply(insert(1, None)).await.unwrap();
+    assert_eq!(store.legal_hold(id(1)).await.unwrap(), None);
+    assert_eq!(store.legal_hold(id(2)).await.unwrap(), None);
+    let mut held = RequestUpdate::stage(id(1), 1, Stage::Withdrawn, now(), None);
+    held.legal_hold = Some(Some(now()));
+    let mut change = Change::update(held, vec![event("legal_hold.set", id(1))]);
+    change.records.push(NewRecord {
+        id: Uuid::from_u128(21),
+        request: id(1),
+        kind: RecordKind::LegalHold,
+        author: AccountId::new(Uuid::from_u128(4)),
+        at: now(),
+        sealed: vec![3],
+    });
+    assert_eq!(store.apply(change).await.unwrap(), Applied::Now);
+    assert_eq!(store.legal_hold(id(1)).await.unwrap(), Some(now()));
+    let mut lifted = RequestUpdate::stage(id(1), 2, Stage::Withdrawn, now(), None);
+    lifted.legal_hold = Some(None);
+    let _ = store.apply(Change::update(lifted, vec![event("lifted", id(1))])).await.unwrap();
+    assert_eq!(store.legal_hold(id(1)).await.unwrap(), None);
+    let mut destroyed = RequestUpdate::stage(id(1), 3, Stage::Destroyed, now(), None);
+    destroyed.destroy_key = true;
+    destroyed.discard = vec!["1/mail".to_owned(), "1/document".to_owned()];
+    let _ = store.apply(Change::update(destroyed, vec![event("destroyed", id(1))])).await.unwrap();
+    let record = store.records(id(1)).await.unwrap().remove(0);
+    assert_eq!((record.kind, record.sealed), (RecordKind::LegalHold, None));
+    let mut discarded = store.discarded(10).await.unwrap();
+    discarded.sort();
+    assert_eq!(discarded, ["1/document", "1/mail"]);
+}
+
 async fn lists_are_paged_and_sorted(fresh: Fresh) {
     let store = &fresh.store;
     for n in 1..=5 {
@@ -660,6 +693,7 @@ conformance! {
     a_delivery_is_claimed_once_and_comes_back_when_its_claim_ends: false,
     retries_wait_and_dead_letters_are_seen_replayed_or_dropped: false,
     records_mailings_and_ends_are_kept: false,
+    a_legal_hold_is_set_and_lifted_and_a_destroyed_record_keeps_nothing_sealed: false,
     lists_are_paged_and_sorted: false,
     registries_are_versions_and_one_instance_has_the_place: false,
     the_relay_is_told_what_to_publish: true,

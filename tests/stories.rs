@@ -22,6 +22,8 @@ mod site;
 
 #[path = "stories/commands.rs"]
 mod commands;
+#[path = "stories/destroy.rs"]
+mod destroy;
 #[path = "stories/emergency.rs"]
 mod emergency;
 #[path = "stories/explain.rs"]
@@ -34,6 +36,8 @@ mod outcomes;
 mod policy_sets;
 #[path = "stories/races.rs"]
 mod races;
+#[path = "stories/reads.rs"]
+mod reads;
 #[path = "stories/redelivery.rs"]
 mod redelivery;
 #[path = "stories/refusals.rs"]

@@ -14,8 +14,8 @@ pub(super) use local::{
     PolicyCommand, RegistryCommand, ReplayArgs, SetsArgs, TopologyCommand,
 };
 pub(super) use people::{
-    AuditCommand, DeadLetterCommand, EmergencyCommand, ExaminationArgs, HoldCommand, PeopleCommand,
-    ReleaseArgs, SuspensionCommand,
+    AuditCommand, DeadLetterCommand, EmergencyCommand, ExaminationArgs, HoldCommand,
+    LegalHoldCommand, PeopleCommand, ReleaseArgs, SuspensionCommand,
 };
 
 /// A broker between law-enforcement agencies for facial-recognition search requests. It compares no faces.

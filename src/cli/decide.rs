@@ -1,10 +1,10 @@
-//! `leadbroker holds` and `leadbroker dead-letters`: what waits for a named human.
+//! `leadbroker holds`, `dead-letters`, `destroy` and `legal-hold`: what a named human decides.
 
 use serde_json::{Value, json};
 
 use super::Output;
 use super::agency::findings;
-use super::args::{DeadLetterCommand, HoldCommand};
+use super::args::{DeadLetterCommand, HoldCommand, LegalHoldCommand};
 use super::client::{Api, rows, segment, shown};
 use super::people::case_file;
 
@@ -120,5 +120,36 @@ pub(super) async fn dead_letters(
             output.step(&answer, &["message", "state"]);
         }
     }
+    Ok(())
+}
+
+/// Runs `destroy`: shows the certificate.
+pub(super) async fn destroy(
+    api: &Api,
+    request: &str,
+    (reason, clause): (&str, &str),
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    let body = json!({ "reason": reason, "clause": clause });
+    let answer = api.post(&format!("jobs/{}/destroy", segment(request)?), Some(&body)).await?;
+    let members =
+        ["request", "at", "clause", "records", "probes", "files", "key_sha256", "form_sha256"];
+    output.step(&answer, &members);
+    Ok(())
+}
+
+/// Runs `legal-hold`.
+pub(super) async fn legal_hold(
+    api: &Api,
+    command: &LegalHoldCommand,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    let (request, reason, held) = match command {
+        LegalHoldCommand::Set { request, reason } => (request, reason, true),
+        LegalHoldCommand::Lift { request, reason } => (request, reason, false),
+    };
+    let body = json!({ "held": held, "reason": reason });
+    let answer = api.post(&format!("jobs/{}/legal-hold", segment(request)?), Some(&body)).await?;
+    output.step(&answer, &["request", "held"]);
     Ok(())
 }

@@ -75,6 +75,9 @@ async fn run(cli: Cli) -> u8 {
         Command::Audit(AuditCommand::Verify { file, key, checkpoints }) => {
             audit_command::verify(&file, key.as_deref(), &checkpoints, &mut output)
         }
+        Command::Audit(AuditCommand::Who { request, local: true }) => {
+            audit_command::who_locally(&request, config, &mut output).await
+        }
         Command::Audit(command) => match api() {
             Ok(api) => audit_command::run(&api, &command, &mut output).await,
             Err(error) => Err(error),

@@ -54,6 +54,10 @@ pub(super) async fn run(
         PeopleCommand::Suspensions(command) => {
             emergency::suspensions(api, command, output).await?;
         }
+        PeopleCommand::Destroy { request, reason, clause } => {
+            decide::destroy(api, request, (reason, clause), output).await?;
+        }
+        PeopleCommand::LegalHold(command) => decide::legal_hold(api, command, output).await?,
     }
     Ok(exit::OK)
 }

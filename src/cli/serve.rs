@@ -196,12 +196,13 @@ pub(super) async fn serve(
     }
 }
 
-/// Whether the broker is connected, followed for as long as the process lives.
+/// Whether the broker is connected and takes messages, followed for as long as the process lives.
 fn connected(
     mut health: watch::Receiver<AmqpHealth>,
     shutdown: &Shutdown,
 ) -> watch::Receiver<bool> {
-    let (sender, receiver) = watch::channel(health.borrow().connected);
+    let takes = |health: &AmqpHealth| health.connected && !health.blocked;
+    let (sender, receiver) = watch::channel(takes(&health.borrow()));
     let stop = shutdown.token();
     shutdown.tracker().spawn(async move {
         loop {
@@ -210,7 +211,7 @@ fn connected(
                     if changed.is_err() {
                         return;
                     }
-                    let _ = sender.send(health.borrow_and_update().connected);
+                    let _ = sender.send(takes(&health.borrow_and_update()));
                 }
                 () = stop.cancelled() => return,
             }

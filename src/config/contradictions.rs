@@ -31,6 +31,7 @@ pub(super) const RANGES: &[(&str, RangeInclusive<i64>)] = &[
     ("review.threat_decision_minutes", 1..=1_440),
     ("review.emergency_hours", 1..=168),
     ("review.expiry_days", 1..=3_650),
+    ("retention.days", 1..=36_500),
 ];
 
 impl Config {

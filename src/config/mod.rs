@@ -16,5 +16,5 @@ pub use process::{environment, from_process, read_secret};
 pub use reference::reference;
 pub use sections::{
     Audit, Config, Database, Environment, Limits, Log, LogFormat, Mail, MailTls, MailTransport,
-    Messaging, Policy, Review, Secret, Server, Transport, VaultSection,
+    Messaging, Policy, Retention, Review, Secret, Server, Transport, VaultSection,
 };

@@ -158,6 +158,8 @@ section! {
         transport: Transport = Transport::Embedded,
         #[doc = "The broker's URL, for `amqp`."]
         url: Secret = Secret::default(),
+        #[doc = "Authorities to trust with `amqps` instead of the system's, PEM."]
+        ca_file: String = String::new(),
         #[doc = "Deliveries that the broker hands over at once."]
         prefetch: u16 = 200,
     }
@@ -280,6 +282,14 @@ section! {
 }
 
 section! {
+    /// How long records are kept.
+    Retention {
+        #[doc = "Days that the record of an ended request is kept before an administrator may destroy it."]
+        days: u32 = 1826,
+    }
+}
+
+section! {
     /// Log lines.
     Log {
         #[doc = "`error`, `warn`, `info`, `debug`, or a filter of tracing."]
@@ -313,6 +323,8 @@ pub struct Config {
     pub limits: Limits,
     /// Times of people's steps.
     pub review: Review,
+    /// How long records are kept.
+    pub retention: Retention,
     /// Log lines.
     pub log: Log,
 }
@@ -330,6 +342,7 @@ impl Default for Config {
             policy: Policy::default(),
             limits: Limits::default(),
             review: Review::default(),
+            retention: Retention::default(),
             log: Log::default(),
         }
     }
@@ -354,6 +367,7 @@ impl Config {
         ("policy", Policy::KEYS),
         ("limits", Limits::KEYS),
         ("review", Review::KEYS),
+        ("retention", Retention::KEYS),
         ("log", Log::KEYS),
     ];
 

@@ -43,6 +43,8 @@ pub struct Rules {
     pub repeat: chrono::TimeDelta,
     /// How long a receipt waits for the check.
     pub check_wait: Duration,
+    /// Days that the record of an ended request is kept at least.
+    pub retention_days: u32,
     /// Numbers for the packs' rules.
     pub policy: Limits,
 }

@@ -258,7 +258,8 @@ fn action(kind: RecordKind) -> &'static str {
         | RecordKind::Withdrawal
         | RecordKind::CallBack
         | RecordKind::Confirmation
-        | RecordKind::SuspensionLift => "record.written",
+        | RecordKind::SuspensionLift
+        | RecordKind::LegalHold => "record.written",
     }
 }
 

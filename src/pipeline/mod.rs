@@ -9,18 +9,20 @@
 //! | [`release`] | an officer who examined nothing signs the exact bytes |
 //! | [`respond`] | the answer is signed, encrypted, stored, and handed to the recipient's server |
 //! | [`retain`] | withdrawal and expiry |
+//! | [`destroy`] | the end of a record, and the legal hold that keeps it |
 //!
 //! Each is *load -> decide (pure) -> apply (one transaction) -> acknowledge*. What they share stands beside them:
 //! [`context`] (what a stage may use), [`emergency`] (what an imminent threat owes), [`explain`] (what the rules say,
 //! without a decision), [`hold`] (a named human decides), [`policy_sets`] (two people change the policies),
-//! [`policy_source`] (the policies in force), [`replay`] (what other ones would have decided), [`sealed`] (reading and
-//! writing what is sealed), [`service`] (when an answer is due), [`standing`] (what the rules look at), [`step`] (how a
-//! stage ends).
+//! [`policy_source`] (the policies in force), [`read`] (who is shown what), [`replay`] (what other ones would have
+//! decided), [`sealed`] (reading and writing what is sealed), [`service`] (when an answer is due), [`standing`] (what the
+//! rules look at), [`step`] (how a stage ends).
 
 pub mod accept;
 pub mod audit_export;
 pub mod check;
 pub mod context;
+pub mod destroy;
 pub mod dispatch;
 pub mod emergency;
 pub mod examine;
@@ -28,6 +30,7 @@ pub mod explain;
 pub mod hold;
 pub mod policy_sets;
 pub mod policy_source;
+pub mod read;
 pub mod release;
 pub mod replay;
 pub mod respond;

@@ -12,13 +12,14 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use self::previews::Made;
+use super::read::{self, Wanted};
 use super::{Context, PipelineError, dispatch, emergency, examine, hold, sealed, standing, step};
 use crate::domain::form::FormAffirmation;
 use crate::domain::{Account, Outcome, RequestId, Role, Verdict};
-use crate::lifecycle::{Event, Resume, Stage, deadline, next};
+use crate::lifecycle::{Event, Resume, Stage, StageCode, deadline, next};
 use crate::messages::{EventData, Message, Step};
 use crate::policy::PolicyDecision;
-use crate::policy::facts::{self, SecondReviewState};
+use crate::policy::facts::{self, Content, SecondReviewState};
 use crate::store::{Change, NewRecord, RecordKind, RequestRow, RequestUpdate};
 
 pub use previews::Previews;
@@ -69,10 +70,12 @@ pub async fn preview(
     request: RequestId,
 ) -> Result<Preview, PipelineError> {
     let row = examine::row_for(ctx, officer, request).await?;
+    if officer.role == Role::ReleaseAuthority && row.stage.code() != StageCode::AwaitingRelease {
+        let _ = awaiting(&row, officer)?;
+    }
+    let wanted = Wanted { content: Content::Document, action: "document.previewed", which: "" };
+    let row = read::allow(ctx, officer, request, wanted).await?;
     let (outcome, _) = awaiting(&row, officer)?;
-    let now = ctx.now();
-    let event = examine::by_person(officer, "document.previewed", now, &row).clause("LACRIS-AUD-2");
-    let _ = ctx.store.apply(Change::audited(vec![event])).await?;
     Ok(made(ctx, &row, outcome).await?.0.clone())
 }
 

@@ -163,6 +163,10 @@ pub struct RequestUpdate {
     pub drop_probes: bool,
     /// Destroy the key: nothing sealed can be read again.
     pub destroy_key: bool,
+    /// Sealed files that are to leave the image store.
+    pub discard: Vec<String>,
+    /// A legal hold that stands since, or none any more.
+    pub legal_hold: Option<Option<DateTime<Utc>>>,
 }
 
 impl RequestUpdate {
@@ -186,6 +190,8 @@ impl RequestUpdate {
             number_in: None,
             drop_probes: false,
             destroy_key: false,
+            discard: Vec::new(),
+            legal_hold: None,
         }
     }
 }
@@ -224,6 +230,8 @@ pub enum RecordKind {
     Confirmation,
     /// Why a suspension was lifted.
     SuspensionLift,
+    /// A legal hold that was set or lifted.
+    LegalHold,
 }
 
 impl RecordKind {
@@ -236,7 +244,8 @@ impl RecordKind {
             | Self::Withdrawal
             | Self::CallBack
             | Self::Confirmation
-            | Self::SuspensionLift => false,
+            | Self::SuspensionLift
+            | Self::LegalHold => false,
         }
     }
 }

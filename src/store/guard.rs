@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::{AnyConnection, Row};
 
 use super::apply::micros;
-use super::batch::{execute_in, fetch_in, fetch_rows};
+use super::batch::{execute_in, fetch_in, fetch_rows, insert_rows};
 use super::change::{Applied, Change, Guard, NewRequest, RequestUpdate};
 use super::rows::Column;
 use super::{StoreError, emergency, rows, service_clocks};
@@ -204,6 +204,24 @@ async fn drop_what_must_go(
     if update.destroy_key {
         let head = "UPDATE search_requests SET data_key = NULL, form = NULL WHERE id IN";
         execute_in(connection, head, Vec::new(), &id).await?;
+        // Nothing can open them any more; nobody needs the bytes.
+        let head = "UPDATE case_records SET sealed = NULL WHERE request IN";
+        execute_in(connection, head, Vec::new(), &id).await?;
+        let head = "UPDATE mailings SET envelope = NULL WHERE request IN";
+        execute_in(connection, head, Vec::new(), &id).await?;
+    }
+    let gone = update.discard.iter().map(|key| vec![key.as_str().into()]).collect();
+    insert_rows(connection, "INSERT INTO discarded_objects (object_key)", gone).await?;
+    match update.legal_hold {
+        Some(Some(since)) => {
+            let head = "UPDATE search_requests SET legal_hold_at = $1 WHERE id IN";
+            execute_in(connection, head, vec![micros(since).into()], &id).await?;
+        }
+        Some(None) => {
+            let head = "UPDATE search_requests SET legal_hold_at = NULL WHERE id IN";
+            execute_in(connection, head, Vec::new(), &id).await?;
+        }
+        None => {}
     }
     Ok(())
 }

@@ -230,6 +230,19 @@ impl Store {
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
+    /// Since when a legal hold keeps the request's record.
+    pub async fn legal_hold(
+        &self,
+        request: RequestId,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let row = sqlx::query("SELECT legal_hold_at FROM search_requests WHERE id = $1")
+            .bind(request.to_string())
+            .fetch_optional(&self.readers)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        Column { row: &row, table: "search_requests" }.maybe_time("legal_hold_at")
+    }
+
     /// A request's probes, in the form's order.
     pub async fn probes(&self, request: RequestId) -> Result<Vec<ProbeRow>, StoreError> {
         let rows = sqlx::query(

@@ -152,6 +152,7 @@ async fn world() -> World {
             terms: Terms::default(),
             lease: TimeDelta::minutes(30),
             repeat: TimeDelta::hours(24),
+            retention_days: 1826,
             check_wait: Duration::ZERO,
             policy: Limits::default(),
         }),

@@ -57,6 +57,41 @@ pub enum PeopleCommand {
     /// Requesters whose forms are refused.
     #[command(subcommand)]
     Suspensions(SuspensionCommand),
+    /// Destroy the record of an ended request for good; prints the certificate.
+    Destroy {
+        /// The request (`r-…`).
+        request: String,
+        /// Why, ten letters at least.
+        #[arg(long)]
+        reason: String,
+        /// The clause that the destruction rests on.
+        #[arg(long)]
+        clause: String,
+    },
+    /// What keeps a record from being destroyed.
+    #[command(subcommand)]
+    LegalHold(LegalHoldCommand),
+}
+
+/// Of `legal-hold`.
+#[derive(Debug, Subcommand)]
+pub enum LegalHoldCommand {
+    /// Nothing destroys the record from now on.
+    Set {
+        /// The request (`r-…`).
+        request: String,
+        /// Who ordered it and why, ten letters at least.
+        #[arg(long)]
+        reason: String,
+    },
+    /// The legal hold has ended.
+    Lift {
+        /// The request (`r-…`).
+        request: String,
+        /// Who ended it and why, ten letters at least.
+        #[arg(long)]
+        reason: String,
+    },
 }
 
 /// Of `conclude`, `second-review` and `adjudicate`.
@@ -192,6 +227,14 @@ pub enum AuditCommand {
     Show {
         /// The request (`r-…`).
         request: String,
+    },
+    /// Who read or was refused to read what of a request, when, why, under which clauses. Reading it is recorded.
+    Who {
+        /// The request (`r-…`).
+        request: String,
+        /// From the database of this machine's server (with `--config`), not from a running server.
+        #[arg(long)]
+        local: bool,
     },
     /// Export the whole log from a running server. Reading it is recorded.
     Export {

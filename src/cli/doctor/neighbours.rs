@@ -181,7 +181,14 @@ pub(super) async fn broker(config: &Config) -> Option<Line> {
             let Ok(url) = config.messaging.url.expose().parse() else {
                 return Some(Line::fail(check, "its address is no AMQP URL", hint));
             };
-            Some(match timeout(PATIENCE, log_in(&url)).await {
+            let authorities = match app::broker_authorities(config) {
+                Ok(authorities) => authorities,
+                Err(error) => {
+                    let hint = "correct `messaging.ca_file`";
+                    return Some(Line::fail(check, error.to_string(), hint));
+                }
+            };
+            Some(match timeout(PATIENCE, log_in(&url, authorities)).await {
                 Ok(Ok(())) => Line::ok(check, "it lets leadbroker in"),
                 Ok(Err(error)) => Line::fail(check, error.to_string(), hint),
                 Err(_) => Line::fail(check, "it does not answer within 5 seconds", hint),

@@ -165,6 +165,37 @@ pub(super) const OPERATIONS: &[Operation] = &[
         (422, "reason"),
         (422, "clause"),
     ]),
+    person(post(
+        "/api/v1/jobs/{id}/destroy",
+        "destroyRecord",
+        "Destroys the record of an ended request; the answer is the certificate.",
+        handler!(post api::v1::record_destroy::handle),
+    ))
+    .body("DestructionOrder")
+    .answers(&[(200, Json("Certificate"))])
+    .refuses(&[
+        (403, "role"),
+        (409, "state"),
+        (409, "moved_on"),
+        (410, "destroyed"),
+        (422, "policy"),
+        (422, "reason"),
+    ]),
+    person(post(
+        "/api/v1/jobs/{id}/legal-hold",
+        "legalHold",
+        "Sets or lifts a legal hold: while it stands, nothing destroys the record.",
+        handler!(post api::v1::record_destroy::legal_hold),
+    ))
+    .body("LegalHold")
+    .answers(&[(200, Json("LegalHoldOf"))])
+    .refuses(&[
+        (403, "role"),
+        (409, "state"),
+        (409, "moved_on"),
+        (410, "destroyed"),
+        (422, "reason"),
+    ]),
     person(get(
         "/api/v1/dead-letters",
         "listDeadLetters",

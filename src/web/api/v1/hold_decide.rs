@@ -13,7 +13,8 @@ use serde_json::json;
 use super::job_read::{CaseFile, Job, due, opened, readable};
 use super::{id, shown};
 use crate::domain::{Finding, RequestId, Role};
-use crate::lifecycle::Stage;
+use crate::lifecycle::{Stage, StageCode};
+use crate::pipeline::examine;
 use crate::pipeline::hold::{self, EarlierDecision, HoldDecision};
 use crate::store::RequestRow;
 use crate::web::problem::{Answer, Problem};
@@ -88,7 +89,12 @@ pub(in crate::web) async fn one(
 ) -> Answer {
     let person = auth::person(&web, &headers).await?;
     let ctx = web.ctx();
-    let row = readable(ctx, &person, id(&path)?).await?;
+    let request: RequestId = id(&path)?;
+    let held = examine::row_for(ctx, &person, request).await?;
+    if held.stage.code() != StageCode::Held {
+        return Err(Problem::not_found());
+    }
+    let row = readable(ctx, &person, request).await?;
     let Stage::Held { role, resume, missed } = &row.stage else {
         return Err(Problem::not_found());
     };

@@ -18,10 +18,12 @@ use serde_json::json;
 
 use super::{bad_query, id, query, shown};
 use crate::domain::examination::Examination;
-use crate::domain::{Account, Finding, Form, Lane, Ori, RequestId, Role, UnitId};
-use crate::lifecycle::{Stage, StageCode};
+use crate::domain::{Account, Finding, Form, Lane, Ori, RequestId, UnitId};
+use crate::lifecycle::StageCode;
+use crate::pipeline::read::{self, Wanted};
 use crate::pipeline::{Context, PipelineError, examine, sealed};
-use crate::store::{Change, RecordKind, RequestRow};
+use crate::policy::facts::Content;
+use crate::store::{RecordKind, RequestRow};
 use crate::web::auth;
 use crate::web::problem::{Answer, Problem};
 use crate::web::state::Web;
@@ -141,12 +143,13 @@ pub(in crate::web) async fn probe(
 ) -> Answer {
     let person = auth::person(&web, &headers).await?;
     let ctx = web.ctx();
-    let row = readable(ctx, &person, id(&path)?).await?;
     let place: i64 = id(&place)?;
+    let which = place.to_string();
+    let wanted = Wanted { content: Content::Probe, action: "probe.read", which: &which };
+    let row = read::allow(ctx, &person, id(&path)?, wanted).await?;
     let probes = ctx.store.probes(row.id).await?;
     let probe =
         probes.iter().find(|probe| probe.ordinal == place).ok_or_else(Problem::not_found)?;
-    record(ctx, &person, &row, ("probe.read", &place.to_string())).await?;
     let bytes = sealed::probe_image(ctx, &row, probe).await?;
     Ok(attachment(bytes, &format!("probe-{place}.bin"), "application/octet-stream"))
 }
@@ -159,72 +162,14 @@ pub(super) fn attachment(bytes: Vec<u8>, name: &str, media_type: &'static str) -
     (headers, bytes).into_response()
 }
 
-/// A request whose content the person may read at its stage. A refusal is recorded.
+/// A request whose case file the person may read; the reading, or its refusal, is recorded.
 pub(super) async fn readable(
     ctx: &Context,
     person: &Account,
     request: RequestId,
-) -> Result<RequestRow, Problem> {
-    let row = examine::row_for(ctx, person, request).await?;
-    if may_read(&row.stage, person) {
-        return Ok(row);
-    }
-    let error = PipelineError::forbidden(
-        "not_assigned",
-        "a case is read by who holds its claim, releases it, or decides its hold; claim the job first",
-    );
-    Err(auth::refused(ctx, person, Some(request), error).await.into())
-}
-
-/// Pure: who needs the content for the step that is due, and nobody else.
-fn may_read(stage: &Stage, person: &Account) -> bool {
-    if let Some(lease) = stage.lease() {
-        return lease.reviewer == person.id;
-    }
-    match stage {
-        Stage::AwaitingRelease { reviewers, .. } => {
-            person.role == Role::ReleaseAuthority && !reviewers.contains(&person.id)
-        }
-        Stage::Held { role, missed, .. } => {
-            let whose = [*role, Role::LocalAdministrator].contains(&person.role);
-            whose || missed.contains(&person.role)
-        }
-        Stage::Received
-        | Stage::Rejected
-        | Stage::Accepted
-        | Stage::Queued
-        | Stage::Offered { .. }
-        | Stage::Leased { .. }
-        | Stage::Examined { .. }
-        | Stage::SecondReview { .. }
-        | Stage::AdjudicationDue { .. }
-        | Stage::Adjudication { .. }
-        | Stage::Released { .. }
-        | Stage::Delivering
-        | Stage::Delivered
-        | Stage::AwaitingPickup
-        | Stage::Acknowledged
-        | Stage::FeedbackDue
-        | Stage::Closed
-        | Stage::Withdrawn
-        | Stage::Expired
-        | Stage::Destroyed => false,
-    }
-}
-
-/// Records that the person reads; without the record nothing is read.
-async fn record(
-    ctx: &Context,
-    person: &Account,
-    row: &RequestRow,
-    (action, what): (&str, &str),
-) -> Result<(), PipelineError> {
-    let event = examine::by_person(person, action, ctx.now(), row)
-        .clause("LACRIS-AUD-2")
-        .detail("what", what)
-        .detail("stage", row.stage.code().as_str());
-    let _ = ctx.store.apply(Change::audited(vec![event])).await?;
-    Ok(())
+) -> Result<RequestRow, PipelineError> {
+    let wanted = Wanted { content: Content::CaseFile, action: "case.read", which: "" };
+    read::allow(ctx, person, request, wanted).await
 }
 
 /// Answers with the case file of a request that the person may read.
@@ -238,7 +183,6 @@ pub(super) async fn opened(
     person: &Account,
     row: &RequestRow,
 ) -> Result<CaseFile, PipelineError> {
-    record(ctx, person, row, ("case.read", "case_file")).await?;
     let probes = ctx.store.probes(row.id).await?;
     Ok(CaseFile {
         job: Job::of(row, &due(ctx, std::slice::from_ref(row)).await?),
@@ -261,25 +205,26 @@ pub(super) async fn opened(
     })
 }
 
-/// Pure: the records that the person may see of a request at this stage.
-fn shown_records(stage: &Stage, person: &Account) -> &'static [(RecordKind, &'static str)] {
-    if let Stage::Adjudication { lease, .. } = stage
-        && lease.reviewer == person.id
-    {
-        return &[(RecordKind::Examination, "first"), (RecordKind::SecondReview, "second")];
-    }
-    &[]
-}
+/// What an adjudicator compares.
+const EARLIER: [(RecordKind, &str); 2] =
+    [(RecordKind::Examination, "first"), (RecordKind::SecondReview, "second")];
 
+/// The two examinations that differ, for the adjudicator who holds the claim; that is a reading of its own.
 async fn earlier(
     ctx: &Context,
     person: &Account,
     row: &RequestRow,
 ) -> Result<Vec<Earlier>, PipelineError> {
     let mut records = Vec::new();
-    for (kind, which) in shown_records(&row.stage, person) {
+    let holds = row.stage.lease().is_some_and(|lease| lease.reviewer == person.id);
+    if !holds || row.stage.code() != StageCode::Adjudication {
+        return Ok(records);
+    }
+    let wanted = Wanted { content: Content::Examination, action: "examination.read", which: "" };
+    let _ = read::allow(ctx, person, row.id, wanted).await?;
+    for (kind, which) in EARLIER {
         let key = sealed::key_of(ctx, row)?;
-        let record = examine::examination(ctx, row, &key, *kind).await?;
+        let record = examine::examination(ctx, row, &key, kind).await?;
         let mut examination = record.examination;
         if let (Some(candidate), Some(object)) =
             (&mut examination.candidate, &record.candidate_image)
@@ -289,69 +234,4 @@ async fn earlier(
         records.push(Earlier { which, examination });
     }
     Ok(records)
-}
-
-#[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-    use crate::domain::{AccountId, Outcome};
-    use crate::lifecycle::{Lease, Resume};
-
-    fn person(number: u128, role: Role) -> Account {
-        Account {
-            id: AccountId::new(Uuid::from_u128(number)),
-            login: "sample".to_owned(),
-            name: "R. Sample".to_owned(),
-            unit: "lacris".parse().unwrap(),
-            role,
-            active: true,
-            credentials: Vec::new(),
-            positions: Vec::new(),
-        }
-    }
-
-    fn lease(of: &Account) -> Lease {
-        Lease { reviewer: of.id, token: 1, until: DateTime::UNIX_EPOCH }
-    }
-
-    #[test]
-    fn a_case_is_read_by_whom_its_stage_waits_for() {
-        let (one, two) = (person(1, Role::Reviewer), person(2, Role::Reviewer));
-        let officer = person(3, Role::ReleaseAuthority);
-        let keeper = person(4, Role::LocalAdministrator);
-        let all = [&one, &two, &officer, &keeper, &person(5, Role::Auditor)];
-        let readers = |stage: &Stage| -> Vec<u128> {
-            let may = all.iter().filter(|person| may_read(stage, person));
-            may.map(|person| person.id.uuid().as_u128()).collect()
-        };
-        assert_eq!(readers(&Stage::Queued), []);
-        assert_eq!(readers(&Stage::Offered { reviewer: one.id }), []);
-        assert_eq!(readers(&Stage::Leased { lease: lease(&one) }), [1]);
-        assert_eq!(readers(&Stage::Examined { first: one.id }), []);
-        assert_eq!(readers(&Stage::SecondReview { first: one.id, lease: lease(&two) }), [2]);
-        let reviewers = vec![one.id, two.id];
-        let waiting = Stage::AwaitingRelease { outcome: Outcome::NoMatch, reviewers };
-        assert_eq!(readers(&waiting), [3]);
-        let own = Stage::AwaitingRelease { outcome: Outcome::NoMatch, reviewers: vec![officer.id] };
-        assert_eq!(readers(&own), []);
-        let held =
-            |missed| Stage::Held { role: Role::LocalAdministrator, resume: Resume::Check, missed };
-        assert_eq!(readers(&held(Vec::new())), [4]);
-        assert_eq!(readers(&held(vec![Role::ReleaseAuthority])), [3, 4]);
-        assert_eq!(readers(&Stage::Delivered), []);
-    }
-
-    #[test]
-    fn only_the_adjudicator_sees_earlier_examinations() {
-        let (one, two) = (person(1, Role::Reviewer), person(2, Role::Reviewer));
-        let judge = person(3, Role::Adjudicator);
-        let second = Stage::SecondReview { first: one.id, lease: lease(&two) };
-        assert!(shown_records(&second, &two).is_empty());
-        let lease = lease(&judge);
-        let stage = Stage::Adjudication { first: one.id, second: two.id, lease };
-        assert_eq!(shown_records(&stage, &judge).len(), 2);
-        assert!(shown_records(&stage, &two).is_empty());
-    }
 }

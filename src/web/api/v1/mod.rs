@@ -5,7 +5,7 @@
 //! | `search_request_submit`, `search_request_read`, `search_request_withdraw` | `session_create` |
 //! | `form_read`: what a form for a unit needs | `job_read`, `job_step`, `document_release` |
 //! | `emergency_handle`: the confirmation | `emergency_handle`, `suspension_handle` |
-//! | | `hold_decide`, `dead_letter_handle`, `audit_read` |
+//! | | `hold_decide`, `dead_letter_handle`, `audit_read`, `record_destroy` |
 //! | | `explanation_read`, `policy_set` |
 
 pub(in crate::web) mod audit_read;
@@ -18,6 +18,7 @@ pub(in crate::web) mod hold_decide;
 pub(in crate::web) mod job_read;
 pub(in crate::web) mod job_step;
 pub(in crate::web) mod policy_set;
+pub(in crate::web) mod record_destroy;
 pub(in crate::web) mod search_request_read;
 pub(in crate::web) mod search_request_submit;
 pub(in crate::web) mod search_request_withdraw;

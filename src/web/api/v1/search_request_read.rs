@@ -14,7 +14,7 @@ use super::{bad_query, id, query, shown};
 use crate::domain::{Agency, Finding, Outcome, Personal, RequestId, UnitId};
 use crate::lifecycle::{ServiceClock, StageCode};
 use crate::messages::{AgencyEvent, Body, Route, cloud_event};
-use crate::pipeline::{Context, PipelineError, Refusal, sealed, service};
+use crate::pipeline::{Context, PipelineError, Refusal, read, sealed, service};
 use crate::store::{RequestRow, StoredEvent};
 use crate::web::auth;
 use crate::web::problem::{Answer, Problem};
@@ -127,8 +127,7 @@ pub(in crate::web) async fn events(
 
 /// A request of the agency's own; another agency's does not exist for it.
 async fn own(web: &Web, agency: &Agency, path: &str) -> Result<RequestRow, Problem> {
-    let row = web.ctx().store.request(id(path)?).await?;
-    row.filter(|row| row.ori == agency.ori).ok_or_else(Problem::not_found)
+    Ok(read::follow(web.ctx(), agency, id(path)?).await?)
 }
 
 /// Pure: the events among a request's messages that are for this agency.
