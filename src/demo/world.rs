@@ -157,6 +157,7 @@ impl Maker<'_> {
             contact: format!("questions@{}.example.gov", place.domain),
             trainers: trainers.collect(),
             words: UnitWords::default(),
+            escalations: Vec::new(),
         });
         if !place.topics.is_empty() {
             self.system(place)?;
@@ -264,6 +265,7 @@ impl Maker<'_> {
             active: true,
             credentials: trained.map(|end| self.credential(place, end)).into_iter().collect(),
             positions: owned(place.positions(role)),
+            pager_email: None,
         };
         if trained.is_some() && !place.topics.is_empty() {
             self.world.registry.trainings.push(Training {

@@ -1,6 +1,7 @@
 //! The nouns of the field (design, section 2). Pure: no I/O, no clock, no randomness.
 
 pub mod agency;
+pub mod escalation;
 pub mod examination;
 pub mod finding;
 pub mod form;
@@ -12,9 +13,10 @@ pub mod roster;
 pub mod unit;
 
 pub use agency::{Agency, AgencyStanding, Agreement, Ori};
+pub use escalation::{EscalationPolicy, PageCause, Whom};
 pub use finding::{Finding, ShapeError, Verdict};
 pub use form::Form;
-pub use ids::{AccountId, MessageId, PackId, RequestId, UnitId};
+pub use ids::{AccountId, MessageId, PackId, PageAttemptId, PageId, RequestId, UnitId};
 pub use outcome::Outcome;
 pub use people::{Account, Capability, Credential, Lane, Role, Training};
 pub use personal::Personal;

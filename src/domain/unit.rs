@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::escalation::EscalationPolicy;
 use super::ids::{PackId, UnitId};
 
 /// What kind of collection a repository is.
@@ -45,6 +46,9 @@ pub struct Unit {
     /// Its own changes to the words that need a human (CORE-WORDS).
     #[serde(default, skip_serializing_if = "UnitWords::is_empty")]
     pub words: UnitWords,
+    /// Whom it pages, first one first; what none of them is for goes by the standard policy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub escalations: Vec<EscalationPolicy>,
 }
 
 /// A unit's changes to the words that need a human.

@@ -7,6 +7,7 @@ use crate::audit::AuditEvent;
 use crate::domain::{AccountId, Finding, Lane, MessageId, Ori, Outcome, RequestId, UnitId};
 use crate::lifecycle::Stage;
 use crate::messages::{Message, Step};
+use crate::store::pages::{PageChange, PageUpdate};
 
 /// What became of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub enum Guard {
     Insert(Box<NewRequest>),
     /// The request still has the version that was read.
     Update(Box<RequestUpdate>),
+    /// The page is still as it was read.
+    Page(Box<PageUpdate>),
 }
 
 /// State, records, audit entries and messages that belong together.
@@ -48,6 +51,8 @@ pub struct Change {
     pub audit: Vec<AuditEvent>,
     /// Messages to send.
     pub outgoing: Vec<Message>,
+    /// Attempts to page somebody, begun or tried. A request's pages are opened and ended with its stage.
+    pub pages: Vec<PageChange>,
 }
 
 impl Change {
@@ -61,6 +66,7 @@ impl Change {
             mailed: None,
             audit,
             outgoing: Vec::new(),
+            pages: Vec::new(),
         }
     }
 

@@ -21,16 +21,23 @@ pub(super) async fn guard(
     let mut applied = vec![Applied::Now; changes.len()];
     let mut inserts = Vec::new();
     let mut updates = Vec::new();
+    let mut pages = Vec::new();
     let mut done = Vec::new();
     for (change, applied) in changes.iter().zip(&mut applied) {
         match &change.guard {
             Guard::Insert(request) => inserts.push((request.as_ref(), applied)),
             Guard::Update(update) => updates.push((update.as_ref(), applied)),
+            Guard::Page(update) => pages.push((update.as_ref(), applied)),
             Guard::None => done.extend(change.done.map(|cause| (cause, applied))),
         }
     }
     take_idempotency_keys(connection, inserts).await?;
     update_requests(connection, updates).await?;
+    for (update, applied) in pages {
+        if !super::pages::update(connection, update).await? {
+            *applied = Applied::Stale;
+        }
+    }
     // INVARIANT (once): without a request's version, the delivery row itself is the guard.
     if !done.is_empty() {
         let messages: Vec<String> = done.iter().map(|((id, _), _)| id.to_string()).collect();

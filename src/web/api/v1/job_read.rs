@@ -283,6 +283,7 @@ mod tests {
             active: true,
             credentials: Vec::new(),
             positions: Vec::new(),
+            pager_email: None,
         }
     }
 

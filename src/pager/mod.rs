@@ -1,0 +1,3 @@
+//! How pages leave: signed webhooks. Pages by mail go through [`crate::mail`].
+
+pub mod address;
