@@ -28,6 +28,8 @@ mod explain;
 mod holds;
 #[path = "stories/outcomes.rs"]
 mod outcomes;
+#[path = "stories/paging.rs"]
+mod paging;
 #[path = "stories/races.rs"]
 mod races;
 #[path = "stories/redelivery.rs"]

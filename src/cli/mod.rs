@@ -12,6 +12,7 @@ mod doctor;
 mod exit;
 mod keys;
 mod output;
+mod pages;
 mod people;
 mod policy_command;
 mod policy_explain;

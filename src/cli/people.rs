@@ -13,7 +13,7 @@ use super::agency::findings;
 use super::args::{ExaminationArgs, PeopleCommand, ReleaseArgs};
 use super::client::{Api, rows, segment, shown};
 use super::keys::write_secret;
-use super::{Output, decide, exit};
+use super::{Output, decide, exit, pages};
 
 /// Between two looks at the worklist.
 const WATCH: Duration = Duration::from_secs(5);
@@ -50,6 +50,7 @@ pub(super) async fn run(
         PeopleCommand::Release(args) => return release(api, args, output).await,
         PeopleCommand::Holds(command) => decide::holds(api, command, output).await?,
         PeopleCommand::DeadLetters(command) => decide::dead_letters(api, command, output).await?,
+        PeopleCommand::Pages(command) => pages::run(api, command, output).await?,
     }
     Ok(exit::OK)
 }

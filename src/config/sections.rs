@@ -276,6 +276,16 @@ section! {
 }
 
 section! {
+    /// Pages: who is told that a job waits. Whom, the registry says.
+    Paging {
+        #[doc = "Sender of pages by mail; `mail.from` if empty."]
+        from: String = String::new(),
+        #[doc = "File with `[[destinations]]` for pages by webhook; none if empty."]
+        destinations: String = String::new(),
+    }
+}
+
+section! {
     /// Log lines.
     Log {
         #[doc = "`error`, `warn`, `info`, `debug`, or a filter of tracing."]
@@ -309,6 +319,8 @@ pub struct Config {
     pub limits: Limits,
     /// Times of people's steps.
     pub review: Review,
+    /// Pages.
+    pub paging: Paging,
     /// Log lines.
     pub log: Log,
 }
@@ -326,6 +338,7 @@ impl Default for Config {
             policy: Policy::default(),
             limits: Limits::default(),
             review: Review::default(),
+            paging: Paging::default(),
             log: Log::default(),
         }
     }
@@ -350,6 +363,7 @@ impl Config {
         ("policy", Policy::KEYS),
         ("limits", Limits::KEYS),
         ("review", Review::KEYS),
+        ("paging", Paging::KEYS),
         ("log", Log::KEYS),
     ];
 

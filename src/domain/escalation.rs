@@ -234,6 +234,9 @@ impl EscalationPolicy {
             |whom: &[Whom], wait_minutes| EscalationStep { whom: whom.to_vec(), wait_minutes };
         let supervisors = Whom::Role(Role::LocalAdministrator);
         let steps = match (lane, cause) {
+            (Lane::Threat, PageCause::HoldWaiting) => {
+                vec![step(&[Whom::Owner], 2), step(&[Whom::Owner, supervisors], 5)]
+            }
             (Lane::Threat, _) | (_, PageCause::Emergency) => vec![
                 step(&[Whom::Owner, Whom::OnDuty], 2),
                 step(&[Whom::Owner, Whom::OnDuty, supervisors], 5),

@@ -118,7 +118,7 @@ pub fn due(
 }
 
 /// When a page may leave: now for the threat lane; for others after the bundle and, but for the last resort, the
-/// throttle. `sent` are the times of the target's pages so far.
+/// throttle. `sent` are the times of the target's messages: those that left, and those that wait for their first try.
 pub fn send_at(
     policy: &EscalationPolicy,
     lane: Lane,
@@ -129,17 +129,22 @@ pub fn send_at(
     if lane == Lane::Threat {
         return now;
     }
+    let bundle = TimeDelta::seconds(policy.bundle_seconds.into());
+    // A message that waits for this target already takes it along.
+    let waiting = sent.iter().copied().filter(|one| *one > now).min();
+    if let Some(join) = waiting.filter(|join| !action.last_resort || *join <= now + bundle) {
+        return join;
+    }
     let mut at = now;
-    if let Some(last) = sent.iter().max() {
-        let bundle = TimeDelta::seconds(policy.bundle_seconds.into());
-        at = at.max((*last).min(now) + bundle);
+    if let Some(last) = sent.iter().filter(|one| **one <= now).max() {
+        at = at.max(*last + bundle);
     }
     if let (Some(throttle), Target::Account(_), false) =
         (policy.throttle, &action.target, action.last_resort)
     {
         let period = TimeDelta::minutes(throttle.minutes.into());
         let mut recent: Vec<DateTime<Utc>> =
-            sent.iter().copied().filter(|one| *one > now - period).collect();
+            sent.iter().copied().filter(|one| *one > now - period && *one <= now).collect();
         recent.sort_unstable_by(|a, b| b.cmp(a));
         let most = usize::try_from(throttle.pages.max(1)).unwrap_or(usize::MAX);
         if let Some(oldest) = recent.get(most - 1) {

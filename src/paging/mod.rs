@@ -5,6 +5,7 @@
 //! [`signed`] how a webhook is signed and a reply is checked. The database drives it: `worker::pager` asks, sends and
 //! records; the broker has no part in it.
 
+pub mod breaker;
 pub mod due;
 pub mod message;
 pub mod reach;

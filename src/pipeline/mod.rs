@@ -11,7 +11,7 @@
 //! | [`retain`] | withdrawal and expiry |
 //!
 //! Each is *load -> decide (pure) -> apply (one transaction) -> acknowledge*. What they share stands beside them:
-//! [`context`] (what a stage may use), [`hold`] (a named human decides), [`sealed`] (reading and writing what is
+//! [`context`] (what a stage may use), [`hold`] (a named human decides), [`page`] (who is told that a job waits), [`sealed`] (reading and writing what is
 //! sealed), [`standing`] (what the rules look at), [`step`] (how a stage ends).
 
 pub mod accept;
@@ -21,6 +21,7 @@ pub mod context;
 pub mod dispatch;
 pub mod examine;
 pub mod hold;
+pub mod page;
 pub mod release;
 pub mod respond;
 pub mod retain;

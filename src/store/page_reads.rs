@@ -200,7 +200,8 @@ impl Store {
                 let sql = format!(
                     "UPDATE page_attempts SET status = 'sending', available_at = $3, tries = tries + 1
                      WHERE id IN (SELECT id FROM page_attempts WHERE available_at <= $1
-                         ORDER BY available_at LIMIT $2{skip_locked})
+                         ORDER BY (SELECT CASE p.lane WHEN 'threat' THEN 0 ELSE 1 END FROM pages p
+                             WHERE p.id = page_attempts.page), available_at LIMIT $2{skip_locked})
                      RETURNING id, page, step, kind, target, delivery, tries"
                 );
                 let rows = sqlx::query(AssertSqlSafe(sql))
@@ -223,6 +224,15 @@ impl Store {
             .fetch_optional(&self.readers)
             .await?;
         row.as_ref().map(PageRow::read).transpose()
+    }
+
+    /// Whether a signed reply was taken before.
+    pub async fn has_callback(&self, id: &str) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT count(*) FROM page_callbacks WHERE id = $1")
+            .bind(id.to_owned())
+            .fetch_one(&self.readers)
+            .await?;
+        Ok(row.try_get::<i64, _>(0)? > 0)
     }
 
     /// Pages of a unit, newest first; without those that have ended unless `all`.
@@ -256,7 +266,8 @@ impl Store {
         rows.iter().map(AttemptRow::read).collect()
     }
 
-    /// When each of these targets was or will be paged since `since`, without what failed or ended.
+    /// When each of these targets was or will be paged since `since`, without what failed or ended; a message
+    /// that waits for its first try has the time of that.
     pub async fn paged_since(
         &self,
         targets: &[Target],
@@ -265,7 +276,7 @@ impl Store {
         let mut times: BTreeMap<Target, Vec<DateTime<Utc>>> = BTreeMap::new();
         for target in targets {
             let rows = sqlx::query(
-                "SELECT coalesce(delivery, id) AS message, max(coalesce(available_at, updated_at)) AS at
+                "SELECT coalesce(delivery, id) AS message, max(CASE WHEN status = 'waiting' AND tries = 0 THEN available_at ELSE updated_at END) AS at
                  FROM page_attempts
                  WHERE target = $1 AND kind = $2 AND updated_at >= $3 AND status IN ('waiting', 'sending', 'sent')
                  GROUP BY coalesce(delivery, id)",

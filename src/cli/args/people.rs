@@ -51,6 +51,30 @@ pub enum PeopleCommand {
     /// Messages that gave up after all their attempts.
     #[command(subcommand)]
     DeadLetters(DeadLetterCommand),
+    /// Pages: who was told that a job waits.
+    #[command(subcommand, visible_alias = "page")]
+    Pages(PageCommand),
+}
+
+/// Of `pages`.
+#[derive(Debug, Subcommand)]
+pub enum PageCommand {
+    /// Pages of your unit that have not ended.
+    List {
+        /// Those that have ended as well.
+        #[arg(long)]
+        all: bool,
+    },
+    /// A page and what became of each attempt.
+    Show {
+        /// The page (`pg-…`).
+        page: String,
+    },
+    /// You have seen it: nobody further is paged for a while. The job is not taken by this.
+    Ack {
+        /// The page (`pg-…`).
+        page: String,
+    },
 }
 
 /// Of `conclude`, `second-review` and `adjudicate`.

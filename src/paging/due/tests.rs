@@ -168,3 +168,24 @@ fn another_reviewer_who_is_offered_the_job_is_paged_at_once_and_only_once() {
     let both = [person(7), person(0)];
     assert!(due(&policy, &page(&both), &reach_of([true, true, true]), start()).actions.is_empty());
 }
+
+#[test]
+fn what_may_not_leave_yet_joins_the_message_that_waits() {
+    let policy =
+        EscalationPolicy::standard(Lane::Routine, PageCause::JobOffered, TimeDelta::minutes(10));
+    let now = start();
+    let seconds = TimeDelta::seconds;
+    let at = |last_resort, sent: &[DateTime<Utc>]| {
+        let action = PageAction { target: person(1), step: 0, last_resort };
+        send_at(&policy, Lane::Routine, &action, sent, now)
+    };
+    assert_eq!(at(false, &[now - seconds(10)]), now + seconds(50), "the bundle of the one before");
+    let waiting = now + seconds(50);
+    assert_eq!(at(false, &[now - seconds(10), waiting, waiting]), waiting);
+    // Twenty in an hour are the most; the last resort does not wait for it.
+    let hour: Vec<DateTime<Utc>> = (0..20).map(|n| now - seconds(100 + n)).collect();
+    assert_eq!(at(false, &hour), now - seconds(119) + TimeDelta::hours(1));
+    assert_eq!(at(true, &hour), now);
+    let throttled = [now + TimeDelta::minutes(40)];
+    assert_eq!((at(false, &throttled), at(true, &throttled)), (throttled[0], now));
+}
