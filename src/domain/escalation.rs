@@ -44,7 +44,7 @@ pub enum PageCause {
 pub enum Whom {
     /// The reviewer to whom the job is offered; for a hold, those who may decide it.
     Owner,
-    /// Every reviewer of the unit on duty.
+    /// Every reviewer of the unit on duty whose credential is in force.
     OnDuty,
     /// Every active account of the unit with this role.
     Role(Role),

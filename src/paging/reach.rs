@@ -70,7 +70,12 @@ impl Reach<'_> {
             },
             Whom::OnDuty => {
                 let on_duty = self.registry.on_duty(self.unit, self.now);
-                self.people(|one| one.role == Role::Reviewer && on_duty.contains(&one.id))
+                // Who may not take the job is not woken for it.
+                let is_trained =
+                    |one: &Account| one.credentials.iter().any(|c| c.in_force(self.now));
+                self.people(|one| {
+                    one.role == Role::Reviewer && on_duty.contains(&one.id) && is_trained(one)
+                })
             }
             Whom::Role(role) => self.people(|one| one.role == *role),
             Whom::Account(login) => self.people(|one| one.login == *login),
@@ -106,12 +111,24 @@ mod tests {
             )
         };
         let mail = "active = true\npager_email = \"pager@unit.example.gov\"";
+        let trained = "credentials = [{ issuer = \"X\", course = \"Y\", capabilities = [], cjis_minimum = true, \
+                       issued_at = \"1969-01-01T00:00:00Z\", expires_at = \"1971-01-01T00:00:00Z\", approved_by = \"Z\" }]";
+        let shift = |number: u8| {
+            format!(
+                "[[shifts]]\nunit = \"lacris\"\naccount = \"p-{number:032x}\"\n\
+                 starts_at = \"1969-12-31T00:00:00Z\"\nends_at = \"1970-01-02T00:00:00Z\"\n"
+            )
+        };
         let text = [
-            account(1, "reviewer", "lacris", mail),
+            account(1, "reviewer", "lacris", &format!("{mail}\n{trained}"))
+                .replace("credentials = []\n", ""),
+            account(6, "reviewer", "lacris", mail),
             account(2, "reviewer", "lacris", "active = true"),
             account(3, "reviewer", "lacris", &mail.replace("true", "false")),
             account(4, "local_administrator", "lacris", mail),
             account(5, "local_administrator", "oxnard", mail),
+            shift(1),
+            shift(6),
         ]
         .concat();
         let registry: Registry = toml::from_str(&text).unwrap();
@@ -135,7 +152,7 @@ mod tests {
         assert_eq!(reach(&Stage::Queued, "owner"), []);
         assert_eq!(reach(&Stage::Queued, "role:local_administrator"), [Target::Account(id(4))]);
         assert_eq!(reach(&Stage::Queued, "account:a5"), []);
-        assert_eq!(reach(&Stage::Queued, "on_duty"), []);
+        assert_eq!(reach(&Stage::Queued, "on_duty"), [Target::Account(id(1))], "not the untrained");
         assert_eq!(reach(&Stage::Queued, "webhook:other"), []);
         assert_eq!(
             reach(&Stage::Queued, "webhook:duty-desk"),

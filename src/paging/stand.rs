@@ -8,8 +8,11 @@ use crate::lifecycle::StageCode;
 pub fn opens(lane: Lane, stage: StageCode) -> Option<PageCause> {
     let threat = lane == Lane::Threat;
     match stage {
-        StageCode::Received | StageCode::Accepted if threat => Some(PageCause::Emergency),
-        StageCode::Queued | StageCode::Offered if threat => Some(PageCause::Emergency),
+        StageCode::Received | StageCode::Accepted | StageCode::Queued | StageCode::Offered
+            if threat =>
+        {
+            Some(PageCause::Emergency)
+        }
         StageCode::Queued => Some(PageCause::NobodyAvailable),
         StageCode::Offered => Some(PageCause::JobOffered),
         StageCode::Held => Some(PageCause::HoldWaiting),
