@@ -24,10 +24,10 @@ use leadbroker::lifecycle::Stage;
 use leadbroker::messages::{Message, Step};
 use leadbroker::paging::{PageState, Target};
 use leadbroker::store::{
-    Applied, AttemptStatus, AttemptUpdate, Change, Due, Guard, MailingStatus, MailingUpdate,
-    Measures, NewAttempt, NewIdempotencyKey, NewMailing, NewProbe, NewRecord, NewRequest,
-    PageChange, PageRow, PageUpdate, RecordKind, RequestUpdate, Store, StoreError, StoreSettings,
-    WorkFilter,
+    Applied, AttemptStatus, AttemptUpdate, Change, ClaimedAttempt, Due, Guard, MailingStatus,
+    MailingUpdate, Measures, NewAttempt, NewIdempotencyKey, NewMailing, NewProbe, NewRecord,
+    NewRequest, PageChange, PageRow, PageUpdate, RecordKind, RequestUpdate, Store, StoreError,
+    StoreSettings, WorkFilter,
 };
 use leadbroker::vault::SigningKey;
 use uuid::Uuid;
@@ -511,18 +511,14 @@ async fn pages_are_opened_and_ended_with_their_requests_stage(fresh: Fresh) {
     assert_eq!(store.page_counts().await.unwrap(), [(PageState::Open, 1)]);
 }
 
-async fn attempts_are_sent_together_retried_and_ended(fresh: Fresh) {
-    let store = &fresh.store;
-    let person = Target::Account(AccountId::new(Uuid::from_u128(5)));
-    let mut pages = Vec::new();
-    for n in 1..=3 {
+/// So many requests that wait with nobody, and one attempt to page the same person for each; their pages.
+async fn attempts(store: &Store, count: u128, person: &Target) -> Vec<PageRow> {
+    for n in 1..=count {
         let _ = store.apply(insert(n, None)).await.unwrap();
         go(store, n, 1, Stage::Accepted).await;
         go(store, n, 2, Stage::Queued).await;
     }
-    for page in store.claim_pages(10, now(), now()).await.unwrap() {
-        pages.push(page);
-    }
+    let mut pages = store.claim_pages(10, now(), now()).await.unwrap();
     pages.sort_by_key(|page| page.request);
     let mut begun = Change::audited(Vec::new());
     for (n, page) in (1..).zip(&pages) {
@@ -536,6 +532,28 @@ async fn attempts_are_sent_together_retried_and_ended(fresh: Fresh) {
         }));
     }
     assert_eq!(store.apply(begun).await.unwrap(), Applied::Now);
+    pages
+}
+
+fn tried(claimed: &ClaimedAttempt, status: AttemptStatus, at: Option<DateTime<Utc>>) -> Change {
+    let mut change = Change::audited(Vec::new());
+    change.pages.push(PageChange::Tried(AttemptUpdate {
+        id: claimed.id,
+        page: claimed.page.id,
+        step: 0,
+        status,
+        available_at: at,
+        code: "code".to_owned(),
+        hasten: status == AttemptStatus::Failed,
+        at: now(),
+    }));
+    change
+}
+
+async fn attempts_are_sent_together_retried_and_ended(fresh: Fresh) {
+    let store = &fresh.store;
+    let person = Target::Account(AccountId::new(Uuid::from_u128(5)));
+    let pages = attempts(store, 3, &person).await;
     // The third one's job is taken meanwhile: nobody is told of it.
     go(store, 3, 3, Stage::Withdrawn).await;
     let until = now() + TimeDelta::minutes(2);
@@ -546,36 +564,25 @@ async fn attempts_are_sent_together_retried_and_ended(fresh: Fresh) {
     assert!(store.claim_attempts(10, now(), until).await.unwrap().is_empty());
     let ended = store.attempts(pages[2].id).await.unwrap();
     assert_eq!(ended[0].status, AttemptStatus::Ended);
-
-    let tried = |place: usize, status, available_at, hasten| {
-        let mut change = Change::audited(Vec::new());
-        change.pages.push(PageChange::Tried(AttemptUpdate {
-            id: claimed[place].id,
-            page: claimed[place].page.id,
-            step: 0,
-            status,
-            available_at,
-            code: "code".to_owned(),
-            hasten,
-            at: now(),
-        }));
-        change
-    };
     let later = now() + TimeDelta::seconds(5);
-    let _ = store.apply(tried(0, AttemptStatus::Waiting, Some(later), false)).await.unwrap();
+    let _ = store.apply(tried(&claimed[0], AttemptStatus::Waiting, Some(later))).await.unwrap();
     let again = store.claim_attempts(10, later, until).await.unwrap();
     assert_eq!((again.len(), again[0].tries), (1, 2));
     assert_eq!(again[0].delivery, claimed[0].delivery, "the same message again");
-    let _ = store.apply(tried(0, AttemptStatus::Sent, None, false)).await.unwrap();
-    let sent = store
-        .paged_since(std::slice::from_ref(&person), now() - TimeDelta::hours(1))
-        .await
-        .unwrap();
+    let _ = store.apply(tried(&claimed[0], AttemptStatus::Sent, None)).await.unwrap();
+    let since = now() - TimeDelta::hours(1);
+    let sent = store.paged_since(std::slice::from_ref(&person), since).await.unwrap();
     assert_eq!(sent[&person].len(), 1, "one message, however many jobs");
+}
 
-    // The other one's step reached nobody: the next one does not wait.
-    let page = store.page(claimed[1].page.id).await.unwrap().unwrap();
-    let update = PageUpdate {
+async fn a_step_that_reached_nobody_does_not_wait(fresh: Fresh) {
+    let store = &fresh.store;
+    let person = Target::Account(AccountId::new(Uuid::from_u128(5)));
+    let page = attempts(store, 1, &person).await.remove(0);
+    let until = now() + TimeDelta::minutes(2);
+    let claimed = store.claim_attempts(10, now(), until).await.unwrap();
+    let mut step = Change::audited(Vec::new());
+    step.guard = Guard::Page(Box::new(PageUpdate {
         id: page.id,
         seen: page.fence,
         state: PageState::Open,
@@ -585,11 +592,9 @@ async fn attempts_are_sent_together_retried_and_ended(fresh: Fresh) {
         acknowledged_by: None,
         callback: None,
         at: now(),
-    };
-    let mut step = Change::audited(Vec::new());
-    step.guard = Guard::Page(Box::new(update));
+    }));
     assert_eq!(store.apply(step).await.unwrap(), Applied::Now);
-    let _ = store.apply(tried(1, AttemptStatus::Failed, None, true)).await.unwrap();
+    let _ = store.apply(tried(&claimed[0], AttemptStatus::Failed, None)).await.unwrap();
     assert_eq!(store.page(page.id).await.unwrap().unwrap().next_at, Some(now()));
 }
 
@@ -655,6 +660,7 @@ conformance! {
     what_there_is_is_counted: true,
     pages_are_opened_and_ended_with_their_requests_stage: false,
     attempts_are_sent_together_retried_and_ended: false,
+    a_step_that_reached_nobody_does_not_wait: false,
     a_signed_reply_is_taken_once: false,
 }
 

@@ -41,6 +41,14 @@ pub(crate) fn new_database() -> String {
     format!("{}/{name}", server.rsplit_once('/').unwrap().0)
 }
 
+/// A file that only its owner may read.
+fn secret(path: &std::path::Path, text: &str) -> String {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    path.display().to_string()
+}
+
 /// An installation, started.
 #[derive(Debug)]
 pub(crate) struct Installation {
@@ -75,12 +83,7 @@ impl Installation {
             super::pages::page_the_desk(&mut world.registry);
         }
         std::fs::write(at("registry.toml"), toml::to_string(&world.registry).unwrap()).unwrap();
-        let secret = |name: &str, text: &str| {
-            use std::os::unix::fs::PermissionsExt as _;
-            std::fs::write(at(name), text).unwrap();
-            std::fs::set_permissions(at(name), std::fs::Permissions::from_mode(0o600)).unwrap();
-            at(name).display().to_string()
-        };
+        let secret = |name: &str, text: &str| secret(&at(name), text);
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let (database, messaging) = match stack {
             Stack::Embedded => (
