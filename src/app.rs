@@ -22,6 +22,7 @@ use crate::mail::file::FileMailer;
 use crate::mail::smime::SigningIdentity;
 use crate::mail::smtp::{SmtpDeadlines, SmtpLogin, SmtpMailer, SmtpSettings, SmtpTls};
 use crate::mail::{MailAddress, Mailer, Sealer, SealerSettings};
+use crate::pager::Webhooks;
 use crate::pipeline::Context;
 use crate::pipeline::context::{Progress, RegistrySource, Rules};
 use crate::pipeline::policy_source::{self, PolicySource};
@@ -32,6 +33,7 @@ use crate::shutdown::Shutdown;
 use crate::store::{Store, StoreSettings};
 use crate::vault::{ImageStore, MasterKey, S3Settings, SigningKey, Vault};
 use crate::worker::consume::Consumer;
+use crate::worker::pager::Pager;
 use crate::worker::{announced, checkpoint, intake, relay, sweep};
 
 /// Why leadbroker cannot start.
@@ -97,6 +99,8 @@ pub enum RoleOfProcess {
     Relay,
     /// Enforces deadlines, signs checkpoints.
     Sweep,
+    /// Pages people.
+    Pager,
 }
 
 /// Opens everything that the stages use.
@@ -127,6 +131,10 @@ pub async fn context(config: &Config) -> Result<Context, AppError> {
         })?,
         progress: Progress::default(),
         previews: Previews::default(),
+        paging: Arc::new(
+            crate::config::paging(config)
+                .map_err(|message| AppError::Setting { key: "paging.destinations", message })?,
+        ),
         vault: Arc::new(vault),
         clock,
         ids,
@@ -305,7 +313,7 @@ pub fn start_embedded(
     config: &Config,
     roles: &[RoleOfProcess],
     shutdown: &Shutdown,
-) {
+) -> Result<(), AppError> {
     for (role, step) in STEPS {
         if roles.contains(role) {
             let consumer = Consumer {
@@ -317,17 +325,31 @@ pub fn start_embedded(
             shutdown.tracker().spawn(consumer.run());
         }
     }
-    start_keepers(ctx, config, roles, shutdown);
+    start_keepers(ctx, config, roles, shutdown)
 }
 
-/// The sweeper and the signer of checkpoints.
-pub fn start_keepers(ctx: &Context, config: &Config, roles: &[RoleOfProcess], shutdown: &Shutdown) {
+/// The sweeper, the signer of checkpoints, and the pager, which needs no broker.
+pub fn start_keepers(
+    ctx: &Context,
+    config: &Config,
+    roles: &[RoleOfProcess],
+    shutdown: &Shutdown,
+) -> Result<(), AppError> {
+    if roles.contains(&RoleOfProcess::Pager) {
+        let webhooks = Webhooks::new(&ctx.paging.destinations).map_err(|error| {
+            AppError::Setting { key: "paging.destinations", message: error.to_string() }
+        })?;
+        let (tracker, stop) = (shutdown.tracker().clone(), shutdown.token());
+        let pager = Pager { ctx: ctx.clone(), webhooks, tracker, stop };
+        shutdown.tracker().spawn(pager.run());
+    }
     if roles.contains(&RoleOfProcess::Sweep) {
         shutdown.tracker().spawn(sweep::run(ctx.clone(), Duration::from_secs(5), shutdown.token()));
         let every = Duration::from_secs(config.audit.checkpoint_seconds.max(1).into());
         let origin = config.audit.origin.clone();
         shutdown.tracker().spawn(checkpoint::run(ctx.clone(), origin, every, shutdown.token()));
     }
+    Ok(())
 }
 
 /// Which role drives which step.
@@ -410,7 +432,7 @@ pub async fn start_amqp(
         let receipts = AmqpPublisher::start(&link);
         shutdown.tracker().spawn(intake::run(ctx.clone(), amqp, receipts, tracker));
     }
-    start_keepers(ctx, config, roles, shutdown);
+    start_keepers(ctx, config, roles, shutdown)?;
     Ok(publisher.health())
 }
 
@@ -423,7 +445,7 @@ pub async fn start(
 ) -> Result<Option<watch::Receiver<AmqpHealth>>, AppError> {
     match config.messaging.transport {
         Transport::Embedded => {
-            start_embedded(ctx, config, roles, shutdown);
+            start_embedded(ctx, config, roles, shutdown)?;
             Ok(None)
         }
         Transport::Amqp => start_amqp(ctx, config, roles, shutdown).await.map(Some),

@@ -69,6 +69,16 @@ pub mod name {
     pub const POLICY_SET_REFUSED: &str = "leadbroker_policy_set_refused";
     /// Entries of the audit log.
     pub const AUDIT_ENTRIES: &str = "leadbroker_audit_entries";
+    /// Tries to page somebody, by `kind` and `result`.
+    pub const PAGES_SENT: &str = "leadbroker_pages_total";
+    /// Seconds from a page's cause until its first step was sent.
+    pub const PAGE_SECONDS: &str = "leadbroker_page_seconds";
+    /// Seconds from a page's cause until it was first acknowledged.
+    pub const PAGE_ACK_SECONDS: &str = "leadbroker_page_acknowledge_seconds";
+    /// Pages that have not ended, by `state`.
+    pub const PAGES_OPEN: &str = "leadbroker_pages_open";
+    /// Steps at which nobody could be reached.
+    pub const PAGES_NOBODY: &str = "leadbroker_pages_nobody_total";
     /// The program, by `version`.
     pub const BUILD_INFO: &str = "leadbroker_build_info";
 }
@@ -93,6 +103,11 @@ pub const METRICS: &[(&str, &str)] = &[
         "1 while a policy set that was to be used cannot be; the one before decides.",
     ),
     (name::AUDIT_ENTRIES, "Entries of the audit log."),
+    (name::PAGES_SENT, "Tries to page somebody by kind and result."),
+    (name::PAGE_SECONDS, "Seconds from a page's cause until its first step was sent."),
+    (name::PAGE_ACK_SECONDS, "Seconds from a page's cause until it was first acknowledged."),
+    (name::PAGES_OPEN, "Pages that have not ended, by state."),
+    (name::PAGES_NOBODY, "Steps of an escalation at which nobody could be reached."),
     (name::BUILD_INFO, "Always 1; the label is the program's version."),
 ];
 

@@ -73,6 +73,49 @@ async fn distributed_a_broker_without_memory_delays_and_loses_nothing() {
     assert_eq!(site.crashes, 0);
 }
 
+/// Page mails in the folder.
+fn pages(site: &Site) -> usize {
+    let names = std::fs::read_dir(site.path("mail")).map(|entries| {
+        entries.filter_map(Result::ok).map(|entry| entry.file_name().to_string_lossy().into_owned())
+    });
+    names.map_or(0, |names| names.filter(|name| name.starts_with("page-")).count())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn distributed_an_emergency_pages_while_the_broker_is_away() {
+    let mut site = Site::new(Setup::distributed());
+    site.registry(|registry| {
+        for entry in &mut registry.accounts {
+            let address = format!("{}@pagers.example.gov", entry.account.login);
+            entry.account.pager_email = Some(leadbroker::domain::Personal::new(address));
+        }
+    })
+    .await;
+    site.start(None).await;
+    broker(&["stop"]);
+    let (status, receipt) = site
+        .submit_changed(&|form| {
+            form["purpose"] = serde_json::json!({
+                "kind": "imminent_threat", "threat": "A child was taken an hour ago and is in danger.",
+                "supervisor": { "name": "Sam Supervisor", "phone": "+12135550143" }
+            });
+        })
+        .await;
+    assert_eq!((status, receipt["state"].as_str()), (202, Some("received")), "{receipt}");
+    let Some(request) = receipt["request"].as_str() else { panic!("{receipt}") };
+    // Nothing was checked or offered yet: the two reviewers on duty are paged all the same.
+    for _ in 0..200 {
+        if pages(&site) >= 2 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(pages(&site), 2);
+    assert_eq!(site.status(request).await["state"], "received");
+    broker(&["start"]);
+    site.until_audited(request, "page.sent", 2).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn distributed_a_broker_that_is_away_or_loses_its_disk_loses_no_request() {
     let mut site = Site::new(Setup::distributed());

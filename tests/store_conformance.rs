@@ -18,14 +18,18 @@ use leadbroker::audit::{
     root_of, verify,
 };
 use leadbroker::domain::emergency::{Breach, DutyKind, DutyOutcome};
-use leadbroker::domain::{AccountId, Lane, MessageId, Outcome, RequestId};
+use leadbroker::domain::{
+    AccountId, Lane, MessageId, Outcome, PageAttemptId, PageCause, RequestId,
+};
 use leadbroker::lifecycle::Stage;
 use leadbroker::messages::{Message, Step};
+use leadbroker::paging::{PageState, Target};
 use leadbroker::store::{
-    Applied, Change, Due, EmergencyStep, EmergencyWrite, Guard, MailingStatus, MailingUpdate,
-    Measures, NewDuty, NewIdempotencyKey, NewMailing, NewPolicySet, NewProbe, NewRecord,
-    NewRequest, NewSuspension, PolicySetConfirmation, RecordKind, RequestUpdate, Store, StoreError,
-    StoreSettings, WorkFilter,
+    Applied, AttemptStatus, AttemptUpdate, Change, ClaimedAttempt, Due, EmergencyStep,
+    EmergencyWrite, Guard, MailingStatus, MailingUpdate, Measures, NewAttempt, NewDuty,
+    NewIdempotencyKey, NewMailing, NewPolicySet, NewProbe, NewRecord, NewRequest, NewSuspension,
+    PageChange, PageRow, PageUpdate, PolicySetConfirmation, RecordKind, RequestUpdate, Store,
+    StoreError, StoreSettings, WorkFilter,
 };
 use leadbroker::vault::SigningKey;
 use uuid::Uuid;
@@ -669,6 +673,194 @@ async fn one_of_many_proposals_of_a_version_is_taken(fresh: Fresh) {
     assert_eq!(store.audit_head().await.unwrap().0, 1);
 }
 
+/// Moves a request; its pages follow.
+async fn go(store: &Store, n: u128, seen: i64, stage: Stage) {
+    let update = RequestUpdate::stage(id(n), seen, stage, now(), None);
+    assert_eq!(store.apply(Change::update(update, Vec::new())).await.unwrap(), Applied::Now);
+}
+
+async fn open_pages(store: &Store) -> Vec<(PageCause, PageState)> {
+    let pages = store.pages(&"lacris".parse().unwrap(), false, 100).await.unwrap();
+    pages.into_iter().map(|page| (page.cause, page.state)).collect()
+}
+
+async fn pages_are_opened_and_ended_with_their_requests_stage(fresh: Fresh) {
+    let store = &fresh.store;
+    let _ = store.apply(insert(1, None)).await.unwrap();
+    go(store, 1, 1, Stage::Accepted).await;
+    assert_eq!(open_pages(store).await, []);
+    let reviewer = AccountId::new(Uuid::from_u128(5));
+    go(store, 1, 2, Stage::Offered { reviewer }).await;
+    assert_eq!(open_pages(store).await, [(PageCause::JobOffered, PageState::Open)]);
+    let claimed = store.claim_pages(10, now(), now() + TimeDelta::minutes(2)).await.unwrap();
+    assert_eq!((claimed.len(), claimed[0].step, claimed[0].fence), (1, 0, 1));
+    assert!(store.claim_pages(10, now(), now()).await.unwrap().is_empty(), "it is claimed");
+    // The job is offered to another: the same page, due again, and what was read of it is stale.
+    let other = AccountId::new(Uuid::from_u128(6));
+    go(store, 1, 3, Stage::Offered { reviewer: other }).await;
+    let moved = |fence| PageUpdate {
+        id: claimed[0].id,
+        seen: fence,
+        state: PageState::Open,
+        step: 1,
+        step_at: now() + TimeDelta::minutes(10),
+        next_at: now() + TimeDelta::minutes(10),
+        acknowledged_by: None,
+        callback: None,
+        at: now(),
+    };
+    let with = |update: PageUpdate| Change {
+        guard: Guard::Page(Box::new(update)),
+        ..Change::audited(vec![event("page", id(1))])
+    };
+    assert_eq!(store.apply(with(moved(1))).await.unwrap(), Applied::Stale);
+    let again = store.claim_pages(10, now(), now() + TimeDelta::minutes(2)).await.unwrap();
+    assert_eq!((again.len(), again[0].id), (1, claimed[0].id));
+    assert_eq!(store.apply(with(moved(again[0].fence))).await.unwrap(), Applied::Now);
+    assert_eq!(store.page(again[0].id).await.unwrap().unwrap().step, 1);
+    // Nobody took it: one page ends and another begins; a claim ends them all.
+    go(store, 1, 4, Stage::Queued).await;
+    assert_eq!(open_pages(store).await, [(PageCause::NobodyAvailable, PageState::Open)]);
+    go(store, 1, 5, Stage::Withdrawn).await;
+    assert_eq!(open_pages(store).await, []);
+    assert_eq!(store.pages(&"lacris".parse().unwrap(), true, 100).await.unwrap().len(), 2);
+    assert!(store.claim_pages(10, now() + TimeDelta::days(9), now()).await.unwrap().is_empty());
+    assert_eq!(store.apply(with(moved(again[0].fence + 1))).await.unwrap(), Applied::Stale);
+
+    // An emergency pages before its check, and it is one page until somebody takes the job.
+    let mut emergency = insert(2, None);
+    let Guard::Insert(new) = &mut emergency.guard else { panic!("an insert") };
+    new.lane = Lane::Threat;
+    let _ = store.apply(emergency).await.unwrap();
+    for (seen, stage) in
+        [(1, Stage::Accepted), (2, Stage::Offered { reviewer }), (3, Stage::Queued)]
+    {
+        assert_eq!(open_pages(store).await, [(PageCause::Emergency, PageState::Open)]);
+        go(store, 2, seen, stage).await;
+    }
+    assert_eq!(open_pages(store).await, [(PageCause::Emergency, PageState::Open)]);
+    assert_eq!(store.page_counts().await.unwrap(), [(PageState::Open, 1)]);
+}
+
+/// So many requests that wait with nobody, and one attempt to page the same person for each; their pages.
+async fn attempts(store: &Store, count: u128, person: &Target) -> Vec<PageRow> {
+    for n in 1..=count {
+        let _ = store.apply(insert(n, None)).await.unwrap();
+        go(store, n, 1, Stage::Accepted).await;
+        go(store, n, 2, Stage::Queued).await;
+    }
+    let mut pages = store.claim_pages(10, now(), now()).await.unwrap();
+    pages.sort_by_key(|page| page.request);
+    let mut begun = Change::audited(Vec::new());
+    for (n, page) in (1..).zip(&pages) {
+        begun.pages.push(PageChange::Begun(NewAttempt {
+            id: PageAttemptId::new(Uuid::from_u128(n)),
+            page: page.id,
+            step: 0,
+            target: person.clone(),
+            available_at: now(),
+            at: now(),
+        }));
+    }
+    assert_eq!(store.apply(begun).await.unwrap(), Applied::Now);
+    pages
+}
+
+fn tried(claimed: &ClaimedAttempt, status: AttemptStatus, at: Option<DateTime<Utc>>) -> Change {
+    let mut change = Change::audited(Vec::new());
+    change.pages.push(PageChange::Tried(AttemptUpdate {
+        id: claimed.id,
+        page: claimed.page.id,
+        step: 0,
+        status,
+        available_at: at,
+        code: "code".to_owned(),
+        hasten: status == AttemptStatus::Failed,
+        at: now(),
+    }));
+    change
+}
+
+async fn attempts_are_sent_together_retried_and_ended(fresh: Fresh) {
+    let store = &fresh.store;
+    let person = Target::Account(AccountId::new(Uuid::from_u128(5)));
+    let pages = attempts(store, 3, &person).await;
+    // The third one's job is taken meanwhile: nobody is told of it.
+    go(store, 3, 3, Stage::Withdrawn).await;
+    let until = now() + TimeDelta::minutes(2);
+    let claimed = store.claim_attempts(10, now(), until).await.unwrap();
+    assert_eq!(claimed.len(), 2);
+    assert_eq!(claimed[0].delivery, claimed[1].delivery, "one message");
+    assert!(claimed.iter().all(|one| one.tries == 1 && one.target == person));
+    assert!(store.claim_attempts(10, now(), until).await.unwrap().is_empty());
+    let ended = store.attempts(pages[2].id).await.unwrap();
+    assert_eq!(ended[0].status, AttemptStatus::Ended);
+    let later = now() + TimeDelta::seconds(5);
+    let _ = store.apply(tried(&claimed[0], AttemptStatus::Waiting, Some(later))).await.unwrap();
+    let again = store.claim_attempts(10, later, until).await.unwrap();
+    assert_eq!((again.len(), again[0].tries), (1, 2));
+    assert_eq!(again[0].delivery, claimed[0].delivery, "the same message again");
+    let _ = store.apply(tried(&claimed[0], AttemptStatus::Sent, None)).await.unwrap();
+    let since = now() - TimeDelta::hours(1);
+    let sent = store.paged_since(std::slice::from_ref(&person), since).await.unwrap();
+    assert_eq!(sent[&person].len(), 1, "one message, however many jobs");
+}
+
+async fn a_step_that_reached_nobody_does_not_wait(fresh: Fresh) {
+    let store = &fresh.store;
+    let person = Target::Account(AccountId::new(Uuid::from_u128(5)));
+    let page = attempts(store, 1, &person).await.remove(0);
+    let until = now() + TimeDelta::minutes(2);
+    let claimed = store.claim_attempts(10, now(), until).await.unwrap();
+    let mut step = Change::audited(Vec::new());
+    step.guard = Guard::Page(Box::new(PageUpdate {
+        id: page.id,
+        seen: page.fence,
+        state: PageState::Open,
+        step: 1,
+        step_at: now() + TimeDelta::hours(1),
+        next_at: now() + TimeDelta::hours(1),
+        acknowledged_by: None,
+        callback: None,
+        at: now(),
+    }));
+    assert_eq!(store.apply(step).await.unwrap(), Applied::Now);
+    let _ = store.apply(tried(&claimed[0], AttemptStatus::Failed, None)).await.unwrap();
+    assert_eq!(store.page(page.id).await.unwrap().unwrap().next_at, Some(now()));
+}
+
+async fn a_signed_reply_is_taken_once(fresh: Fresh) {
+    let store = &fresh.store;
+    let _ = store.apply(insert(1, None)).await.unwrap();
+    go(store, 1, 1, Stage::Accepted).await;
+    go(store, 1, 2, Stage::Queued).await;
+    let unit = "lacris".parse().unwrap();
+    let acknowledge = |page: &PageRow, at: DateTime<Utc>, callback: &str| {
+        let mut change = Change::audited(vec![event("page.acknowledged", id(1))]);
+        change.guard = Guard::Page(Box::new(PageUpdate {
+            id: page.id,
+            seen: page.fence,
+            state: PageState::Acknowledged,
+            step: page.step,
+            step_at: at + TimeDelta::minutes(30),
+            next_at: at + TimeDelta::minutes(30),
+            acknowledged_by: Some("webhook:desk".to_owned()),
+            callback: Some(callback.to_owned()),
+            at,
+        }));
+        change
+    };
+    let page = store.pages(&unit, false, 9).await.unwrap().remove(0);
+    assert_eq!(store.apply(acknowledge(&page, now(), "desk/1")).await.unwrap(), Applied::Now);
+    let page = store.pages(&unit, false, 9).await.unwrap().remove(0);
+    assert_eq!((page.state, page.acknowledged_at), (PageState::Acknowledged, Some(now())));
+    assert!(store.has_callback("desk/1").await.unwrap());
+    assert_eq!(store.apply(acknowledge(&page, now(), "desk/1")).await.unwrap(), Applied::Stale);
+    let later = now() + TimeDelta::hours(1);
+    assert_eq!(store.apply(acknowledge(&page, later, "desk/2")).await.unwrap(), Applied::Now);
+    assert!(!store.has_callback("desk/1").await.unwrap(), "its time refuses it by then");
+}
+
 macro_rules! conformance {
     ($($test:ident: $relay:literal,)*) => {
         mod on_sqlite {
@@ -702,6 +894,10 @@ conformance! {
     a_policy_set_comes_into_force_by_two_people: false,
     one_of_many_proposals_of_a_version_is_taken: false,
     what_was_received_is_read_in_pages_with_the_registry_of_its_time: false,
+    pages_are_opened_and_ended_with_their_requests_stage: false,
+    attempts_are_sent_together_retried_and_ended: false,
+    a_step_that_reached_nobody_does_not_wait: false,
+    a_signed_reply_is_taken_once: false,
 }
 
 #[tokio::test]

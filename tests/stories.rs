@@ -32,6 +32,8 @@ mod explain;
 mod holds;
 #[path = "stories/outcomes.rs"]
 mod outcomes;
+#[path = "stories/paging.rs"]
+mod paging;
 #[path = "stories/policy_sets.rs"]
 mod policy_sets;
 #[path = "stories/races.rs"]

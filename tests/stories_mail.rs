@@ -29,6 +29,7 @@ crate::both!(
     a_mail_whose_last_answer_is_lost_is_sent_again_byte_for_byte,
     a_recipient_without_a_certificate_gets_nothing_until_there_is_one,
     a_mail_that_waits_is_called_back_when_nobody_confirms_the_emergency,
+    a_page_goes_by_mail_over_verified_tls_and_is_tried_again,
 );
 
 async fn begin(setup: Setup) -> (Site, Mta) {
@@ -256,4 +257,27 @@ async fn a_mail_that_waits_is_called_back_when_nobody_confirms_the_emergency(set
         site.assert_times(&request, "called back", &[("answer.recalled", 1)]).await;
     }
     assert_nothing_in_clear(&mta);
+}
+
+async fn a_page_goes_by_mail_over_verified_tls_and_is_tried_again(setup: Setup) {
+    let (mut site, mta) = begin(setup).await;
+    site.registry(|registry| {
+        for entry in &mut registry.accounts {
+            let address = format!("{}@pagers.example.gov", entry.account.login);
+            entry.account.pager_email = Some(leadbroker::domain::Personal::new(address));
+        }
+    })
+    .await;
+    mta.on(Stage::Rcpt, Act::Reply("450 4.2.0 try again"));
+    let request = site.queued().await;
+    site.until_audited(&request, "page.deferred", 1).await;
+    assert_eq!(mta.accepted(), []);
+    site.sql("UPDATE page_attempts SET available_at = 1 WHERE status = 'waiting'").await;
+    site.until_audited(&request, "page.sent", 1).await;
+    let mails = mta.accepted();
+    assert_eq!(mails.len(), 1);
+    assert!(mails[0].to[0].contains("@pagers.example.gov"), "{:?}", mails[0].to);
+    let text = String::from_utf8_lossy(&mails[0].bytes);
+    assert!(text.contains("leadbroker pages ack pg-") && !text.contains(&request), "{text}");
+    assert!(!mta.heard_in_clear().contains("pagers"), "{}", mta.heard_in_clear());
 }

@@ -15,7 +15,7 @@ pub(super) use local::{
 };
 pub(super) use people::{
     AuditCommand, DeadLetterCommand, EmergencyCommand, ExaminationArgs, HoldCommand,
-    LegalHoldCommand, PeopleCommand, ReleaseArgs, SuspensionCommand,
+    LegalHoldCommand, PageCommand, PeopleCommand, ReleaseArgs, SuspensionCommand,
 };
 
 /// A broker between law-enforcement agencies for facial-recognition search requests. It compares no faces.

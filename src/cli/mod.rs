@@ -13,6 +13,7 @@ mod emergency;
 mod exit;
 mod keys;
 mod output;
+mod pages;
 mod people;
 mod policy_command;
 mod policy_explain;

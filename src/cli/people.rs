@@ -13,7 +13,7 @@ use super::agency::findings;
 use super::args::{ExaminationArgs, PeopleCommand, ReleaseArgs};
 use super::client::{Api, rows, segment, shown};
 use super::keys::write_secret;
-use super::{Output, decide, emergency, exit};
+use super::{Output, decide, emergency, exit, pages};
 
 /// Between two looks at the worklist.
 const WATCH: Duration = Duration::from_secs(5);
@@ -58,6 +58,7 @@ pub(super) async fn run(
             decide::destroy(api, request, (reason, clause), output).await?;
         }
         PeopleCommand::LegalHold(command) => decide::legal_hold(api, command, output).await?,
+        PeopleCommand::Pages(command) => pages::run(api, command, output).await?,
     }
     Ok(exit::OK)
 }

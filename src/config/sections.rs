@@ -290,6 +290,16 @@ section! {
 }
 
 section! {
+    /// Pages: who is told that a job waits. Whom, the registry says.
+    Paging {
+        #[doc = "Sender of pages by mail; `mail.from` if empty."]
+        from: String = String::new(),
+        #[doc = "File with `[[destinations]]` for pages by webhook; none if empty."]
+        destinations: String = String::new(),
+    }
+}
+
+section! {
     /// Log lines.
     Log {
         #[doc = "`error`, `warn`, `info`, `debug`, or a filter of tracing."]
@@ -325,6 +335,8 @@ pub struct Config {
     pub review: Review,
     /// How long records are kept.
     pub retention: Retention,
+    /// Pages.
+    pub paging: Paging,
     /// Log lines.
     pub log: Log,
 }
@@ -343,6 +355,7 @@ impl Default for Config {
             limits: Limits::default(),
             review: Review::default(),
             retention: Retention::default(),
+            paging: Paging::default(),
             log: Log::default(),
         }
     }
@@ -368,6 +381,7 @@ impl Config {
         ("limits", Limits::KEYS),
         ("review", Review::KEYS),
         ("retention", Retention::KEYS),
+        ("paging", Paging::KEYS),
         ("log", Log::KEYS),
     ];
 

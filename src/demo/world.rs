@@ -158,6 +158,7 @@ impl Maker<'_> {
             trainers: trainers.collect(),
             words: UnitWords::default(),
             service: Some(service_terms(place.time_zone)),
+            escalations: Vec::new(),
         });
         if !place.topics.is_empty() {
             self.system(place)?;
@@ -265,6 +266,7 @@ impl Maker<'_> {
             active: true,
             credentials: trained.map(|end| self.credential(place, end)).into_iter().collect(),
             positions: owned(place.positions(role)),
+            pager_email: None,
         };
         if trained.is_some() && !place.topics.is_empty() {
             self.world.registry.trainings.push(Training {

@@ -2,6 +2,7 @@
 
 pub mod agency;
 pub mod emergency;
+pub mod escalation;
 pub mod examination;
 pub mod finding;
 pub mod form;
@@ -14,9 +15,10 @@ pub mod service;
 pub mod unit;
 
 pub use agency::{Agency, AgencyStanding, Agreement, Ori};
+pub use escalation::{EscalationPolicy, PageCause, Whom};
 pub use finding::{Finding, ShapeError, Verdict};
 pub use form::Form;
-pub use ids::{AccountId, MessageId, PackId, RequestId, UnitId};
+pub use ids::{AccountId, MessageId, PackId, PageAttemptId, PageId, RequestId, UnitId};
 pub use outcome::Outcome;
 pub use people::{Account, Capability, Credential, Lane, Role, Training};
 pub use personal::Personal;

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AccountId, UnitId};
+use super::personal::Personal;
 
 /// What an account may do.
 #[derive(
@@ -109,6 +110,9 @@ pub struct Account {
     /// Positions and bureaus that a policy names, as codes (`special-investigations-section-lieutenant`).
     #[serde(default)]
     pub positions: Vec<String>,
+    /// Where the person is paged; a page holds nothing of a case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pager_email: Option<Personal<String>>,
 }
 
 /// How urgently a job is served. One queue a lane: quorum queues know no priorities.

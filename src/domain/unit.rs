@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::escalation::EscalationPolicy;
 use super::ids::{PackId, UnitId};
 use super::service::ServiceTerms;
 
@@ -49,6 +50,9 @@ pub struct Unit {
     /// Its hours, and how soon it means to answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<ServiceTerms>,
+    /// Whom it pages, first one first; what none of them is for goes by the standard policy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub escalations: Vec<EscalationPolicy>,
 }
 
 /// A unit's changes to the words that need a human.

@@ -19,6 +19,7 @@ use crate::id_source::IdSource;
 use crate::images::ImageLimits;
 use crate::lifecycle::Terms;
 use crate::mail::{Mailer, Sealer};
+use crate::paging::PagingSettings;
 use crate::policy::PolicySet;
 use crate::policy::facts::Limits;
 use crate::registry::Registry;
@@ -78,6 +79,8 @@ pub struct Context {
     pub progress: Progress,
     /// Documents that officers are reading.
     pub previews: Previews,
+    /// Where pages go and what they say.
+    pub paging: Arc<PagingSettings>,
 }
 
 impl Context {

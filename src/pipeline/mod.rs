@@ -13,10 +13,10 @@
 //!
 //! Each is *load -> decide (pure) -> apply (one transaction) -> acknowledge*. What they share stands beside them:
 //! [`context`] (what a stage may use), [`emergency`] (what an imminent threat owes), [`explain`] (what the rules say,
-//! without a decision), [`hold`] (a named human decides), [`policy_sets`] (two people change the policies),
-//! [`policy_source`] (the policies in force), [`read`] (who is shown what), [`replay`] (what other ones would have
-//! decided), [`sealed`] (reading and writing what is sealed), [`service`] (when an answer is due), [`standing`] (what the
-//! rules look at), [`step`] (how a stage ends).
+//! without a decision), [`hold`] (a named human decides), [`page`] (who is told that a job waits), [`policy_sets`] (two
+//! people change the policies), [`policy_source`] (the policies in force), [`read`] (who is shown what), [`replay`]
+//! (what other ones would have decided), [`sealed`] (reading and writing what is sealed), [`service`] (when an answer
+//! is due), [`standing`] (what the rules look at), [`step`] (how a stage ends).
 
 pub mod accept;
 pub mod audit_export;
@@ -28,6 +28,7 @@ pub mod emergency;
 pub mod examine;
 pub mod explain;
 pub mod hold;
+pub mod page;
 pub mod policy_sets;
 pub mod policy_source;
 pub mod read;

@@ -35,6 +35,7 @@ pub(super) fn check(registry: &Registry) -> Vec<RegistryError> {
     people(registry, &mut faults);
     systems(registry, &mut faults);
     trainings(registry, &mut faults);
+    faults.found.extend(super::escalations::check(registry));
     faults.found
 }
 

@@ -8,7 +8,7 @@ use super::batch::{Value, execute_in, insert_rows};
 use super::change::{Applied, Change, Guard, MailingStatus, MailingUpdate};
 use super::dialect::Dialect;
 use super::guard::guard;
-use super::{StoreError, emergency, rows, service_clocks};
+use super::{StoreError, emergency, pages, rows, service_clocks};
 use crate::audit::AuditEvent;
 use crate::messages::{Message, Route, Step};
 
@@ -17,7 +17,7 @@ use crate::messages::{Message, Route, Step};
 pub(super) struct Outcomes {
     /// One for each change, in order.
     pub(super) applied: Vec<Applied>,
-    /// Whether messages were written.
+    /// Whether messages or pages were written.
     pub(super) messages: bool,
 }
 
@@ -42,6 +42,7 @@ pub(super) async fn apply_group(
     finish(connection, &kept).await?;
     insert_requests(connection, &kept).await?;
     insert_records(connection, &kept).await?;
+    let paged = pages::follow(connection, &kept).await?;
     for change in &kept {
         if let Some(mailed) = &change.mailed {
             update_mailing(connection, mailed).await?;
@@ -52,7 +53,7 @@ pub(super) async fn apply_group(
     insert_messages(connection, relay, &messages).await?;
     let events: Vec<&AuditEvent> = kept.iter().flat_map(|change| &change.audit).collect();
     append(connection, dialect, &events).await?;
-    Ok(Outcomes { applied, messages: !messages.is_empty() })
+    Ok(Outcomes { applied, messages: paged || !messages.is_empty() })
 }
 
 /// The messages that caused the changes are done with; commands are of no further interest.

@@ -8,6 +8,7 @@ use crate::audit::AuditEvent;
 use crate::domain::{AccountId, Finding, Lane, MessageId, Ori, Outcome, RequestId, UnitId};
 use crate::lifecycle::Stage;
 use crate::messages::{Message, Step};
+use crate::store::pages::{PageChange, PageUpdate};
 use crate::store::{ClockLook, NewClock};
 
 /// What became of a change.
@@ -35,6 +36,8 @@ pub enum Guard {
     Look(Box<ClockLook>),
     /// Nobody took the step before.
     Emergency(EmergencyStep),
+    /// The page is still as it was read.
+    Page(Box<PageUpdate>),
 }
 
 /// State, records, audit entries and messages that belong together.
@@ -56,6 +59,8 @@ pub struct Change {
     pub audit: Vec<AuditEvent>,
     /// Messages to send.
     pub outgoing: Vec<Message>,
+    /// Attempts to page somebody, begun or tried. A request's pages are opened and ended with its stage.
+    pub pages: Vec<PageChange>,
 }
 
 impl Change {
@@ -70,6 +75,7 @@ impl Change {
             emergency: Vec::new(),
             audit,
             outgoing: Vec::new(),
+            pages: Vec::new(),
         }
     }
 

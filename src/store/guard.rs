@@ -22,6 +22,7 @@ pub(super) async fn guard(
     let mut inserts = Vec::new();
     let mut updates = Vec::new();
     let mut steps = Vec::new();
+    let mut pages = Vec::new();
     let mut done = Vec::new();
     for (change, applied) in changes.iter().zip(&mut applied) {
         match &change.guard {
@@ -33,12 +34,18 @@ pub(super) async fn guard(
                 }
             }
             Guard::Emergency(step) => steps.push((step, applied)),
+            Guard::Page(update) => pages.push((update.as_ref(), applied)),
             Guard::None => done.extend(change.done.map(|cause| (cause, applied))),
         }
     }
     take_idempotency_keys(connection, inserts).await?;
     update_requests(connection, updates).await?;
     emergency::take_all(connection, steps).await?;
+    for (update, applied) in pages {
+        if !super::pages::update(connection, update).await? {
+            *applied = Applied::Stale;
+        }
+    }
     // INVARIANT (once): without a request's version, the delivery row itself is the guard.
     if !done.is_empty() {
         let messages: Vec<String> = done.iter().map(|((id, _), _)| id.to_string()).collect();

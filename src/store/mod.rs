@@ -15,6 +15,8 @@ mod emergency;
 mod guard;
 mod instance;
 mod measures;
+mod page_reads;
+mod pages;
 mod policy_sets;
 mod pool;
 mod probe;
@@ -35,6 +37,8 @@ pub use emergency::{
     DutyRow, EmergencyStep, EmergencyWrite, NewDuty, NewSuspension, SuspensionRow,
 };
 pub use measures::Measures;
+pub use page_reads::{AttemptRow, ClaimedAttempt, PageRow};
+pub use pages::{AttemptStatus, AttemptUpdate, NewAttempt, PageChange, PageUpdate, page_id};
 pub use policy_sets::{NewPolicySet, PolicySetConfirmation, PolicySetRow};
 pub use pool::{Store, StoreSettings};
 pub use probe::{Probe, StoredPolicySet, probe, probe_policy_set};

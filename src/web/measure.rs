@@ -7,6 +7,7 @@ use strum::VariantArray as _;
 use super::state::Web;
 use crate::lifecycle::StageCode;
 use crate::messages::Step;
+use crate::paging::PageState;
 use crate::policy::SetOrigin;
 use crate::store::{MailingStatus, Measures, StoreError};
 use crate::telemetry::name;
@@ -27,6 +28,12 @@ pub(super) async fn all(web: &Web) -> Result<(), StoreError> {
     gauge!(name::POLICY_SET).set(float(version));
     let refused = ctx.policies.refused().is_some();
     gauge!(name::POLICY_SET_REFUSED).set(if refused { 1.0 } else { 0.0 });
+    let pages = ctx.store.page_counts().await?;
+    for state in [PageState::Open, PageState::Acknowledged] {
+        let found = pages.iter().find(|(of, _)| *of == state).map_or(0, |(_, number)| *number);
+        let state: &'static str = state.into();
+        gauge!(name::PAGES_OPEN, "state" => state).set(float(found));
+    }
     if let Some(health) = &web.app.broker_health {
         gauge!(name::BROKER_CONNECTED).set(if *health.borrow() { 1.0 } else { 0.0 });
     }

@@ -86,6 +86,8 @@ fn parameters(operation: &Operation) -> Vec<Value> {
         "unit" => "UnitId",
         "message" => "MessageId",
         "n" => "Ordinal",
+        "page" => "PageId",
+        "destination" => "DestinationName",
         _ => "RequestId",
     };
     let mut parameters: Vec<Value> = operation

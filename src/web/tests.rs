@@ -17,21 +17,24 @@ use super::state::Web;
 use super::{AppState, HttpLimits, Problem, router};
 use crate::audit::{Actor, AuditEvent, verify};
 use crate::clock::{Clock as _, FixedClock};
+use crate::domain::PageAttemptId;
 use crate::domain::form::FormLimits;
 use crate::id_source::{IdSource, SystemIds};
 use crate::images::ImageLimits;
-use crate::lifecycle::Terms;
+use crate::lifecycle::{Stage, Terms};
 use crate::mail::authority::{Authority, CertificateUse, KeyKind, Validity};
 use crate::mail::file::FileMailer;
 use crate::mail::smime::SigningIdentity;
 use crate::mail::{MailAddress, Sealer, SealerSettings};
+use crate::paging::PagingSettings;
+use crate::paging::Target;
 use crate::pipeline::Context;
 use crate::pipeline::context::{Progress, RegistrySource, Rules};
 use crate::pipeline::policy_source::PolicySource;
 use crate::pipeline::release::Previews;
 use crate::policy::facts::Limits;
 use crate::registry::Registry;
-use crate::store::{Store, StoreSettings};
+use crate::store::{Applied, Change, NewAttempt, PageChange, RequestUpdate, Store, StoreSettings};
 use crate::vault::{ImageStore, MasterKey, SigningKey, Vault};
 
 const AGENCY: &str = "agency-token";
@@ -110,6 +113,26 @@ fn registry() -> Registry {
     .unwrap()
 }
 
+const PAGE_SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
+
+fn paging_settings() -> PagingSettings {
+    let mut settings =
+        PagingSettings::plain("https://leadbroker.example.gov", None, "leadbroker.example.gov")
+            .unwrap();
+    settings.names.push("duty-desk".to_owned());
+    settings.destinations.push(crate::paging::Destination {
+        name: "duty-desk".to_owned(),
+        url: "https://pages.example.gov/".to_owned(),
+        secret: PAGE_SECRET.to_vec(),
+        service_key: String::new(),
+        template: crate::paging::settings::Template::Generic,
+        allow_private: false,
+        authorities: None,
+        timeout_seconds: 10,
+    });
+    settings
+}
+
 fn sealer(clock: &FixedClock, vault: &Vault) -> Sealer {
     let validity = Validity { from: clock.now(), until: clock.now() + TimeDelta::days(30) };
     let root = Authority::new("Sample root", KeyKind::P256, validity, &SystemIds).unwrap();
@@ -162,6 +185,7 @@ async fn world() -> World {
         picture_worker: at("none"),
         progress: Progress::default(),
         previews: Previews::default(),
+        paging: Arc::new(paging_settings()),
         vault: Arc::new(vault),
     };
     let state = AppState {
@@ -262,6 +286,8 @@ async fn nothing_but_health_and_log_in_answers_without_a_token() {
         "dead-letters/{id}",
         "audit/requests/{id}",
         "audit/export",
+        "pages",
+        "pages/{id}",
     ];
     let posts = [
         "search-requests",
@@ -275,6 +301,7 @@ async fn nothing_but_health_and_log_in_answers_without_a_token() {
         "holds/{id}/decide",
         "dead-letters/{id}/replay",
         "dead-letters/{id}/drop",
+        "pages/{id}/acknowledgement",
     ];
     let all = gets.iter().map(|p| ("GET", p)).chain(posts.iter().map(|p| ("POST", p)));
     for (method, path) in all {
@@ -714,4 +741,97 @@ async fn a_request_is_explained_to_the_people_of_its_unit_and_that_is_recorded()
     let actions = world.actions().await;
     let explained = actions.iter().filter(|action| *action == "search_request.explained");
     assert_eq!(explained.count(), 2);
+}
+
+/// A request of the unit that waits with nobody to take it, whose page told the duty desk: the page's id.
+async fn waiting_page(world: &World) -> String {
+    let sent = form("24-9", 9);
+    let receipt = world.keyed(AGENCY, REQUESTS, "key-9", &sent).await.json();
+    let request = receipt["request"].as_str().unwrap().parse().unwrap();
+    let (store, now) = (&world.ctx.store, world.clock.now());
+    for (version, stage) in [(1, Stage::Accepted), (2, Stage::Queued)] {
+        let update = RequestUpdate::stage(request, version, stage, now, None);
+        let applied = store.apply(Change::update(update, Vec::new())).await.unwrap();
+        assert_eq!(applied, Applied::Now);
+    }
+    let page = store.pages(&"lacris".parse().unwrap(), false, 9).await.unwrap().remove(0);
+    let mut told = Change::audited(Vec::new());
+    told.pages.push(PageChange::Begun(NewAttempt {
+        id: PageAttemptId::new(world.ctx.ids.id()),
+        page: page.id,
+        step: 0,
+        target: Target::Webhook("duty-desk".to_owned()),
+        available_at: now,
+        at: now,
+    }));
+    assert_eq!(store.apply(told).await.unwrap(), Applied::Now);
+    page.id.to_string()
+}
+
+impl World {
+    async fn reply(&self, name: &str, at: DateTime<chrono::Utc>, body: &Value) -> Answered {
+        let body = body.to_string();
+        let signature = crate::paging::signed::sign(PAGE_SECRET, at, body.as_bytes()).unwrap();
+        let request = Request::post(format!("/api/v1/page-callbacks/{name}"))
+            .header(header::CONTENT_TYPE, "application/json")
+            .header("Leadbroker-Timestamp", at.timestamp().to_string())
+            .header("Leadbroker-Signature", signature);
+        self.send(request.body(Body::from(body)).unwrap()).await
+    }
+}
+
+#[tokio::test]
+async fn a_page_is_read_and_acknowledged_by_the_units_people() {
+    let world = world().await;
+    let page = waiting_page(&world).await;
+    let path = format!("/api/v1/pages/{page}");
+    let list = world.get(REVIEWER, "/api/v1/pages").await;
+    assert_eq!((list.status, &list.json()["items"][0]["page"]), (200, &json!(page)));
+    assert_eq!(world.get(REVIEWER, "/api/v1/pages?all=maybe").await.code().0, 400);
+    // Who else was told is for those who keep the duty.
+    for (token, attempts) in [(REVIEWER, 0), (AUDITOR, 1), (KEEPER, 1)] {
+        let shown = world.get(token, &path).await.json();
+        assert_eq!(shown["attempts"].as_array().unwrap().len(), attempts, "{shown}");
+        assert_eq!(
+            (&shown["state"], &shown["cause"]),
+            (&json!("open"), &json!("nobody_available"))
+        );
+    }
+    assert_eq!(world.get(AGENCY, &path).await.status, 401);
+    let acknowledge = format!("{path}/acknowledgement");
+    let refused = world.post(AUDITOR, &acknowledge, &json!(null)).await;
+    assert_eq!(refused.code(), (403, "role".to_owned()));
+    let done = world.post(REVIEWER, &acknowledge, &json!(null)).await;
+    assert_eq!((done.status, &done.json()["state"]), (200, &json!("acknowledged")));
+    let missing = format!("/api/v1/pages/pg-{:032x}", 1);
+    assert_eq!(world.get(REVIEWER, &missing).await.status, 404);
+    let actions = world.actions().await;
+    assert!(actions.contains(&"page.acknowledged".to_owned()), "{actions:?}");
+}
+
+#[tokio::test]
+async fn a_destinations_reply_counts_once_and_only_with_its_signature() {
+    let world = world().await;
+    let page = waiting_page(&world).await;
+    let now = world.clock.now();
+    let body = json!({ "page": page, "action": "acknowledge" });
+    let signature = (401, "signature".to_owned());
+    for late in [TimeDelta::minutes(6), TimeDelta::minutes(-6)] {
+        assert_eq!(world.reply("duty-desk", now + late, &body).await.code(), signature);
+    }
+    assert_eq!(world.reply("nobody", now, &body).await.code(), signature);
+    let unsigned = Request::post("/api/v1/page-callbacks/duty-desk")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(body.to_string()));
+    assert_eq!(world.send(unsigned.unwrap()).await.code(), signature);
+    let other = json!({ "page": page, "action": "resolve" });
+    assert_eq!(world.reply("duty-desk", now, &other).await.code().0, 422);
+    let unknown = json!({ "page": format!("pg-{:032x}", 1), "action": "acknowledge" });
+    assert_eq!(world.reply("duty-desk", now, &unknown).await.code().0, 404);
+
+    let done = world.reply("duty-desk", now, &body).await;
+    assert_eq!((done.status, &done.json()["acknowledged_by"]), (200, &json!("webhook:duty-desk")));
+    assert_eq!(world.reply("duty-desk", now, &body).await.code(), (409, "replayed".to_owned()));
+    let later = world.reply("duty-desk", now + TimeDelta::seconds(1), &body).await;
+    assert_eq!(later.status, 200, "a new reply is a new acknowledgement");
 }

@@ -114,6 +114,7 @@ impl Site {
         } else {
             format!("sqlite:{}", at("leadbroker.db").display())
         };
+        std::fs::write(at("destinations.toml"), "").unwrap();
         std::fs::write(at("leadbroker.toml"), config(&setup, &keys, (&at("."), port, &database)))
             .unwrap();
         let site = Self {
@@ -160,6 +161,11 @@ impl Site {
     pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
         std::fs::write(self.path(name), bytes).unwrap();
         self.path(name).display().to_string()
+    }
+
+    /// A file that only its owner may read.
+    pub fn secret(&self, name: &str, text: &str) -> String {
+        secret(&self.path(name), text)
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -285,6 +291,20 @@ impl Site {
         panic!("no answer to {method} {path}");
     }
 
+    /// A call without a token, with headers of its own: status and body.
+    pub async fn post_with(
+        &self,
+        path: &str,
+        headers: &[(&str, String)],
+        body: &Value,
+    ) -> (u16, Value) {
+        let url = format!("{}/api/v1/{path}", self.origin);
+        let call = self.http.post(url).header("Content-Type", "application/json");
+        let call = headers.iter().fold(call, |call, (name, value)| call.header(*name, value));
+        let answer = call.body(body.to_string()).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
     /// The same call by each of these, all at once: what each was answered.
     pub async fn at_once(
         &self,
@@ -353,6 +373,13 @@ impl Site {
         answer.json().await.unwrap()
     }
 
+    /// Login names of the unit's people with this role.
+    pub fn logins(&self, role: Role) -> Vec<String> {
+        let accounts = self.world.registry.accounts.iter().map(|entry| &entry.account);
+        let of_role = accounts.filter(|a| a.role == role && a.unit.as_str() == "lacris");
+        of_role.map(|account| account.login.clone()).collect()
+    }
+
     pub fn agency(&self) -> String {
         self.world.secrets.agencies[AGENCY].token.clone()
     }
@@ -403,6 +430,7 @@ fn config(setup: &Setup, keys: &Keys, (folder, port, database): (&Path, u16, &st
         },
         "audit": { "signing_key_file": secret(&at("signing.pem"), &keys.signing_key) },
         "mail": mail,
+        "paging": { "destinations": at("destinations.toml").display().to_string() },
         "log": { "level": "error", "format": "text" },
     }))
     .unwrap()

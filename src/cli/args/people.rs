@@ -71,6 +71,9 @@ pub enum PeopleCommand {
     /// What keeps a record from being destroyed.
     #[command(subcommand)]
     LegalHold(LegalHoldCommand),
+    /// Pages: who was told that a job waits.
+    #[command(subcommand, visible_alias = "page")]
+    Pages(PageCommand),
 }
 
 /// Of `legal-hold`.
@@ -91,6 +94,27 @@ pub enum LegalHoldCommand {
         /// Who ended it and why, ten letters at least.
         #[arg(long)]
         reason: String,
+    },
+}
+
+/// Of `pages`.
+#[derive(Debug, Subcommand)]
+pub enum PageCommand {
+    /// Pages of your unit that have not ended.
+    List {
+        /// Those that have ended as well.
+        #[arg(long)]
+        all: bool,
+    },
+    /// A page and what became of each attempt.
+    Show {
+        /// The page (`pg-…`).
+        page: String,
+    },
+    /// You have seen it: nobody further is paged for a while. The job is not taken by this.
+    Ack {
+        /// The page (`pg-…`).
+        page: String,
     },
 }
 

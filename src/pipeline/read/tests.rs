@@ -22,6 +22,7 @@ fn person(number: u128, role: Role) -> Account {
         active: true,
         credentials: Vec::new(),
         positions: Vec::new(),
+        pager_email: None,
     }
 }
 

@@ -4,6 +4,7 @@
 mod emergency;
 mod examination;
 mod kept;
+mod pages;
 mod policies;
 
 use serde::Serialize;
@@ -260,6 +261,7 @@ fn for_people() -> Components {
     all.extend(kept::kept());
     all.extend(emergency::schemas());
     all.extend(policies::schemas());
+    all.extend(pages::pages());
     all
 }
 

@@ -5,7 +5,7 @@
 //! | `search_request_submit`, `search_request_read`, `search_request_withdraw` | `session_create` |
 //! | `form_read`: what a form for a unit needs | `job_read`, `job_step`, `document_release` |
 //! | `emergency_handle`: the confirmation | `emergency_handle`, `suspension_handle` |
-//! | | `hold_decide`, `dead_letter_handle`, `audit_read`, `record_destroy` |
+//! | | `hold_decide`, `dead_letter_handle`, `audit_read`, `record_destroy`, `page_acknowledge` |
 //! | | `explanation_read`, `policy_set` |
 
 pub(in crate::web) mod audit_read;
@@ -17,6 +17,7 @@ pub(in crate::web) mod form_read;
 pub(in crate::web) mod hold_decide;
 pub(in crate::web) mod job_read;
 pub(in crate::web) mod job_step;
+pub(in crate::web) mod page_acknowledge;
 pub(in crate::web) mod policy_set;
 pub(in crate::web) mod record_destroy;
 pub(in crate::web) mod search_request_read;
