@@ -92,10 +92,11 @@ async fn reread(ctx: Context, config: Config, mut hangups: Signal, stop: Cancell
         }
         let (config, clock) = (config.clone(), Arc::clone(&ctx.clock));
         let read = tokio::task::spawn_blocking(move || app::policies(&config, clock.as_ref()));
-        match read.await {
-            Ok(read) => ctx.policies.reread(read.map_err(|error| vec![error.to_string()])),
-            Err(_) => tracing::error!("SIGHUP: the reader of the policy packs stopped"),
-        }
+        let Ok(read) = read.await else {
+            tracing::error!("SIGHUP: the reader of the policy packs stopped");
+            continue;
+        };
+        ctx.policies.reread(read.map_err(|error| vec![error.to_string()]));
     }
 }
 

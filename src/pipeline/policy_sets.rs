@@ -8,7 +8,7 @@ use super::policy_source::RefusedSet;
 use super::{Context, PipelineError, Refusal};
 use crate::audit::{Actor, AuditEvent};
 use crate::domain::{Account, AccountId, PackId, Role, ShapeError};
-use crate::policy::{Archive, ArchivedFile, PolicySet, SetInForce, SetOrigin};
+use crate::policy::{Archive, ArchivedFile, Pack, PolicySet, SetInForce, SetOrigin};
 use crate::registry::Registry;
 use crate::store::{Applied, NewPolicySet, PolicySetConfirmation, PolicySetRow};
 
@@ -360,7 +360,7 @@ fn event(
         .detail("digest", &set.set().sha256);
     event.packs = set
         .packs()
-        .map(|pack| pack.in_force())
+        .map(Pack::in_force)
         .map(|pack| format!("{}@{}", pack.pack, pack.sha256.get(..16).unwrap_or_default()))
         .collect();
     event

@@ -61,7 +61,7 @@ impl PolicySource {
             return Ok(set);
         }
         let newest = store.policy_set_version().await?;
-        let Some(version) = self.lock().to_load(newest) else { return Ok(self.lock().set()) };
+        let Some(version) = self.lock().next_to_load(newest) else { return Ok(self.lock().set()) };
         let loaded = load(store, version, now).await;
         let mut held = self.lock();
         match loaded {
@@ -118,7 +118,7 @@ impl Held {
     }
 
     /// The version to load now, if it is neither held nor refused. Others go on with the held one meanwhile.
-    fn to_load(&mut self, newest: Option<i64>) -> Option<i64> {
+    fn next_to_load(&mut self, newest: Option<i64>) -> Option<i64> {
         self.read = Some(Instant::now());
         let Some(newest) = newest else {
             if self.version.is_some() {

@@ -125,11 +125,13 @@ impl Differences {
     }
 
     fn verdicts(&self) -> Vec<VerdictChange> {
-        let change = |((gate, from, to), requests): (&(_, _, _), &BTreeSet<RequestId>)| {
+        let mut all = Vec::new();
+        for ((gate, from, to), requests) in &self.verdicts {
             let requests: Vec<RequestId> = requests.iter().copied().collect();
-            VerdictChange { gate: *gate, from: *from, to: *to, count: requests.len(), requests }
-        };
-        self.verdicts.iter().map(change).collect()
+            let (from, to, count) = (*from, *to, requests.len());
+            all.push(VerdictChange { gate, from, to, count, requests });
+        }
+        all
     }
 
     fn clauses(&self) -> Vec<ClauseChange> {

@@ -8,22 +8,27 @@ use crate::pipeline::policy_sets::PolicySetState;
 
 /// Policy sets, explanations.
 pub(super) fn schemas() -> Components {
-    let verdict = json!({ "enum": ["accept", "hold", "reject"] });
-    let gate = json!({ "enum": ["submit", "use_probe", "dispatch"] });
-    let account = || text("^p-[0-9a-f]{32}$");
-    let listed = |more: &[(&str, serde_json::Value)]| {
-        let mut members = vec![
-            ("version", number()),
-            ("sha256", reference("Sha256")),
-            ("state", reference("PolicySetState")),
-            ("proposed_by", account()),
-            ("proposed_at", reference("Time")),
-            ("confirmed_by", json!({ "type": ["string", "null"] })),
-            ("confirmed_at", or_null("Time")),
-        ];
-        members.extend_from_slice(more);
-        object(&members)
-    };
+    let mut all = sets();
+    all.extend(explanations());
+    all
+}
+
+/// A version as it is listed, with further members.
+fn listed(more: &[(&str, serde_json::Value)]) -> serde_json::Value {
+    let mut members = vec![
+        ("version", number()),
+        ("sha256", reference("Sha256")),
+        ("state", reference("PolicySetState")),
+        ("proposed_by", text("^p-[0-9a-f]{32}$")),
+        ("proposed_at", reference("Time")),
+        ("confirmed_by", json!({ "type": ["string", "null"] })),
+        ("confirmed_at", or_null("Time")),
+    ];
+    members.extend_from_slice(more);
+    object(&members)
+}
+
+fn sets() -> Components {
     let origin = json!({ "anyOf": [
         { "enum": ["built_in", "directory"] },
         object(&[("activated", number())]),
@@ -37,7 +42,6 @@ pub(super) fn schemas() -> Components {
         ("overdue", json!({ "type": "boolean" })),
     ]);
     vec![
-        ("ExplainedGate", gate),
         ("PolicySetState", list::<PolicySetState>()),
         ("PolicyFile", object(&[("path", string()), ("content", string())])),
         ("PolicySetProposal", object(&[("version", number()), ("files", array("PolicyFile"))])),
@@ -61,23 +65,22 @@ pub(super) fn schemas() -> Components {
                 ("items", array("PolicySet")),
             ]),
         ),
-        (
-            "ExplainedRule",
-            object(&[
-                ("pack", string()),
-                ("rule", string()),
-                ("gate", reference("ExplainedGate")),
-                ("clause", string()),
-                ("clause_text", string()),
-                ("clause_lines", string()),
-                ("verdict", verdict.clone()),
-                ("failed", json!({ "type": "boolean" })),
-                ("field", string()),
-                ("message", string()),
-                ("remedy", string()),
-                ("place", string()),
-            ]),
-        ),
+    ]
+}
+
+fn explanations() -> Components {
+    let verdict = json!({ "enum": ["accept", "hold", "reject"] });
+    let mut rule = ["pack", "rule", "clause", "clause_text", "clause_lines"]
+        .into_iter()
+        .chain(["field", "message", "remedy", "place"])
+        .map(|member| (member, string()))
+        .collect::<Vec<_>>();
+    rule.push(("gate", reference("ExplainedGate")));
+    rule.push(("verdict", verdict.clone()));
+    rule.push(("failed", json!({ "type": "boolean" })));
+    vec![
+        ("ExplainedGate", json!({ "enum": ["submit", "use_probe", "dispatch"] })),
+        ("ExplainedRule", object(&rule)),
         ("PackInForce", object(&[("pack", string()), ("sha256", reference("Sha256"))])),
         (
             "Explanation",
