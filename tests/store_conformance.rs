@@ -601,26 +601,42 @@ fn of_sets(action: &str) -> AuditEvent {
 
 async fn a_policy_set_comes_into_force_by_two_people(fresh: Fresh) {
     let store = &fresh.store;
-    let propose = |new| store.propose_policy_set(new, of_sets("proposed"));
-    let confirm = |wanted| store.confirm_policy_set(wanted, of_sets("confirmed"));
     assert_eq!(store.policy_set_version().await.unwrap(), None);
-    assert_eq!(propose(proposal(2, 1, 7)).await.unwrap(), Applied::Stale, "not the next");
-    assert_eq!(propose(proposal(1, 1, 7)).await.unwrap(), Applied::Now);
-    assert_eq!(propose(proposal(1, 2, 8)).await.unwrap(), Applied::Stale, "taken");
-    assert_eq!(store.policy_set_version().await.unwrap(), None, "a proposal decides nothing");
-    for refused in [confirmation(1, 1, 7), confirmation(1, 2, 8), confirmation(2, 1, 8)] {
-        assert_eq!(confirm(refused).await.unwrap(), Applied::Stale, "{refused:?}");
+    for (new, wanted) in [
+        // Not the next one; the next one; taken.
+        (proposal(2, 1, 7), Applied::Stale),
+        (proposal(1, 1, 7), Applied::Now),
+        (proposal(1, 2, 8), Applied::Stale),
+    ] {
+        let applied = store.propose_policy_set(new, of_sets("proposed")).await;
+        assert_eq!(applied.unwrap(), wanted);
+        assert_eq!(store.policy_set_version().await.unwrap(), None, "a proposal decides nothing");
     }
-    assert_eq!(store.policy_set_version().await.unwrap(), None);
-    assert_eq!(confirm(confirmation(1, 1, 8)).await.unwrap(), Applied::Now);
-    assert_eq!(confirm(confirmation(1, 1, 9)).await.unwrap(), Applied::Stale, "once");
-    assert_eq!(store.policy_set_version().await.unwrap(), Some(1));
+    for (given, applied, version) in [
+        // By who proposed it; with another digest; of no version; sound; a second time.
+        (confirmation(1, 1, 7), Applied::Stale, None),
+        (confirmation(1, 2, 8), Applied::Stale, None),
+        (confirmation(2, 1, 8), Applied::Stale, None),
+        (confirmation(1, 1, 8), Applied::Now, Some(1)),
+        (confirmation(1, 1, 9), Applied::Stale, Some(1)),
+    ] {
+        let confirmed = store.confirm_policy_set(given, of_sets("confirmed")).await;
+        assert_eq!(confirmed.unwrap(), applied, "{given:?}");
+        assert_eq!(store.policy_set_version().await.unwrap(), version, "{given:?}");
+    }
+    versions_are_listed_and_a_newer_proposal_supersedes(store).await;
+}
+
+async fn versions_are_listed_and_a_newer_proposal_supersedes(store: &Store) {
     assert_eq!(store.policy_set_files(1).await.unwrap(), Some((vec![1; 32], vec![1; 3])));
     assert_eq!(store.policy_set_files(2).await.unwrap(), None);
 
-    assert_eq!(propose(proposal(2, 2, 8)).await.unwrap(), Applied::Now);
-    assert_eq!(propose(proposal(3, 3, 7)).await.unwrap(), Applied::Now);
-    assert_eq!(confirm(confirmation(2, 2, 7)).await.unwrap(), Applied::Stale, "superseded");
+    for new in [proposal(2, 2, 8), proposal(3, 3, 7)] {
+        let applied = store.propose_policy_set(new, of_sets("proposed")).await;
+        assert_eq!(applied.unwrap(), Applied::Now);
+    }
+    let late = store.confirm_policy_set(confirmation(2, 2, 7), of_sets("confirmed")).await;
+    assert_eq!(late.unwrap(), Applied::Stale, "superseded");
     assert_eq!(store.policy_set_version().await.unwrap(), Some(1));
     let sets = store.policy_sets().await.unwrap();
     assert_eq!(sets.iter().map(|set| set.version).collect::<Vec<_>>(), [3, 2, 1]);
