@@ -321,7 +321,7 @@ mod tests {
                 id: uuid::Uuid::from_u128(nth as u128),
                 kind: *kind,
                 author: AccountId::new(uuid::Uuid::nil()),
-                written_at: chrono::DateTime::UNIX_EPOCH,
+                written_at: DateTime::UNIX_EPOCH,
                 sealed: Some(Vec::new()),
             };
             kinds.iter().enumerate().map(row).collect()
