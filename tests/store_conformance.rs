@@ -525,6 +525,15 @@ async fn duties_and_suspensions_end_once(fresh: Fresh) {
     assert_eq!((duties[0].done_at, duties[1].done_at), (Some(now()), None));
     assert_eq!(store.duties_of(id(3)).await.unwrap(), []);
 
+    consequences_once(store).await;
+    suspended_once(store).await;
+}
+
+/// What failed is found until its consequence is drawn.
+async fn consequences_once(store: &Store) {
+    let unit = "lacris".parse().unwrap();
+    let due = |hours| now() + TimeDelta::hours(hours);
+    let (call, word) = (DutyKind::CallBack, DutyKind::Confirmation);
     // Denied at once, unconfirmed when due; a request that ended without an answer owes no confirmation.
     assert_eq!(store.failed_duties(now(), 10).await.unwrap(), [id(1)]);
     let mut failed = store.failed_duties(due(12), 10).await.unwrap();
@@ -542,8 +551,6 @@ async fn duties_and_suspensions_end_once(fresh: Fresh) {
     change.emergency.push(EmergencyWrite::Enforced(id(1), word, due(25)));
     let _ = store.apply(change).await.unwrap();
     assert_eq!(store.duties_of(id(1)).await.unwrap()[1].enforced_at, Some(due(25)));
-
-    suspended_once(store).await;
 }
 
 /// One suspension in force for a requester; a lifted one makes room for another.

@@ -213,17 +213,7 @@ fn for_people() -> Components {
         object(&members)
     };
     let items = |component: &str| object(&[("items", array(component))]);
-    let lease = object(&[("token", number()), ("until", reference("Time"))]);
-    let probe =
-        object(&[("n", reference("Ordinal")), ("media_type", string()), ("bytes", number())]);
-    let earlier = object(&[("which", string()), ("examination", reference("Examination"))]);
-    let case_file = [
-        ("form", json!({ "type": "object", "description": "The form as it was submitted." })),
-        ("findings", array("Finding")),
-        ("probes", json!({ "type": "array", "items": probe })),
-        ("lease", json!({ "anyOf": [lease, { "type": "null" }] })),
-        ("earlier?", json!({ "type": "array", "items": earlier })),
-    ];
+    let case_file = case_file();
     let mut all = vec![
         ("Job", job(&[])),
         ("Jobs", items("Job")),
@@ -262,7 +252,23 @@ fn for_people() -> Components {
     all.extend(emergency::schemas());
     all.extend(policies::schemas());
     all.extend(pages::pages());
+    all.extend(emergency::suspensions());
     all
+}
+
+/// What a case file has besides its job.
+fn case_file() -> Vec<(&'static str, Value)> {
+    let lease = object(&[("token", number()), ("until", reference("Time"))]);
+    let probe =
+        object(&[("n", reference("Ordinal")), ("media_type", string()), ("bytes", number())]);
+    let earlier = object(&[("which", string()), ("examination", reference("Examination"))]);
+    vec![
+        ("form", json!({ "type": "object", "description": "The form as it was submitted." })),
+        ("findings", array("Finding")),
+        ("probes", json!({ "type": "array", "items": probe })),
+        ("lease", json!({ "anyOf": [lease, { "type": "null" }] })),
+        ("earlier?", json!({ "type": "array", "items": earlier })),
+    ]
 }
 
 /// What a held request's case file has besides.
