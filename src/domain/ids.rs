@@ -67,6 +67,10 @@ uuid_id!(
     /// A person's account: `p-` and 32 hexadecimal digits. One person has one account.
     AccountId, "p-"
 );
+uuid_id!(
+    /// An entry of a unit's roster: `d-` (duty) and 32 hexadecimal digits.
+    RosterEntryId, "d-"
+);
 
 macro_rules! name_id {
     ($(#[$doc:meta])* $name:ident) => {

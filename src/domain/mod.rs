@@ -14,7 +14,7 @@ pub mod unit;
 pub use agency::{Agency, AgencyStanding, Agreement, Ori};
 pub use finding::{Finding, ShapeError, Verdict};
 pub use form::Form;
-pub use ids::{AccountId, MessageId, PackId, RequestId, UnitId};
+pub use ids::{AccountId, MessageId, PackId, RequestId, RosterEntryId, UnitId};
 pub use outcome::Outcome;
 pub use people::{Account, Capability, Credential, Lane, Role, Training};
 pub use personal::Personal;

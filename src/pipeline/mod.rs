@@ -11,7 +11,7 @@
 //! | [`retain`] | withdrawal and expiry |
 //!
 //! Each is *load -> decide (pure) -> apply (one transaction) -> acknowledge*. What they share stands beside them:
-//! [`context`] (what a stage may use), [`hold`] (a named human decides), [`sealed`] (reading and writing what is
+//! [`context`] (what a stage may use), [`hold`] (a named human decides), [`roster`] (who is on duty), [`sealed`] (reading and writing what is
 //! sealed), [`standing`] (what the rules look at), [`step`] (how a stage ends).
 
 pub mod accept;
@@ -24,6 +24,7 @@ pub mod hold;
 pub mod release;
 pub mod respond;
 pub mod retain;
+pub mod roster;
 pub mod sealed;
 pub mod standing;
 pub mod step;

@@ -17,6 +17,7 @@ mod measures;
 mod pool;
 mod probe;
 mod reads;
+mod roster;
 mod rows;
 mod writer;
 
@@ -32,6 +33,7 @@ pub use measures::Measures;
 pub use pool::{Store, StoreSettings};
 pub use probe::{Probe, probe};
 pub use reads::{Page, RecordRow, WorkFilter};
+pub use roster::NewRosterEntry;
 pub use rows::{MailingRow, ProbeRow, RequestRow, StoredEvent};
 
 /// A database did not do what was asked.
