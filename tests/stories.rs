@@ -34,5 +34,7 @@ mod races;
 mod redelivery;
 #[path = "stories/refusals.rs"]
 mod refusals;
+#[path = "stories/roster.rs"]
+mod roster;
 #[path = "support/tap.rs"]
 mod tap;

@@ -17,6 +17,7 @@ mod policy_command;
 mod policy_explain;
 mod registry_command;
 mod registry_show;
+mod roster;
 mod serve;
 mod submit;
 mod topology_command;

@@ -50,6 +50,7 @@ pub(super) async fn run(
         PeopleCommand::Release(args) => return release(api, args, output).await,
         PeopleCommand::Holds(command) => decide::holds(api, command, output).await?,
         PeopleCommand::DeadLetters(command) => decide::dead_letters(api, command, output).await?,
+        PeopleCommand::Roster(args) => return super::roster::run(api, args, output).await,
     }
     Ok(exit::OK)
 }

@@ -4,6 +4,7 @@
 mod agencies;
 mod machines;
 mod people;
+mod roster;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -171,6 +172,7 @@ pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static Operation)> 
     let groups = [
         ("agencies", agencies::OPERATIONS),
         ("people", people::OPERATIONS),
+        ("people", roster::OPERATIONS),
         ("machines", machines::OPERATIONS),
     ];
     groups

@@ -51,6 +51,8 @@ pub enum PeopleCommand {
     /// Messages that gave up after all their attempts.
     #[command(subcommand)]
     DeadLetters(DeadLetterCommand),
+    /// Who is on duty, and who was: ask, draft, publish.
+    Roster(super::RosterArgs),
 }
 
 /// Of `conclude`, `second-review` and `adjudicate`.

@@ -3,6 +3,7 @@
 
 mod examination;
 mod kept;
+mod roster;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -241,6 +242,7 @@ fn for_people() -> Components {
     ];
     all.extend(examination::schemas());
     all.extend(kept::kept());
+    all.extend(roster::roster());
     all
 }
 
