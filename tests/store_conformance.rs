@@ -19,17 +19,18 @@ use leadbroker::audit::{
 };
 use leadbroker::domain::emergency::{Breach, DutyKind, DutyOutcome};
 use leadbroker::domain::{
-    AccountId, Lane, MessageId, Outcome, PageAttemptId, PageCause, RequestId,
+    AccountId, Lane, MessageId, Outcome, PageAttemptId, PageCause, RequestId, RosterEntryId, UnitId,
 };
 use leadbroker::lifecycle::Stage;
 use leadbroker::messages::{Message, Step};
 use leadbroker::paging::{PageState, Target};
+use leadbroker::roster::{Entry, Publication, Retraction, Rule};
 use leadbroker::store::{
     Applied, AttemptStatus, AttemptUpdate, Change, ClaimedAttempt, Due, EmergencyStep,
     EmergencyWrite, Guard, MailingStatus, MailingUpdate, Measures, NewAttempt, NewDuty,
-    NewIdempotencyKey, NewMailing, NewPolicySet, NewProbe, NewRecord, NewRequest, NewSuspension,
-    PageChange, PageRow, PageUpdate, PolicySetConfirmation, RecordKind, RequestUpdate, Store,
-    StoreError, StoreSettings, WorkFilter,
+    NewIdempotencyKey, NewMailing, NewPolicySet, NewProbe, NewRecord, NewRequest, NewRosterEntry,
+    NewSuspension, PageChange, PageRow, PageUpdate, PolicySetConfirmation, RecordKind,
+    RequestUpdate, Store, StoreError, StoreSettings, WorkFilter,
 };
 use leadbroker::vault::SigningKey;
 use uuid::Uuid;
@@ -424,6 +425,67 @@ async fn registries_are_versions_and_one_instance_has_the_place(fresh: Fresh) {
     );
     assert_eq!(store.session([7; 32], now() + TimeDelta::minutes(60)).await.unwrap(), None, "idle");
     assert_eq!(store.session([8; 32], now()).await.unwrap(), None);
+}
+
+/// Roster entries are added, all or none, each at the place that its writer saw free; nothing changes one.
+async fn roster_entries_have_one_order_and_stay_as_they_are(fresh: Fresh) {
+    let store = &fresh.store;
+    let unit: UnitId = "lacris".parse().unwrap();
+    let other: UnitId = "oxnard".parse().unwrap();
+    let new = |unit: &UnitId, ordinal: i64, id: u128, reason: Option<Vec<u8>>| NewRosterEntry {
+        entry: Entry {
+            id: RosterEntryId::new(Uuid::from_u128(id)),
+            unit: unit.clone(),
+            ordinal,
+            recorded_at: now() + TimeDelta::microseconds(ordinal),
+            recorded_by: AccountId::new(Uuid::from_u128(5)),
+            correction: ordinal == 2,
+            rule: Rule::Retraction(Retraction {
+                entry: RosterEntryId::new(Uuid::from_u128(9)),
+                from: now(),
+            }),
+        },
+        reason,
+        event: event("drafted", RequestId::new(Uuid::from_u128(id))),
+    };
+    assert_eq!(store.roster_size().await.unwrap(), 0);
+    let both = vec![new(&unit, 1, 1, None), new(&unit, 2, 2, Some(vec![0, 255]))];
+    assert!(store.add_roster_entries(both.clone()).await.unwrap());
+    assert!(store.add_roster_entries(vec![new(&other, 1, 3, None)]).await.unwrap());
+    // Others took the places: neither the entries nor their audit entries are there.
+    let late = vec![new(&unit, 2, 4, None), new(&unit, 3, 5, None)];
+    assert!(store.add_roster_entries(late).await.is_err(), "places have no gaps");
+    assert!(!store.add_roster_entries(vec![new(&unit, 2, 6, None)]).await.unwrap());
+    for lost in [4, 5, 6] {
+        assert!(store.audit_of(id(lost)).await.unwrap().is_empty());
+    }
+    assert_eq!(store.audit_of(id(2)).await.unwrap().len(), 1);
+    let publication = Rule::Publication(Publication {
+        number: 1,
+        entries: vec![both[0].entry.id],
+        gaps_accepted: 3,
+    });
+    let mut third = new(&unit, 3, 7, None);
+    third.entry.rule = publication;
+    assert!(store.add_roster_entries(vec![third.clone()]).await.unwrap());
+    assert_eq!(store.roster_size().await.unwrap(), 4);
+    let entries = store.roster_entries().await.unwrap();
+    let of_unit: Vec<Entry> = entries.into_iter().filter(|entry| entry.unit == unit).collect();
+    assert_eq!(of_unit, [both[0].entry.clone(), both[1].entry.clone(), third.entry]);
+    let reasons = store.roster_reasons(&unit).await.unwrap();
+    assert_eq!(reasons, [(both[1].entry.id, vec![0, 255])].into());
+    assert!(store.roster_reasons(&other).await.unwrap().is_empty());
+
+    for (n, sealed) in [(1, vec![1]), (2, vec![2])] {
+        let mut imported = event("imported", id(1));
+        imported.at = now() + TimeDelta::hours(n);
+        store.add_registry([0; 32], sealed, imported).await.unwrap();
+    }
+    let at = |minutes: i64| store.registry_at(now() + TimeDelta::minutes(minutes));
+    assert_eq!(at(59).await.unwrap(), None);
+    assert_eq!(at(60).await.unwrap(), Some(vec![1]));
+    assert_eq!(at(119).await.unwrap(), Some(vec![1]));
+    assert_eq!(at(120).await.unwrap(), Some(vec![2]));
 }
 
 /// With a broker: what is due is published once, and published again when nothing came of it.
@@ -911,6 +973,7 @@ conformance! {
     a_legal_hold_is_set_and_lifted_and_a_destroyed_record_keeps_nothing_sealed: false,
     lists_are_paged_and_sorted: false,
     registries_are_versions_and_one_instance_has_the_place: false,
+    roster_entries_have_one_order_and_stay_as_they_are: false,
     the_relay_is_told_what_to_publish: true,
     what_there_is_is_counted: true,
     duties_and_suspensions_end_once: false,

@@ -44,6 +44,8 @@ mod reads;
 mod redelivery;
 #[path = "stories/refusals.rs"]
 mod refusals;
+#[path = "stories/roster.rs"]
+mod roster;
 #[path = "stories/service.rs"]
 mod service;
 #[path = "support/tap.rs"]

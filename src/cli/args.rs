@@ -3,6 +3,7 @@
 mod agency;
 mod local;
 mod people;
+mod roster;
 
 use std::path::PathBuf;
 
@@ -16,6 +17,10 @@ pub(super) use local::{
 pub(super) use people::{
     AuditCommand, DeadLetterCommand, EmergencyCommand, ExaminationArgs, HoldCommand,
     LegalHoldCommand, PageCommand, PeopleCommand, ReleaseArgs, SuspensionCommand,
+};
+pub(super) use roster::{
+    AddCommand, HolidayArgs, OverrideArgs, PlaceArgs, RosterArgs, RosterCommand, RotationArgs,
+    ShiftArgs,
 };
 
 /// A broker between law-enforcement agencies for facial-recognition search requests. It compares no faces.

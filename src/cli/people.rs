@@ -59,6 +59,7 @@ pub(super) async fn run(
         }
         PeopleCommand::LegalHold(command) => decide::legal_hold(api, command, output).await?,
         PeopleCommand::Pages(command) => pages::run(api, command, output).await?,
+        PeopleCommand::Roster(args) => return super::roster::run(api, args, output).await,
     }
     Ok(exit::OK)
 }

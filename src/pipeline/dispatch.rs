@@ -56,7 +56,7 @@ pub async fn available(
         policies.decide(&packs, &facts::lease(&reviewer, now)).verdict() == Verdict::Accept
     };
     let on_duty: Vec<AccountId> = registry
-        .on_duty(&row.unit, now)
+        .on_duty(&row.unit, row.lane, now)
         .into_iter()
         .filter_map(|id| registry.account(id))
         .filter(|account| account.active && account.role == Role::Reviewer)

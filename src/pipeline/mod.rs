@@ -15,7 +15,7 @@
 //! [`context`] (what a stage may use), [`emergency`] (what an imminent threat owes), [`explain`] (what the rules say,
 //! without a decision), [`hold`] (a named human decides), [`page`] (who is told that a job waits), [`policy_sets`] (two
 //! people change the policies), [`policy_source`] (the policies in force), [`read`] (who is shown what), [`replay`]
-//! (what other ones would have decided), [`sealed`] (reading and writing what is sealed), [`service`] (when an answer
+//! (what other ones would have decided), [`roster`] (who is on duty), [`sealed`] (reading and writing what is sealed), [`service`] (when an answer
 //! is due), [`standing`] (what the rules look at), [`step`] (how a stage ends).
 
 pub mod accept;
@@ -36,6 +36,7 @@ pub mod release;
 pub mod replay;
 pub mod respond;
 pub mod retain;
+pub mod roster;
 pub mod sealed;
 pub mod service;
 pub mod standing;

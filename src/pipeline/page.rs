@@ -47,6 +47,7 @@ pub async fn escalate(ctx: &Context, page: &PageRow) -> Result<(), PipelineError
     let reach = Reach {
         registry: &registry,
         unit: &page.unit,
+        lane: page.lane,
         stage: &row.stage,
         destinations: &ctx.paging.names,
         now,

@@ -21,6 +21,7 @@ mod policy_sets;
 mod pool;
 mod probe;
 mod reads;
+mod roster;
 mod rows;
 mod service_clocks;
 mod writer;
@@ -43,6 +44,7 @@ pub use policy_sets::{NewPolicySet, PolicySetConfirmation, PolicySetRow};
 pub use pool::{Store, StoreSettings};
 pub use probe::{Probe, StoredPolicySet, probe, probe_policy_set};
 pub use reads::{Page, RecordRow, WorkFilter};
+pub use roster::NewRosterEntry;
 pub use rows::{MailingRow, ProbeRow, RequestRow, StoredEvent};
 pub use service_clocks::{ClockLook, ClockRow, NewClock};
 

@@ -20,6 +20,9 @@ mod floor;
 mod installation;
 mod load;
 mod pages;
+mod roster;
+#[path = "../support/roster_year.rs"]
+mod roster_year;
 
 use std::time::Duration;
 
@@ -59,6 +62,9 @@ async fn main() {
         figures: Vec::new(),
     };
     policy(&mut figures);
+    let each = roster::run();
+    let how = "who is on duty, a year's roster, one thread";
+    figures.add("resolver call", "roster", (each.as_secs_f64() * 1_000_000.0, "us"), how);
     for (stack, name) in [(Stack::Embedded, "embedded"), (Stack::Distributed, "distributed")] {
         if only(name) {
             whole_way(&mut figures, stack, amount).await;

@@ -74,6 +74,8 @@ pub enum PeopleCommand {
     /// Pages: who was told that a job waits.
     #[command(subcommand, visible_alias = "page")]
     Pages(PageCommand),
+    /// Who is on duty, and who was: ask, draft, publish.
+    Roster(super::RosterArgs),
 }
 
 /// Of `legal-hold`.

@@ -6,6 +6,7 @@ mod examination;
 mod kept;
 mod pages;
 mod policies;
+mod roster;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -253,6 +254,7 @@ fn for_people() -> Components {
     all.extend(policies::schemas());
     all.extend(pages::pages());
     all.extend(emergency::suspensions());
+    all.extend(roster::roster());
     all
 }
 

@@ -6,7 +6,7 @@
 //! | `form_read`: what a form for a unit needs | `job_read`, `job_step`, `document_release` |
 //! | `emergency_handle`: the confirmation | `emergency_handle`, `suspension_handle` |
 //! | | `hold_decide`, `dead_letter_handle`, `audit_read`, `record_destroy`, `page_acknowledge` |
-//! | | `explanation_read`, `policy_set` |
+//! | | `explanation_read`, `policy_set`, `roster_read`, `roster_edit` |
 
 pub(in crate::web) mod audit_read;
 pub(in crate::web) mod dead_letter_handle;
@@ -20,6 +20,8 @@ pub(in crate::web) mod job_step;
 pub(in crate::web) mod page_acknowledge;
 pub(in crate::web) mod policy_set;
 pub(in crate::web) mod record_destroy;
+pub(in crate::web) mod roster_edit;
+pub(in crate::web) mod roster_read;
 pub(in crate::web) mod search_request_read;
 pub(in crate::web) mod search_request_submit;
 pub(in crate::web) mod search_request_withdraw;
