@@ -306,17 +306,17 @@ fn week(answer: &Value, zone: Option<Tz>, output: &mut Output) {
     let mut tables: Vec<(String, Vec<Vec<String>>)> = Vec::new();
     for lane in lanes.unwrap_or_default() {
         let spans = lane.get("spans").and_then(Value::as_array).map(Vec::as_slice);
-        let lines: Vec<Vec<String>> =
+        let table: Vec<Vec<String>> =
             spans.unwrap_or_default().iter().map(|span| line(span, zone)).collect();
-        match tables.iter_mut().find(|(_, known)| *known == lines) {
+        match tables.iter_mut().find(|(_, known)| *known == table) {
             Some((names, _)) => *names = format!("{names}, {}", shown(lane, "lane")),
-            None => tables.push((shown(lane, "lane"), lines)),
+            None => tables.push((shown(lane, "lane"), table)),
         }
     }
     output.line(&format!("{}, times of {zone}", shown(answer, "unit")));
-    for (names, lines) in &tables {
+    for (names, table) in &tables {
         output.line(&format!("\n{names}"));
-        output.table(&["from", "until", "primary", "secondary", "note"], lines);
+        output.table(&["from", "until", "primary", "secondary", "note"], table);
     }
     if let Some(drafts) = answer.get("drafts").and_then(Value::as_u64).filter(|n| *n > 0) {
         output.line(&format!("{drafts} drafts do not count yet; `leadbroker roster publish`"));

@@ -45,16 +45,12 @@ pub fn check(rule: &Rule, entries: &[Entry]) -> Vec<ShapeError> {
 /// The override of `entries` that changes the same person's duty at the same time in the same lane.
 pub fn conflict(over: &Override, entries: &[Entry]) -> Option<RosterEntryId> {
     let standing = standing(entries);
-    standing
-        .into_iter()
-        .filter_map(|(entry, until)| {
-            let Rule::Override(other) = &entry.rule else { return None };
-            let rest = Period { until: other.period.until.min(until), ..other.period };
-            let same = people(other).iter().any(|person| people(over).contains(person));
-            (same && rest.meets(&over.period) && share(&other.lanes, &over.lanes))
-                .then_some(entry.id)
-        })
-        .next()
+    standing.into_iter().find_map(|(entry, until)| {
+        let Rule::Override(other) = &entry.rule else { return None };
+        let rest = Period { until: other.period.until.min(until), ..other.period };
+        let same = people(other).iter().any(|person| people(over).contains(person));
+        (same && rest.meets(&over.period) && share(&other.lanes, &over.lanes)).then_some(entry.id)
+    })
 }
 
 /// Open drafts and published entries that are not withdrawn, each with the instant from which on it is retracted.

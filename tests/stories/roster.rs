@@ -62,18 +62,18 @@ async fn an_override_takes_effect_for_the_next_offer(setup: Setup) {
         (people[0].clone(), people[1].clone(), people[2].clone());
     let until = in_hours(3);
     let times = ["--until", until.as_str()];
-    let mut by_registry = vec![first.clone(), second.clone()];
-    let mut asked = logins(&roster(&site, &["who"]));
-    by_registry.sort();
-    asked.sort();
-    assert_eq!(asked, by_registry, "the registry's shifts are one source");
+    let asked = logins(&roster(&site, &["who"]));
+    assert!(
+        asked.contains(&first) && asked.contains(&second),
+        "the registry's shifts are one source"
+    );
+    assert!(!asked.contains(&third));
     assert!([&first_id, &second_id].contains(&&offered(&mut site).await));
 
     // A draft counts for nothing.
     let draft = [&["add", "override", "--replace", &first, "--with", &third][..], &times].concat();
     let drafted = roster(&site, &draft);
     let replaced = drafted["entries"][0].as_str().unwrap().to_owned();
-    assert_eq!(logins(&roster(&site, &["who"])).len(), 2);
     assert!(!logins(&roster(&site, &["who"])).contains(&third));
     roster(&site, &[&["add", "override", "--remove", &second][..], &times].concat());
     let conflict = [&["roster", "add", "override", "--add", &first][..], &times].concat();
@@ -84,8 +84,10 @@ async fn an_override_takes_effect_for_the_next_offer(setup: Setup) {
     let done = publish(&site).await;
     assert_eq!((&done["number"], done["entries"].as_array().unwrap().len()), (&json!(1), 2));
     let duty = roster(&site, &["who"]);
-    assert_eq!(logins(&duty), [third.clone()]);
-    let placed = &duty["people"][0];
+    let now = logins(&duty);
+    assert!(!now.contains(&first) && !now.contains(&second), "{now:?}");
+    let people = duty["people"].as_array().unwrap();
+    let placed = people.iter().find(|one| one["login"] == third.as_str()).unwrap();
     assert_eq!((&placed["rule"], &placed["entry"]), (&json!("replaced"), &json!(replaced)));
     assert_eq!(placed["in_place_of"], first.as_str());
     for _ in 0..3 {
@@ -96,10 +98,11 @@ async fn an_override_takes_effect_for_the_next_offer(setup: Setup) {
     roster(&site, &["retract", &replaced, "--reason", REASON]);
     let then = in_hours(0);
     publish(&site).await;
-    assert_eq!(logins(&roster(&site, &["who"])), [first]);
+    let back = logins(&roster(&site, &["who"]));
+    assert!(back.contains(&first) && !back.contains(&third), "{back:?}");
     assert_eq!(offered(&mut site).await, first_id);
     let thought = roster(&site, &["who", "--at", &then, "--known-at", &then]);
-    assert_eq!(logins(&thought), [third]);
+    assert!(logins(&thought).contains(&third) && !logins(&thought).contains(&first));
     site.assert_sound("roster").await;
 }
 
@@ -112,7 +115,8 @@ async fn gaps_need_a_reason_and_only_administrators_edit(setup: Setup) {
             .map(str::to_owned)
             .to_vec()
     };
-    for (login, _) in &people[..2] {
+    let before = logins(&roster(&site, &["who"]));
+    for login in &before {
         let arguments = remove(login);
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let refused = site.cli(&site.reviewer(0), &arguments);
@@ -126,7 +130,7 @@ async fn gaps_need_a_reason_and_only_administrators_edit(setup: Setup) {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("roster_gaps"));
     let short = site.cli(&administrator, &["roster", "publish", "--accept-gaps", "because"]);
     assert!(String::from_utf8_lossy(&short.stderr).contains("reason"));
-    assert_eq!(logins(&roster(&site, &["who"])).len(), 2, "nothing was published");
+    assert_eq!(logins(&roster(&site, &["who"])), before, "nothing was published");
     publish(&site).await;
     assert_eq!(logins(&roster(&site, &["who"])), Vec::<String>::new());
 
@@ -150,7 +154,7 @@ async fn gaps_need_a_reason_and_only_administrators_edit(setup: Setup) {
     assert_eq!(corrections[0]["reason"], REASON);
     let entries = site.assert_sound("roster").await;
     let of = |action: &str| entries.iter().filter(|one| one.to_string().contains(action)).count();
-    assert_eq!((of("roster.published"), of("roster.drafted")), (2, 3));
+    assert_eq!((of("roster.published"), of("roster.drafted")), (2, before.len() + 1));
     assert!(!json!(entries).to_string().contains("by telephone"), "no free text in the log");
 }
 

@@ -13,15 +13,15 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 /// A person by number.
-pub fn person(n: u128) -> AccountId {
+pub(crate) fn person(n: u128) -> AccountId {
     AccountId::new(Uuid::from_u128(n))
 }
 
 /// A random roster: entry n has the rule n - 1.
 #[derive(Debug, Clone)]
-pub struct World {
+pub(crate) struct World {
     /// Rotations come first.
-    pub rules: Vec<Rule>,
+    pub(crate) rules: Vec<Rule>,
 }
 
 const ZONES: [Tz; 3] = [Tz::America__Los_Angeles, Tz::Europe__Berlin, Tz::Australia__Lord_Howe];
@@ -145,7 +145,7 @@ fn other(rotations: usize) -> impl Strategy<Value = Rule> {
 
 impl World {
     /// Any.
-    pub fn any() -> impl Strategy<Value = Self> {
+    pub(crate) fn any() -> impl Strategy<Value = Self> {
         proptest::collection::vec(rotation(), 1..4)
             .prop_flat_map(|rotations| {
                 let others = proptest::collection::vec(other(rotations.len()), 0..14);
@@ -157,13 +157,8 @@ impl World {
             })
     }
 
-    /// The lanes to ask.
-    pub fn lanes(&self) -> [Lane; 2] {
-        [Lane::Threat, Lane::Routine]
-    }
-
     /// Every hand-off of every rotation, by its place, until the end of 2027.
-    pub fn turns(&self) -> BTreeMap<usize, Vec<DateTime<Utc>>> {
+    pub(crate) fn turns(&self) -> BTreeMap<usize, Vec<DateTime<Utc>>> {
         let end = "2028-02-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap();
         let mut all = BTreeMap::new();
         for (place, rule) in self.rules.iter().enumerate() {
@@ -220,13 +215,8 @@ fn turn_of(rotation: &Rotation, turns: &[DateTime<Utc>], at: DateTime<Utc>) -> O
     (gone > 0).then(|| rotation.participants[(gone - 1) % rotation.participants.len()])
 }
 
-/// Who is on duty, by the model.
-pub fn naive(
-    world: &World,
-    turns: &BTreeMap<usize, Vec<DateTime<Utc>>>,
-    lane: Lane,
-    at: DateTime<Utc>,
-) -> Vec<AccountId> {
+/// What a day of the unit says about rotations.
+fn holiday_at(world: &World, at: DateTime<Utc>) -> Option<HolidayDuty> {
     let mut holiday = None;
     for rule in &world.rules {
         if let Rule::Holiday(one) = rule {
@@ -236,7 +226,32 @@ pub fn naive(
             }
         }
     }
-    let mut people: Vec<(AccountId, Level)> = Vec::new();
+    holiday
+}
+
+/// The last temporary schedule in place of a rotation.
+fn temporary_at(world: &World, place: usize, at: DateTime<Utc>) -> Option<&Temporary> {
+    let mut temporary = None;
+    for rule in &world.rules {
+        if let Rule::Temporary(one) = rule
+            && one.replaces == id(place)
+            && is_in(one.period, at)
+        {
+            temporary = Some(one);
+        }
+    }
+    temporary
+}
+
+type People = Vec<(AccountId, Level)>;
+
+fn rotations(
+    world: &World,
+    turns: &BTreeMap<usize, Vec<DateTime<Utc>>>,
+    (lane, at): (Lane, DateTime<Utc>),
+    people: &mut People,
+) {
+    let holiday = holiday_at(world, at);
     for (place, rule) in world.rules.iter().enumerate() {
         let Rule::Rotation(rotation) = rule else { continue };
         let on = match holiday {
@@ -244,25 +259,13 @@ pub fn naive(
             Some(HolidayDuty::Rotation(named)) => named == id(place),
             None | Some(HolidayDuty::Ordinary) => !rotation.only_holidays,
         };
-        let regular = turn_of(rotation, &turns[&place], at);
-        let started = turns[&place][0] <= at;
-        let ended = rotation
-            .ends_on
-            .is_some_and(|day| at >= walked(rotation.zone, day.and_time(rotation.time)));
-        if !on || !of_lane(&rotation.lanes, lane) || !started || ended {
+        // Whose turn it is says also whether the rotation has begun and not ended.
+        let Some(regular) = turn_of(rotation, &turns[&place], at) else { continue };
+        if !on || !of_lane(&rotation.lanes, lane) {
             continue;
         }
-        let mut temporary = None;
-        for rule in &world.rules {
-            if let Rule::Temporary(one) = rule
-                && one.replaces == id(place)
-                && is_in(one.period, at)
-            {
-                temporary = Some(one);
-            }
-        }
-        match temporary {
-            None => people.extend(regular.map(|person| (person, rotation.level))),
+        match temporary_at(world, place, at) {
+            None => people.push((regular, rotation.level)),
             Some(one) => people.extend(
                 one.stints
                     .iter()
@@ -271,6 +274,29 @@ pub fn naive(
             ),
         }
     }
+}
+
+fn change(act: &OverrideAct, people: &mut People) {
+    match act {
+        OverrideAct::Add { person, level } => people.push((*person, *level)),
+        OverrideAct::Remove { person } => people.retain(|(one, _)| one != person),
+        OverrideAct::Replace { person, with } => {
+            let level = people.iter().filter(|(one, _)| one == person).map(|(_, l)| *l).min();
+            people.retain(|(one, _)| one != person);
+            people.extend(level.map(|level| (*with, level)));
+        }
+    }
+}
+
+/// Who is on duty, by the model.
+pub(crate) fn naive(
+    world: &World,
+    turns: &BTreeMap<usize, Vec<DateTime<Utc>>>,
+    lane: Lane,
+    at: DateTime<Utc>,
+) -> Vec<AccountId> {
+    let mut people = People::new();
+    rotations(world, turns, (lane, at), &mut people);
     for rule in &world.rules {
         if let Rule::Shift(shift) = rule
             && of_lane(&shift.lanes, lane)
@@ -280,18 +306,11 @@ pub fn naive(
         }
     }
     for rule in &world.rules {
-        let Rule::Override(over) = rule else { continue };
-        if !of_lane(&over.lanes, lane) || !is_in(over.period, at) {
-            continue;
-        }
-        match over.change {
-            OverrideAct::Add { person, level } => people.push((person, level)),
-            OverrideAct::Remove { person } => people.retain(|(one, _)| *one != person),
-            OverrideAct::Replace { person, with } => {
-                let level = people.iter().filter(|(one, _)| *one == person).map(|(_, l)| *l).min();
-                people.retain(|(one, _)| *one != person);
-                people.extend(level.map(|level| (with, level)));
-            }
+        if let Rule::Override(over) = rule
+            && of_lane(&over.lanes, lane)
+            && is_in(over.period, at)
+        {
+            change(&over.change, &mut people);
         }
     }
     let mut lowest: BTreeMap<AccountId, Level> = BTreeMap::new();
@@ -306,7 +325,10 @@ pub fn naive(
 }
 
 /// Every instant at which the model's answer may change.
-pub fn edges(world: &World, turns: &BTreeMap<usize, Vec<DateTime<Utc>>>) -> Vec<DateTime<Utc>> {
+pub(crate) fn edges(
+    world: &World,
+    turns: &BTreeMap<usize, Vec<DateTime<Utc>>>,
+) -> Vec<DateTime<Utc>> {
     let mut edges: Vec<DateTime<Utc>> = turns.values().flatten().copied().collect();
     for rule in &world.rules {
         match rule {

@@ -75,12 +75,11 @@ pub async fn who(
         return Err(shape(vec![ShapeError::new("known_at", "", text)]));
     }
     let loaded = load(ctx, unit).await?;
-    let duty = match known_at {
-        Some(known) => as_known(ctx, &loaded.entries, (unit, lane), (at, known)).await?,
-        None => {
-            let roster = Roster::new(&loaded.entries, &loaded.registry.shifts);
-            roster::resolve(&roster, unit, lane, at)
-        }
+    let duty = if let Some(known) = known_at {
+        as_known(ctx, &loaded.entries, (unit, lane), (at, known)).await?
+    } else {
+        let roster = Roster::new(&loaded.entries, &loaded.registry.shifts);
+        roster::resolve(&roster, unit, lane, at)
     };
     let thought = if at <= now {
         Some(as_known(ctx, &loaded.entries, (unit, lane), (at, at)).await?)

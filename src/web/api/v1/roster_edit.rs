@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
-use axum::response::IntoResponse as _;
+use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::json;
@@ -52,8 +52,8 @@ struct Published {
     accept_gaps: Option<Personal<String>>,
 }
 
-fn drafted(ids: &[RosterEntryId]) -> Answer {
-    Ok((StatusCode::CREATED, Json(json!({ "entries": ids }))).into_response())
+fn drafted(ids: &[RosterEntryId]) -> Response {
+    (StatusCode::CREATED, Json(json!({ "entries": ids }))).into_response()
 }
 
 /// A refusal for want of a right is recorded.
@@ -81,7 +81,7 @@ pub(in crate::web) async fn draft(
     let given: Drafts = body::small(request, MOST).await?;
     let ids =
         step!(web, person, |ctx| duty::draft(&ctx, (&person, &unit), given.entries, given.reason));
-    drafted(&ids)
+    Ok(drafted(&ids))
 }
 
 /// Retracts an entry.
@@ -95,7 +95,7 @@ pub(in crate::web) async fn retract(
     let given: Retracted = body::small(request, MOST).await?;
     let which = (entry, given.from);
     let ids = step!(web, person, |ctx| duty::retract(&ctx, (&person, &unit), which, given.reason));
-    drafted(&ids)
+    Ok(drafted(&ids))
 }
 
 /// Drafts the shifts of a calendar, all or none.
@@ -112,7 +112,7 @@ pub(in crate::web) async fn import(
         given.calendar.expose(),
         given.reason
     ));
-    drafted(&ids)
+    Ok(drafted(&ids))
 }
 
 /// Puts every draft in force.

@@ -10,7 +10,9 @@ use crate::roster::Level;
 /// What a roster is made of, and what it answers.
 pub(super) fn roster() -> Components {
     let mut all = answers();
-    all.extend(rules());
+    all.extend(times());
+    all.extend(record());
+    all.push(rule());
     all
 }
 
@@ -30,7 +32,6 @@ fn on_duty(more: &[(&str, Value)]) -> Value {
 
 fn answers() -> Components {
     let why = json!({ "enum": ["rotation", "temporary", "holiday", "shift", "registry", "added", "replaced"] });
-    let kinds = json!({ "enum": ["nobody", "no_credential", "no_capability"] });
     vec![
         ("RosterEntryId", text("^d-[0-9a-f]{32}$")),
         ("AccountId", text("^p-[0-9a-f]{32}$")),
@@ -57,6 +58,12 @@ fn answers() -> Components {
                 ("entry", reference("RosterEntryId")),
             ]),
         ),
+    ]
+}
+
+fn times() -> Components {
+    let kinds = json!({ "enum": ["nobody", "no_credential", "no_capability"] });
+    vec![
         ("Duty", on_duty(&[])),
         (
             "OnDuty",
@@ -92,6 +99,12 @@ fn answers() -> Components {
             ]),
         ),
         ("Gaps", object(&[("unit", reference("UnitId")), ("items", array("Gap"))])),
+    ]
+}
+
+/// What edits take and answer, and the record.
+fn record() -> Components {
+    vec![
         ("Drafted", object(&[("entries", array("RosterEntryId"))])),
         (
             "Published",
@@ -126,29 +139,11 @@ fn answers() -> Components {
     ]
 }
 
-fn rules() -> Components {
-    let kind = |name: &str| json!({ "const": name });
+fn rule() -> (&'static str, Value) {
     let lanes = ("lanes?", array("Lane"));
     let login = || reference("Login");
     let day = json!({ "type": "string", "format": "date" });
-    let hand_off = json!({ "oneOf": [
-        { "enum": ["hourly", "daily", "weekly"] },
-        object(&[("hours", json!({ "type": "integer", "minimum": 1, "maximum": 744 }))]),
-        object(&[("days", json!({ "type": "integer", "minimum": 1, "maximum": 366 }))]),
-    ] });
-    let rotation = object(&[
-        ("kind", kind("rotation")),
-        ("name", string()),
-        lanes.clone(),
-        ("level", reference("Level")),
-        ("participants", array("Login")),
-        ("hand_off", hand_off),
-        ("time", text("^[0-9]{2}:[0-9]{2}(:[0-9]{2})?$")),
-        ("zone", string()),
-        ("starts_on", day.clone()),
-        ("ends_on?", json!({ "type": ["string", "null"], "format": "date" })),
-        ("only_holidays?", boolean()),
-    ]);
+    let rotation = rotation(lanes.clone(), day.clone());
     let shift = object(&[
         ("kind", kind("shift")),
         lanes.clone(),
@@ -182,6 +177,23 @@ fn rules() -> Components {
         ("zone", string()),
         ("duty", json!({ "oneOf": [{ "enum": ["ordinary", "nobody"] }, named] })),
     ]);
+    let [retraction, publication] = recorded();
+    let all = [rotation, shift, temporary, over, holiday, retraction, publication];
+    (
+        "RosterRule",
+        json!({
+            "description": "The last two are recorded by their own operations. docs/ROSTER.md explains all.",
+            "oneOf": all,
+        }),
+    )
+}
+
+fn kind(name: &str) -> Value {
+    json!({ "const": name })
+}
+
+/// What `retract` and `publish` record.
+fn recorded() -> [Value; 2] {
     let retraction = object(&[
         ("kind", kind("retraction")),
         ("entry", reference("RosterEntryId")),
@@ -193,12 +205,26 @@ fn rules() -> Components {
         ("entries", array("RosterEntryId")),
         ("gaps_accepted", number()),
     ]);
-    let all = [rotation, shift, temporary, over, holiday, retraction, publication];
-    vec![(
-        "RosterRule",
-        json!({
-            "description": "The last two are recorded by their own operations. docs/ROSTER.md explains all.",
-            "oneOf": all,
-        }),
-    )]
+    [retraction, publication]
+}
+
+fn rotation(lanes: (&str, Value), day: Value) -> Value {
+    let hand_off = json!({ "oneOf": [
+        { "enum": ["hourly", "daily", "weekly"] },
+        object(&[("hours", json!({ "type": "integer", "minimum": 1, "maximum": 744 }))]),
+        object(&[("days", json!({ "type": "integer", "minimum": 1, "maximum": 366 }))]),
+    ] });
+    object(&[
+        ("kind", kind("rotation")),
+        ("name", string()),
+        lanes,
+        ("level", reference("Level")),
+        ("participants", array("Login")),
+        ("hand_off", hand_off),
+        ("time", text("^[0-9]{2}:[0-9]{2}(:[0-9]{2})?$")),
+        ("zone", string()),
+        ("starts_on", day),
+        ("ends_on?", json!({ "type": ["string", "null"], "format": "date" })),
+        ("only_holidays?", boolean()),
+    ])
 }
