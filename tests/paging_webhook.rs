@@ -1,6 +1,6 @@
 //! Pages by webhook against a server on the loopback: what it is told, and what it may not do.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
