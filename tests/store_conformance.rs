@@ -769,7 +769,7 @@ async fn open_pages(store: &Store) -> Vec<(PageCause, PageState)> {
     pages.into_iter().map(|page| (page.cause, page.state)).collect()
 }
 
-async fn pages_are_opened_and_ended_with_their_requests_stage(fresh: Fresh) {
+async fn pages_are_opened_with_their_requests_stage(fresh: Fresh) {
     let store = &fresh.store;
     let _ = store.apply(insert(1, None)).await.unwrap();
     go(store, 1, 1, Stage::Accepted).await;
@@ -803,16 +803,27 @@ async fn pages_are_opened_and_ended_with_their_requests_stage(fresh: Fresh) {
     assert_eq!((again.len(), again[0].id), (1, claimed[0].id));
     assert_eq!(store.apply(with(moved(again[0].fence))).await.unwrap(), Applied::Now);
     assert_eq!(store.page(again[0].id).await.unwrap().unwrap().step, 1);
-    // Nobody took it: one page ends and another begins; a claim ends them all.
-    go(store, 1, 4, Stage::Queued).await;
+}
+
+async fn a_page_ends_with_its_cause(fresh: Fresh) {
+    let store = &fresh.store;
+    let _ = store.apply(insert(1, None)).await.unwrap();
+    go(store, 1, 1, Stage::Accepted).await;
+    let reviewer = AccountId::new(Uuid::from_u128(5));
+    go(store, 1, 2, Stage::Offered { reviewer }).await;
+    // Nobody took it: one page ends and another begins; the end of the request ends them all.
+    go(store, 1, 3, Stage::Queued).await;
     assert_eq!(open_pages(store).await, [(PageCause::NobodyAvailable, PageState::Open)]);
-    go(store, 1, 5, Stage::Withdrawn).await;
+    go(store, 1, 4, Stage::Withdrawn).await;
     assert_eq!(open_pages(store).await, []);
     assert_eq!(store.pages(&"lacris".parse().unwrap(), true, 100).await.unwrap().len(), 2);
     assert!(store.claim_pages(10, now() + TimeDelta::days(9), now()).await.unwrap().is_empty());
-    assert_eq!(store.apply(with(moved(again[0].fence + 1))).await.unwrap(), Applied::Stale);
+}
 
-    // An emergency pages before its check, and it is one page until somebody takes the job.
+async fn an_emergency_is_one_page_from_its_arrival_on(fresh: Fresh) {
+    let store = &fresh.store;
+    let reviewer = AccountId::new(Uuid::from_u128(5));
+    // Before its check, and until somebody takes the job.
     let mut emergency = insert(2, None);
     let Guard::Insert(new) = &mut emergency.guard else { panic!("an insert") };
     new.lane = Lane::Threat;
@@ -980,7 +991,9 @@ conformance! {
     a_policy_set_comes_into_force_by_two_people: false,
     one_of_many_proposals_of_a_version_is_taken: false,
     what_was_received_is_read_in_pages_with_the_registry_of_its_time: false,
-    pages_are_opened_and_ended_with_their_requests_stage: false,
+    pages_are_opened_with_their_requests_stage: false,
+    a_page_ends_with_its_cause: false,
+    an_emergency_is_one_page_from_its_arrival_on: false,
     attempts_are_sent_together_retried_and_ended: false,
     a_step_that_reached_nobody_does_not_wait: false,
     a_signed_reply_is_taken_once: false,
