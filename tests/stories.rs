@@ -24,6 +24,8 @@ mod site;
 mod commands;
 #[path = "stories/destroy.rs"]
 mod destroy;
+#[path = "stories/disclose.rs"]
+mod disclose;
 #[path = "stories/explain.rs"]
 mod explain;
 #[path = "stories/holds.rs"]

@@ -14,8 +14,8 @@ pub(super) use local::{
     RegistryCommand, TopologyCommand,
 };
 pub(super) use people::{
-    AuditCommand, DeadLetterCommand, ExaminationArgs, HoldCommand, LegalHoldCommand, PeopleCommand,
-    ReleaseArgs,
+    AuditCommand, DeadLetterCommand, DiscloseArgs, ExaminationArgs, HoldCommand, LegalHoldCommand,
+    PeopleCommand, ReleaseArgs,
 };
 
 /// A broker between law-enforcement agencies for facial-recognition search requests. It compares no faces.

@@ -50,6 +50,10 @@ pub(super) async fn run(
         PeopleCommand::Release(args) => return release(api, args, output).await,
         PeopleCommand::Holds(command) => decide::holds(api, command, output).await?,
         PeopleCommand::DeadLetters(command) => decide::dead_letters(api, command, output).await?,
+        PeopleCommand::Disclose(args) => decide::disclose(api, args, output).await?,
+        PeopleCommand::Disseminations { request } => {
+            decide::disseminations(api, request, output).await?;
+        }
         PeopleCommand::Destroy { request, reason, clause } => {
             decide::destroy(api, request, (reason, clause), output).await?;
         }

@@ -148,7 +148,8 @@ fn files(
             }
             RecordKind::HoldDecision
             | RecordKind::Withdrawal
-            | RecordKind::LegalHold => {}
+            | RecordKind::LegalHold
+            | RecordKind::Dissemination => {}
         }
     }
     Ok(files)

@@ -254,7 +254,8 @@ fn action(kind: RecordKind) -> &'static str {
         RecordKind::Release
         | RecordKind::HoldDecision
         | RecordKind::Withdrawal
-        | RecordKind::LegalHold => "record.written",
+        | RecordKind::LegalHold
+        | RecordKind::Dissemination => "record.written",
     }
 }
 

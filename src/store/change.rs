@@ -215,6 +215,8 @@ pub enum RecordKind {
     Withdrawal,
     /// A legal hold that was set or lifted.
     LegalHold,
+    /// To whom a delivered answer was passed on.
+    Dissemination,
 }
 
 /// A sealed record to store.

@@ -105,6 +105,19 @@ fn codes(result: &DeliveryResult) -> (Option<String>, Option<String>) {
     }
 }
 
+/// Pure: whether the mail still has to leave: the answer itself, or one that is passed on after the answer was delivered.
+fn is_due(stage: &Stage, mail: MailingStatus) -> bool {
+    match mail {
+        MailingStatus::Sent => false,
+        // The answer's own refusal is a hold, which seals it anew; nobody retries one that was passed on.
+        MailingStatus::Refused => *stage == Stage::Delivering,
+        MailingStatus::Queued
+        | MailingStatus::Sending
+        | MailingStatus::Deferred
+        | MailingStatus::Indeterminate => *stage == Stage::Delivering || stage.is_answered(),
+    }
+}
+
 /// Handles the command to deliver.
 pub async fn handle(
     ctx: &Context,
@@ -117,7 +130,7 @@ pub async fn handle(
     let (Some(row), Some(mail)) = (row, mail) else {
         return Ok(Disposition::DeadLetter { reason: "mailing_unknown".to_owned() });
     };
-    if row.stage != Stage::Delivering || mail.status == MailingStatus::Sent {
+    if !is_due(&row.stage, mail.status) {
         return step::acknowledge(ctx, cause, Step::Deliver).await;
     }
     begin(ctx, &row, &mail).await?;
@@ -186,7 +199,19 @@ async fn finish(
             .detail("phase", phase.as_deref().unwrap_or("none"))
             .detail("code", code.as_deref().unwrap_or("none"))
     };
+    let passed_on = row.stage.is_answered();
     match meaning(result, attempts) {
+        Meaning::Sent if passed_on => {
+            let mut change = Change::audited(vec![noted("answer.disclosure_delivered")]);
+            change.mailed = Some(update(MailingStatus::Sent));
+            step::apply_for(ctx, change, Some((cause, Step::Deliver))).await
+        }
+        Meaning::Person if passed_on => {
+            let event = noted("answer.disclosure_refused").clause(UNDELIVERED);
+            let mut change = Change::audited(vec![event]);
+            change.mailed = Some(update(MailingStatus::Refused));
+            step::apply_for(ctx, change, Some((cause, Step::Deliver))).await
+        }
         Meaning::Sent => {
             let mut change = delivered(ctx, row, noted("answer.delivered"), now)?;
             change.mailed = Some(update(MailingStatus::Sent));
