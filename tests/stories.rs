@@ -24,6 +24,8 @@ mod site;
 mod commands;
 #[path = "stories/destroy.rs"]
 mod destroy;
+#[path = "stories/disclose.rs"]
+mod disclose;
 #[path = "stories/emergency.rs"]
 mod emergency;
 #[path = "stories/explain.rs"]

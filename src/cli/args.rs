@@ -15,7 +15,7 @@ pub(super) use local::{
     PolicyCommand, RegistryCommand, ReplayArgs, SetsArgs, TopologyCommand,
 };
 pub(super) use people::{
-    AuditCommand, DeadLetterCommand, EmergencyCommand, ExaminationArgs, HoldCommand,
+    AuditCommand, DeadLetterCommand, DiscloseArgs, EmergencyCommand, ExaminationArgs, HoldCommand,
     LegalHoldCommand, PageCommand, PeopleCommand, ReleaseArgs, SuspensionCommand,
 };
 pub(super) use roster::{

@@ -54,6 +54,10 @@ pub(super) async fn run(
         PeopleCommand::Suspensions(command) => {
             emergency::suspensions(api, command, output).await?;
         }
+        PeopleCommand::Disclose(args) => decide::disclose(api, args, output).await?,
+        PeopleCommand::Disseminations { request } => {
+            decide::disseminations(api, request, output).await?;
+        }
         PeopleCommand::Destroy { request, reason, clause } => {
             decide::destroy(api, request, (reason, clause), output).await?;
         }

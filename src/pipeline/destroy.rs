@@ -152,7 +152,8 @@ fn files(
             | RecordKind::CallBack
             | RecordKind::Confirmation
             | RecordKind::SuspensionLift
-            | RecordKind::LegalHold => {}
+            | RecordKind::LegalHold
+            | RecordKind::Dissemination => {}
         }
     }
     Ok(files)

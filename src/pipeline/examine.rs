@@ -259,7 +259,8 @@ fn action(kind: RecordKind) -> &'static str {
         | RecordKind::CallBack
         | RecordKind::Confirmation
         | RecordKind::SuspensionLift
-        | RecordKind::LegalHold => "record.written",
+        | RecordKind::LegalHold
+        | RecordKind::Dissemination => "record.written",
     }
 }
 

@@ -9,6 +9,7 @@
 //! | [`release`] | an officer who examined nothing signs the exact bytes |
 //! | [`respond`] | the answer is signed, encrypted, stored, and handed to the recipient's server |
 //! | [`retain`] | withdrawal and expiry |
+//! | [`disclose`] | a delivered answer is passed on to another recipient |
 //! | [`destroy`] | the end of a record, and the legal hold that keeps it |
 //!
 //! Each is *load -> decide (pure) -> apply (one transaction) -> acknowledge*. What they share stands beside them:
@@ -23,6 +24,7 @@ pub mod audit_export;
 pub mod check;
 pub mod context;
 pub mod destroy;
+pub mod disclose;
 pub mod dispatch;
 pub mod emergency;
 pub mod examine;

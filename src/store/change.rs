@@ -238,6 +238,8 @@ pub enum RecordKind {
     SuspensionLift,
     /// A legal hold that was set or lifted.
     LegalHold,
+    /// To whom a delivered answer was passed on.
+    Dissemination,
 }
 
 impl RecordKind {
@@ -251,7 +253,8 @@ impl RecordKind {
             | Self::CallBack
             | Self::Confirmation
             | Self::SuspensionLift
-            | Self::LegalHold => false,
+            | Self::LegalHold
+            | Self::Dissemination => false,
         }
     }
 }

@@ -107,6 +107,18 @@ fn codes(result: &DeliveryResult) -> (Option<String>, Option<String>) {
     }
 }
 
+/// Pure: whether the mail still has to leave: the answer itself, or one that is passed on after the answer was delivered.
+fn is_due(stage: &Stage, mail: MailingStatus) -> bool {
+    match mail {
+        // One that was refused or called back is never tried again: after a hold the answer is sealed anew.
+        MailingStatus::Sent | MailingStatus::Refused => false,
+        MailingStatus::Queued
+        | MailingStatus::Sending
+        | MailingStatus::Deferred
+        | MailingStatus::Indeterminate => *stage == Stage::Delivering || stage.is_answered(),
+    }
+}
+
 /// Handles the command to deliver.
 pub async fn handle(
     ctx: &Context,
@@ -119,9 +131,7 @@ pub async fn handle(
     let (Some(row), Some(mail)) = (row, mail) else {
         return Ok(Disposition::DeadLetter { reason: "mailing_unknown".to_owned() });
     };
-    // One that was refused or called back is never tried again: after a hold the answer is sealed anew.
-    let over = matches!(mail.status, MailingStatus::Sent | MailingStatus::Refused);
-    if row.stage != Stage::Delivering || over {
+    if !is_due(&row.stage, mail.status) {
         return step::acknowledge(ctx, cause, Step::Deliver).await;
     }
     if begin(ctx, &row, &mail).await? != Applied::Now {
@@ -198,7 +208,19 @@ async fn finish(
             .detail("phase", phase.as_deref().unwrap_or("none"))
             .detail("code", code.as_deref().unwrap_or("none"))
     };
+    let passed_on = row.stage.is_answered();
     match meaning(result, attempts) {
+        Meaning::Sent if passed_on => {
+            let mut change = Change::audited(vec![noted("answer.disclosure_delivered")]);
+            change.mailed = Some(update(MailingStatus::Sent));
+            step::apply_for(ctx, change, Some((cause, Step::Deliver))).await
+        }
+        Meaning::Person if passed_on => {
+            let event = noted("answer.disclosure_refused").clause(UNDELIVERED);
+            let mut change = Change::audited(vec![event]);
+            change.mailed = Some(update(MailingStatus::Refused));
+            step::apply_for(ctx, change, Some((cause, Step::Deliver))).await
+        }
         Meaning::Sent => {
             let mut change = delivered(ctx, row, noted("answer.delivered"), now)?;
             change.mailed = Some(update(MailingStatus::Sent));

@@ -5,9 +5,10 @@
 //! | `search_request_submit`, `search_request_read`, `search_request_withdraw` | `session_create` |
 //! | `form_read`: what a form for a unit needs | `job_read`, `job_step`, `document_release` |
 //! | `emergency_handle`: the confirmation | `emergency_handle`, `suspension_handle` |
-//! | | `hold_decide`, `dead_letter_handle`, `audit_read`, `record_destroy`, `page_acknowledge` |
+//! | | `hold_decide`, `dead_letter_handle`, `audit_read`, `record_destroy`, `page_acknowledge`, `answer_disclose` |
 //! | | `explanation_read`, `policy_set`, `roster_read`, `roster_edit` |
 
+pub(in crate::web) mod answer_disclose;
 pub(in crate::web) mod audit_read;
 pub(in crate::web) mod dead_letter_handle;
 pub(in crate::web) mod document_release;

@@ -19,6 +19,35 @@ pub(super) fn kept() -> Components {
                 ("findings", array("Finding")),
             ]),
         ),
+        (
+            "DisclosureOrder",
+            object(&[
+                ("recipient_ori", reference("Ori")),
+                ("recipient_email", string()),
+                ("purpose", string()),
+                ("right_to_know", string()),
+                ("need_to_know", string()),
+            ]),
+        ),
+        ("Disclosed", object(&[("request", reference("RequestId")), ("mailing", string())])),
+        (
+            "Dissemination",
+            object(&[
+                ("at", reference("Time")),
+                ("by", string()),
+                ("recipient_ori", reference("Ori")),
+                ("recipient_email", string()),
+                ("purpose", string()),
+                ("right_to_know", string()),
+                ("need_to_know", string()),
+                ("document_sha256", reference("Sha256")),
+                ("status", string()),
+            ]),
+        ),
+        (
+            "Disseminations",
+            object(&[("request", reference("RequestId")), ("items", array("Dissemination"))]),
+        ),
         ("DestructionOrder", object(&[("reason", string()), ("clause", string())])),
         (
             "Certificate",
