@@ -8,7 +8,9 @@ use uuid::Uuid;
 use super::read::{self, Wanted};
 use super::respond::{self, Envelope};
 use super::{Context, PipelineError, examine, sealed, standing, step};
+use crate::audit::AuditEvent;
 use crate::domain::{Account, AccountId, Ori, Personal, RequestId};
+use crate::mail::Deliverable;
 use crate::messages::{Body, Message, Route, Step};
 use crate::policy::facts::{self, Content, Disclosure};
 use crate::store::{
@@ -79,18 +81,11 @@ pub async fn disclose(
     let there = RequestRow { ori: ori.clone(), ..row.clone() };
     let agency = standing::agency(&registry, &there);
     let asked = Disclosure {
-        role: person.role,
-        active: person.active,
-        of_unit: person.unit == row.unit,
-        positions: person.positions.clone(),
-        answered: row.stage.is_answered(),
         registered: registry.recipient(ori, email).is_some(),
         has_key: respond::recipient_usable(ctx, &registry, (ori, email), now).is_ok(),
         owns_email: agency.owns_address(email),
-        purpose_letters: letters(&order.purpose),
-        right_letters: letters(&order.right_to_know),
-        need_letters: letters(&order.need_to_know),
         unit_packs: standing::unit_packs(&registry, &row),
+        ..asked(person, &row, order)
     };
     // Whose law binds the sender, the agency that asked, or the one that receives: the strictest counts.
     let mut packs = standing::packs(&registry, &row);
@@ -102,13 +97,50 @@ pub async fn disclose(
     examine::refuse_unless_accepted(ctx, person, &row, &decision).await?;
     let (release, _) = respond::release_of(ctx, &row).await?;
     let mail = respond::seal(ctx, &registry, &row, (ori, email), (&release, now)).await?;
-    let key = sealed::key_of(ctx, &row)?;
     let mailing = ctx.ids.id();
-    let object_key = sealed::put_image(ctx, row.id, &key, mail.bytes().to_vec()).await?;
     let event = examine::by_person(person, "answer.disclosed", now, &row)
         .agency(ori)
         .decision(&decision)
         .detail("mailing", &mailing.to_string());
+    let record = DisseminationRecord {
+        order: order.clone(),
+        document_sha256: release.document_sha256,
+        mailing,
+    };
+    let change = passed_on(ctx, &row, (person, event), &record, &mail).await?;
+    step::apply_by_person(ctx, change).await?;
+    Ok(mailing)
+}
+
+/// Pure: what the person and the order say; what the registry says is not in it.
+fn asked(person: &Account, row: &RequestRow, order: &DisclosureOrder) -> Disclosure {
+    Disclosure {
+        role: person.role,
+        active: person.active,
+        of_unit: person.unit == row.unit,
+        positions: person.positions.clone(),
+        answered: row.stage.is_answered(),
+        registered: false,
+        has_key: false,
+        owns_email: false,
+        purpose_letters: letters(&order.purpose),
+        right_letters: letters(&order.right_to_know),
+        need_letters: letters(&order.need_to_know),
+        unit_packs: Vec::new(),
+    }
+}
+
+/// The change that passes the sealed mail on: its bytes are stored before, its row, record and command together.
+async fn passed_on(
+    ctx: &Context,
+    row: &RequestRow,
+    (person, event): (&Account, AuditEvent),
+    record: &DisseminationRecord,
+    mail: &Deliverable,
+) -> Result<Change, PipelineError> {
+    let (now, mailing) = (event.at, record.mailing);
+    let key = sealed::key_of(ctx, row)?;
+    let object_key = sealed::put_image(ctx, row.id, &key, mail.bytes().to_vec()).await?;
     // The stage and its moment stay; the version moves, so that a destruction at the same moment and this exclude each other.
     let update = RequestUpdate::stage(
         row.id,
@@ -127,11 +159,6 @@ pub async fn disclose(
         envelope: sealed::seal_record(ctx, mailing, &key, &envelope)?,
         at: now,
     });
-    let record = DisseminationRecord {
-        order: order.clone(),
-        document_sha256: release.document_sha256,
-        mailing,
-    };
     let id = ctx.ids.id();
     change.records.push(NewRecord {
         id,
@@ -139,13 +166,12 @@ pub async fn disclose(
         kind: RecordKind::Dissemination,
         author: person.id,
         at: now,
-        sealed: sealed::seal_record(ctx, id, &key, &record)?,
+        sealed: sealed::seal_record(ctx, id, &key, record)?,
     });
     let body = Body::DeliverAnswer { request: row.id, mailing };
     let route = Route::Step { step: Step::Deliver };
     change.outgoing.push(Message::new(ctx.message_id(), now, route, body));
-    step::apply_by_person(ctx, change).await?;
-    Ok(mailing)
+    Ok(change)
 }
 
 /// Who else was given the answer, and why. Reading it is recorded.

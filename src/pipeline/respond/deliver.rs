@@ -208,23 +208,18 @@ async fn finish(
             .detail("phase", phase.as_deref().unwrap_or("none"))
             .detail("code", code.as_deref().unwrap_or("none"))
     };
+    // One that is passed on after the answer was delivered moves no stage.
     let passed_on = row.stage.is_answered();
-    match meaning(result, attempts) {
+    let (mut change, status) = match meaning(result, attempts) {
         Meaning::Sent if passed_on => {
-            let mut change = Change::audited(vec![noted("answer.disclosure_delivered")]);
-            change.mailed = Some(update(MailingStatus::Sent));
-            step::apply_for(ctx, change, Some((cause, Step::Deliver))).await
+            (Change::audited(vec![noted("answer.disclosure_delivered")]), MailingStatus::Sent)
         }
         Meaning::Person if passed_on => {
             let event = noted("answer.disclosure_refused").clause(UNDELIVERED);
-            let mut change = Change::audited(vec![event]);
-            change.mailed = Some(update(MailingStatus::Refused));
-            step::apply_for(ctx, change, Some((cause, Step::Deliver))).await
+            (Change::audited(vec![event]), MailingStatus::Refused)
         }
         Meaning::Sent => {
-            let mut change = delivered(ctx, row, noted("answer.delivered"), now)?;
-            change.mailed = Some(update(MailingStatus::Sent));
-            step::apply_for(ctx, change, Some((cause, Step::Deliver))).await
+            (delivered(ctx, row, noted("answer.delivered"), now)?, MailingStatus::Sent)
         }
         Meaning::Again(status) => {
             let action = if status == MailingStatus::Indeterminate {
@@ -236,21 +231,18 @@ async fn finish(
             change.mailed = Some(update(status));
             let _ = ctx.store.apply(change).await?;
             let reason = code.unwrap_or_else(|| "deferred".to_owned());
-            Ok(Disposition::Retry { after: Some(wait_after(attempts)), reason })
+            return Ok(Disposition::Retry { after: Some(wait_after(attempts)), reason });
         }
         Meaning::Person => {
-            let event = noted("delivery.refused");
-            let mut change = hold::begin(
-                ctx,
-                row,
-                Role::LocalAdministrator,
-                Resume::Deliver,
-                (vec![undelivered(phase.as_deref(), code.as_deref())], event.clause(UNDELIVERED)),
-            )?;
-            change.mailed = Some(update(MailingStatus::Refused));
-            step::apply_for(ctx, change, Some((cause, Step::Deliver))).await
+            let event = noted("delivery.refused").clause(UNDELIVERED);
+            let found = vec![undelivered(phase.as_deref(), code.as_deref())];
+            let role = Role::LocalAdministrator;
+            let change = hold::begin(ctx, row, role, Resume::Deliver, (found, event))?;
+            (change, MailingStatus::Refused)
         }
-    }
+    };
+    change.mailed = Some(update(status));
+    step::apply_for(ctx, change, Some((cause, Step::Deliver))).await
 }
 
 fn delivered(

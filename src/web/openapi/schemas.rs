@@ -6,6 +6,7 @@ mod examination;
 mod kept;
 mod pages;
 mod policies;
+mod records;
 mod roster;
 
 use serde::Serialize;
@@ -250,6 +251,7 @@ fn for_people() -> Components {
     ];
     all.extend(examination::schemas());
     all.extend(kept::kept());
+    all.extend(records::records());
     all.extend(emergency::schemas());
     all.extend(policies::schemas());
     all.extend(pages::pages());
