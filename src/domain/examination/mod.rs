@@ -1,0 +1,152 @@
+//! What a reviewer records: suitability, search, comparison, conclusion.
+//!
+//! The same record serves the first examination, the blind second review and the adjudication.
+
+mod candidate;
+mod comparison;
+mod conclusion;
+mod faults;
+mod probe;
+mod search;
+#[cfg(test)]
+mod tests;
+
+use chrono::{DateTime, FixedOffset};
+use serde::{Deserialize, Serialize};
+
+pub use self::candidate::Candidate;
+pub use self::comparison::{Agreement, FeatureComparison};
+pub use self::conclusion::Conclusion;
+pub use self::faults::examination_faults;
+pub use self::probe::{ProbeDerivative, Suitability};
+pub use self::search::Search;
+use super::Personal;
+
+/// A reviewer's record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Examination {
+    /// One for every probe.
+    pub suitability: Vec<Suitability>,
+    /// Steps that led from a probe to the searched image; the original never changes (LACRIS-INV-2b).
+    #[serde(default)]
+    pub derivatives: Vec<ProbeDerivative>,
+    /// Searches.
+    #[serde(default)]
+    pub searches: Vec<Search>,
+    /// Comparison, for a lead.
+    #[serde(default)]
+    pub comparison: Vec<FeatureComparison>,
+    /// The conclusion.
+    pub conclusion: Conclusion,
+    /// Its reasons (LACRIS-DOC-1).
+    pub narrative: Personal<String>,
+    /// The candidate, for a lead only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<Candidate>,
+    /// The clause under which the search is declined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declined_under: Option<String>,
+    /// Other resources and databases that the candidate was checked against (APD-4D5).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verified_with: Vec<Personal<String>>,
+    /// What the review for indications of bias found, and what was done about it (SPD-AI-B3).
+    #[serde(default)]
+    pub bias_review: Personal<String>,
+    /// Where generative AI made or altered something of this record (SPD-AI-C1, C2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generative_ai: Option<GenerativeAi>,
+}
+
+/// The use of generative AI in an examination.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenerativeAi {
+    /// The reviewer has reviewed what it made for accuracy (SPD-AI-C2).
+    pub reviewed: bool,
+    /// The supervisor who approved its use beforehand (SPD-AI-C1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<Personal<String>>,
+}
+
+impl Examination {
+    /// Whether every probe that was found suitable is recorded as showing the face from the front, and there is one.
+    pub fn is_frontal(&self) -> bool {
+        let mut suitable = self.suitability.iter().filter(|entry| entry.suitable).peekable();
+        suitable.peek().is_some() && suitable.all(|entry| entry.frontal == Some(true))
+    }
+
+    /// Whether the reasons or the comments say that a face is somebody, and not that it may lead to somebody (OX-461.3f2).
+    pub fn claims_identity(&self) -> bool {
+        let comments = self.candidate.as_ref().map(|candidate| &candidate.comments);
+        claims_identity(&self.narrative) || comments.is_some_and(claims_identity)
+    }
+
+    /// How many other resources the candidate was checked against; blank lines do not count.
+    pub fn resources_asked(&self) -> usize {
+        self.verified_with.iter().filter(|name| !name.expose().trim().is_empty()).count()
+    }
+
+    /// Whether another examiner, who did not see this record, came to the same end: the same conclusion, and for
+    /// a lead the same person's record.
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        self.conclusion == other.conclusion
+            && match (&self.candidate, &other.candidate) {
+                (Some(mine), Some(theirs)) => mine.sid == theirs.sid,
+                (None, None) => true,
+                (Some(_), None) | (None, Some(_)) => false,
+            }
+    }
+
+    /// When the last search was made.
+    pub fn searched_at(&self) -> Option<DateTime<FixedOffset>> {
+        self.searches.iter().map(|search| search.searched_at).max()
+    }
+
+    /// Number of letters of the reasons.
+    pub fn narrative_letters(&self) -> usize {
+        letters(&self.narrative)
+    }
+
+    /// Number of letters of the review for bias.
+    pub fn bias_review_letters(&self) -> usize {
+        letters(&self.bias_review)
+    }
+}
+
+fn letters(text: &Personal<String>) -> usize {
+    text.expose().chars().filter(|c| c.is_alphabetic()).count()
+}
+
+/// Words that say more than a lead can say.
+const IDENTITY: [&str; 13] = [
+    "positive identification",
+    "positively identif",
+    "identified as",
+    "identifies the person as",
+    "positive match",
+    "confirmed match",
+    "match confirmed",
+    "is the same person",
+    "are the same person",
+    "is the suspect",
+    "without doubt",
+    "100%",
+    "100 %",
+];
+/// The same, denied: a reviewer may say what a lead is not.
+const DENIED: [&str; 4] = [
+    "not a positive identification",
+    "no positive identification",
+    "not positively identif",
+    "not be identified as",
+];
+
+fn claims_identity(text: &Personal<String>) -> bool {
+    let words: Vec<&str> = text.expose().split_whitespace().collect();
+    let mut plain = words.join(" ").to_lowercase();
+    for denied in DENIED {
+        plain = plain.replace(denied, "");
+    }
+    IDENTITY.iter().any(|phrase| plain.contains(phrase))
+}
