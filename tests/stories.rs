@@ -20,6 +20,8 @@
 )]
 mod site;
 
+#[path = "stories/blind.rs"]
+mod blind;
 #[path = "stories/commands.rs"]
 mod commands;
 #[path = "stories/explain.rs"]
@@ -36,3 +38,5 @@ mod redelivery;
 mod refusals;
 #[path = "support/tap.rs"]
 mod tap;
+#[path = "stories/wording.rs"]
+mod wording;

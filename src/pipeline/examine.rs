@@ -1,16 +1,14 @@
 //! A reviewer takes a job, examines it, and concludes; a second one does so without seeing the first answer; where
 //! they differ an adjudicator decides.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+mod candidate_image;
+
 use chrono::{DateTime, Utc};
 
-use super::{Context, PipelineError, Refusal, dispatch, sealed, standing, step};
+use super::{Context, PipelineError, Refusal, dispatch, sealed, standing, step, wording};
 use crate::audit::{Actor, AuditEvent};
 use crate::domain::examination::{Conclusion, Examination, examination_faults};
-use crate::domain::form::MediaType;
 use crate::domain::{Account, Outcome, RequestId, Role, ShapeError, Verdict};
-use crate::images::inspect;
 use crate::lifecycle::{Event, Lease, Stage, StageCode, deadline, next};
 use crate::policy::facts::SecondReview;
 use crate::policy::{PolicyDecision, facts};
@@ -207,9 +205,16 @@ pub async fn conclude(
         return Err(PipelineError::Refused(Refusal::Shape(faults)));
     }
     let key = sealed::key_of(ctx, &row)?;
-    let candidate = take_candidate_image(ctx, &mut exam)?;
-    let decision = examined_under(ctx, person, &row, (&exam, probes.len())).await?;
-    refuse_unless_accepted(ctx, person, &row, &decision).await?;
+    let candidate = candidate_image::take(ctx, &mut exam)?;
+    let claims = wording::claims(ctx, &exam)?;
+    let decision =
+        examined_under(ctx, person, &row, (&exam, probes.len(), !claims.is_empty())).await?;
+    refuse_unless_accepted(ctx, person, &row, &decision).await.map_err(|error| match error {
+        PipelineError::Refused(Refusal::Findings(findings)) if !claims.is_empty() => {
+            PipelineError::Refused(Refusal::Identification { claims, findings })
+        }
+        other => other,
+    })?;
     let record_id = ctx.ids.id();
     let candidate_key = match candidate {
         Some(bytes) => Some(sealed::put_image(ctx, row.id, &key, bytes).await?),
@@ -293,57 +298,19 @@ pub async fn examination(
     sealed::open_record(ctx, key, record)
 }
 
-/// Takes the candidate's image out of the record, measured like every image.
-fn take_candidate_image(
-    ctx: &Context,
-    exam: &mut Examination,
-) -> Result<Option<Vec<u8>>, PipelineError> {
-    let Some(candidate) = &mut exam.candidate else {
-        return Ok(None);
-    };
-    let shape = |code: &str, message: &str| {
-        PipelineError::Refused(Refusal::Shape(vec![ShapeError::new(
-            code,
-            "/candidate/image",
-            message,
-        )]))
-    };
-    let Some(image) = candidate.image.take() else {
-        return Err(shape(
-            "candidate_image",
-            "a lead needs the candidate's image (LACRIS-RPT-5), base64",
-        ));
-    };
-    let bytes = STANDARD
-        .decode(image)
-        .map_err(|_| shape("image_base64", "expected base64 (RFC 4648 section 4, with padding)"))?;
-    let declared = if bytes.starts_with(&[0x89, b'P']) { MediaType::Png } else { MediaType::Jpeg };
-    let facts = inspect(&bytes, declared, &ctx.rules.image).map_err(|faults| {
-        let faults = faults.into_iter().map(|fault| fault.into_shape_error("/candidate/image"));
-        PipelineError::Refused(Refusal::Shape(faults.collect()))
-    })?;
-    if !facts.matches_declared_hash(&candidate.image_sha256) {
-        return Err(shape(
-            "image_hash",
-            "`image_sha256` is not the SHA-256 of the image that arrived",
-        ));
-    }
-    Ok(Some(bytes))
-}
-
 /// The policies' word on this examination.
 async fn examined_under(
     ctx: &Context,
     person: &Account,
     row: &RequestRow,
-    (exam, probes): (&Examination, usize),
+    (exam, probes, claims_identity): (&Examination, usize, bool),
 ) -> Result<PolicyDecision, PipelineError> {
     let registry = ctx.registry().await?;
     let form = sealed::form_of(ctx, row)?;
     let now = ctx.now();
     let packs = standing::packs(&registry, row);
     let reviewer = standing::reviewer(&registry, row, &form, person, now);
-    let done = standing::examination(exam, &form, probes);
+    let done = standing::examination(exam, &form, probes, claims_identity);
     let service = standing::service(ctx, &registry, row);
     let mut decision =
         ctx.policies.decide(&packs, &facts::conclude(&reviewer, &done, &service, now));

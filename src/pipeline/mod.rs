@@ -12,7 +12,7 @@
 //!
 //! Each is *load -> decide (pure) -> apply (one transaction) -> acknowledge*. What they share stands beside them:
 //! [`context`] (what a stage may use), [`hold`] (a named human decides), [`sealed`] (reading and writing what is
-//! sealed), [`standing`] (what the rules look at), [`step`] (how a stage ends).
+//! sealed), [`standing`] (what the rules look at), [`step`] (how a stage ends), [`wording`] (what nobody writes).
 
 pub mod accept;
 pub mod audit_export;
@@ -27,6 +27,7 @@ pub mod retain;
 pub mod sealed;
 pub mod standing;
 pub mod step;
+pub mod wording;
 
 pub use context::Context;
 pub use step::{Disposition, PipelineError, Refusal};

@@ -113,7 +113,12 @@ fn is_requester(form: &Form, person: &Account) -> bool {
 }
 
 /// An examination of a form as the rules see one.
-pub fn examination(exam: &Examination, form: &Form, probes: usize) -> facts::Examination {
+pub fn examination(
+    exam: &Examination,
+    form: &Form,
+    probes: usize,
+    claims_identity: bool,
+) -> facts::Examination {
     let decided: BTreeSet<usize> = exam.suitability.iter().map(|entry| entry.probe).collect();
     facts::Examination {
         outcome: exam.conclusion.into(),
@@ -127,7 +132,7 @@ pub fn examination(exam: &Examination, form: &Form, probes: usize) -> facts::Exa
         searched: exam.searches.iter().map(|search| search.repository.clone()).collect(),
         frontal: exam.is_frontal(),
         verified_with: u32::try_from(exam.resources_asked()).unwrap_or(u32::MAX),
-        claims_identity: exam.claims_identity(),
+        claims_identity,
         systems: exam.searches.iter().map(|search| search.system.clone()).collect(),
         bias_review_letters: u32::try_from(exam.bias_review_letters()).unwrap_or(u32::MAX),
         generative_ai: exam.generative_ai.is_some(),

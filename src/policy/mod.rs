@@ -9,6 +9,8 @@
 //! | `engine` | facts in, a [`PolicyDecision`] out; statements; explanations |
 //! | `decision` | what was decided, and on which clauses |
 //! | `words` | words that need a human: a screen over what a requester wrote |
+//! | `identification` | words of identification: a screen over what the people of a unit write |
+//! | `phrases` | words side by side, found in a text: what both screens share |
 //! | `builtin` | the packs that come with the program |
 //!
 //! All rules of all packs in force are asked, every one that forbids is a finding, and the strictest
@@ -22,9 +24,11 @@ mod engine;
 mod error;
 pub mod facts;
 mod gate;
+mod identification;
 mod load;
 mod manifest;
 mod pack;
+mod phrases;
 pub mod words;
 
 #[cfg(test)]
@@ -39,4 +43,5 @@ pub use engine::{PolicySet, StatementView};
 pub use error::{PackError, PackProblem};
 pub use facts::Facts;
 pub use gate::Gate;
+pub use identification::Claim;
 pub use pack::{Answer, Clause, Force, Pack, Stated, Statement};

@@ -285,6 +285,16 @@ impl Site {
         panic!("no answer to {method} {path}");
     }
 
+    /// What a path is answered, byte for byte: status, headers, body. The path begins at the root.
+    pub async fn get_raw(&self, path: &str, token: &str) -> (u16, Vec<(String, String)>, Vec<u8>) {
+        let url = format!("{}{path}", self.origin);
+        let answer = self.http.get(url).bearer_auth(token).send().await.unwrap();
+        let text = |value: &reqwest::header::HeaderValue| value.to_str().unwrap().to_owned();
+        let headers =
+            answer.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        (answer.status().as_u16(), headers, answer.bytes().await.unwrap().to_vec())
+    }
+
     /// The same call by each of these, all at once: what each was answered.
     pub async fn at_once(
         &self,

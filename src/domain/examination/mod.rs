@@ -76,12 +76,6 @@ impl Examination {
         suitable.peek().is_some() && suitable.all(|entry| entry.frontal == Some(true))
     }
 
-    /// Whether the reasons or the comments say that a face is somebody, and not that it may lead to somebody (OX-461.3f2).
-    pub fn claims_identity(&self) -> bool {
-        let comments = self.candidate.as_ref().map(|candidate| &candidate.comments);
-        claims_identity(&self.narrative) || comments.is_some_and(claims_identity)
-    }
-
     /// How many other resources the candidate was checked against; blank lines do not count.
     pub fn resources_asked(&self) -> usize {
         self.verified_with.iter().filter(|name| !name.expose().trim().is_empty()).count()
@@ -116,37 +110,4 @@ impl Examination {
 
 fn letters(text: &Personal<String>) -> usize {
     text.expose().chars().filter(|c| c.is_alphabetic()).count()
-}
-
-/// Words that say more than a lead can say.
-const IDENTITY: [&str; 13] = [
-    "positive identification",
-    "positively identif",
-    "identified as",
-    "identifies the person as",
-    "positive match",
-    "confirmed match",
-    "match confirmed",
-    "is the same person",
-    "are the same person",
-    "is the suspect",
-    "without doubt",
-    "100%",
-    "100 %",
-];
-/// The same, denied: a reviewer may say what a lead is not.
-const DENIED: [&str; 4] = [
-    "not a positive identification",
-    "no positive identification",
-    "not positively identif",
-    "not be identified as",
-];
-
-fn claims_identity(text: &Personal<String>) -> bool {
-    let words: Vec<&str> = text.expose().split_whitespace().collect();
-    let mut plain = words.join(" ").to_lowercase();
-    for denied in DENIED {
-        plain = plain.replace(denied, "");
-    }
-    IDENTITY.iter().any(|phrase| plain.contains(phrase))
 }

@@ -57,33 +57,6 @@ fn front_facing_means_every_suitable_probe_and_a_blank_line_is_no_resource() {
 }
 
 #[test]
-fn what_says_that_a_face_is_somebody_is_noticed() {
-    let says = |narrative: &str, comments: &str| {
-        let mut exam = lead("A1");
-        exam.narrative = Personal::new(narrative.to_owned());
-        exam.candidate.as_mut().unwrap().comments = Personal::new(comments.to_owned());
-        exam.claims_identity()
-    };
-    for plain in [
-        "Ear shape and hair line agree; nothing speaks against the candidate.",
-        "This is not a positive identification.",
-        "The scar could not be identified as such in the probe.",
-        "Victim and clerk describe the same person.",
-        "",
-    ] {
-        assert!(!says(plain, ""), "{plain}");
-    }
-    for claim in [
-        "The attacker was Positively\n identified.",
-        "Identified as the man of the booking photograph.",
-        "Not a positive identification by ear alone, but it is the same person.",
-        "A 100% hit.",
-    ] {
-        assert!(says(claim, "") && says("", claim), "{claim}");
-    }
-}
-
-#[test]
 fn an_examination_is_complete_or_says_what_is_missing() {
     assert_eq!(examination_faults(&lead("A1"), 1), []);
     assert_eq!(examination_faults(&lead(" "), 2).len(), 2);

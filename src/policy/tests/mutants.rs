@@ -5,6 +5,7 @@ use cedar_policy::{PolicyId, Schema};
 
 use super::super::words::{self, Lexicon};
 use super::*;
+use crate::policy::identification::IdentificationWords;
 
 /// A row, with its questions built once.
 struct Row {
@@ -33,7 +34,7 @@ fn without(
     let rules = packs.get_mut(pack).unwrap().gates.get_mut(&gate).unwrap();
     rules.rules.remove(rule).unwrap();
     rules.cedar.remove_static(PolicyId::new(rule)).unwrap();
-    PolicySet::new(schema.clone(), packs, words.clone()).unwrap()
+    PolicySet::new(schema.clone(), packs, (words.clone(), IdentificationWords::default())).unwrap()
 }
 
 #[test]

@@ -269,8 +269,18 @@ fn others() -> Components {
                     "code": string(),
                     "errors": array("ShapeError"),
                     "findings": array("Finding"),
+                    "claims": array("IdentityClaim"),
                 },
             }),
+        ),
+        (
+            "IdentityClaim",
+            object(&[
+                ("pointer", string()),
+                ("offset", number()),
+                ("length", number()),
+                ("words", string()),
+            ]),
         ),
         (
             "RefusedForm",

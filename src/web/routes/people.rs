@@ -11,6 +11,7 @@ const STEP: &[(u16, &str)] = &[
     (409, "lease_lost"),
     (410, "destroyed"),
     (422, "policy"),
+    (422, "identification"),
 ];
 
 const LETTER: &[(u16, &str)] = &[(403, "role"), (409, "moved_on")];
@@ -164,6 +165,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         (410, "destroyed"),
         (422, "reason"),
         (422, "clause"),
+        (422, "identification"),
     ]),
     person(get(
         "/api/v1/dead-letters",
