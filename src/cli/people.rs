@@ -47,6 +47,16 @@ pub(super) async fn run(
             examination(api, "second-review", args, output).await?;
         }
         PeopleCommand::Adjudicate(args) => examination(api, "adjudicate", args, output).await?,
+        PeopleCommand::Examinations { request } => {
+            let answer = api.get(&format!("jobs/{}/examinations", segment(request)?)).await?;
+            output.value(&without_pictures(&answer));
+        }
+        PeopleCommand::WaiveSecondReview { request, reason, note } => {
+            let path = format!("jobs/{}/waive-second-review", segment(request)?);
+            let body = json!({ "reason": reason, "note": note });
+            let answer = api.post(&path, Some(&body)).await?;
+            output.step(&answer, &["request", "state"]);
+        }
         PeopleCommand::Release(args) => return release(api, args, output).await,
         PeopleCommand::Holds(command) => decide::holds(api, command, output).await?,
         PeopleCommand::DeadLetters(command) => decide::dead_letters(api, command, output).await?,

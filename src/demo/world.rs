@@ -11,8 +11,8 @@ use super::DemoError;
 use super::places::{AGENCIES, AgencyPlan, UNITS, UnitPlan};
 use crate::domain::{
     Account, AccountId, Agency, AgencyStanding, Agreement, AiSystem, Capability, Credential,
-    PackId, Repository, RepositoryKind, Role, Safeguards, Shift, SignOff, TrainerDesignation,
-    Training, Unit, UnitId, UnitWords,
+    Differences, PackId, Repository, RepositoryKind, Role, Safeguards, Shift, SignOff,
+    TrainerDesignation, Training, Unit, UnitId, UnitWords,
 };
 use crate::id_source::IdSource;
 use crate::registry::{AccountEntry, AgencyEntry, Recipient, Registry};
@@ -157,6 +157,7 @@ impl Maker<'_> {
             contact: format!("questions@{}.example.gov", place.domain),
             trainers: trainers.collect(),
             words: UnitWords::default(),
+            differences: Differences::default(),
         });
         if !place.topics.is_empty() {
             self.system(place)?;
@@ -259,6 +260,7 @@ impl Maker<'_> {
             id,
             login: login.clone(),
             name: name.to_owned(),
+            person: None,
             unit: unit.clone(),
             role,
             active: true,

@@ -8,6 +8,7 @@ pub mod ids;
 pub mod outcome;
 pub mod people;
 pub mod personal;
+pub mod plain_text;
 pub mod roster;
 pub mod unit;
 
@@ -20,5 +21,6 @@ pub use people::{Account, Capability, Credential, Lane, Role, Training};
 pub use personal::Personal;
 pub use roster::Shift;
 pub use unit::{
-    AiSystem, Repository, RepositoryKind, Safeguards, SignOff, TrainerDesignation, Unit, UnitWords,
+    AiSystem, Differences, Repository, RepositoryKind, Safeguards, SignOff, TrainerDesignation,
+    Unit, UnitWords,
 };

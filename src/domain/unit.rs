@@ -45,6 +45,28 @@ pub struct Unit {
     /// Its own changes to the words that need a human (CORE-WORDS).
     #[serde(default, skip_serializing_if = "UnitWords::is_empty")]
     pub words: UnitWords,
+    /// What becomes of a request on which two reviewers differ.
+    #[serde(default, skip_serializing_if = "Differences::is_usual")]
+    pub differences: Differences,
+}
+
+/// What becomes of a request on which two reviewers differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Differences {
+    /// An adjudicator decides.
+    #[default]
+    Adjudicate,
+    /// It is inconclusive.
+    Inconclusive,
+}
+
+impl Differences {
+    /// Whether it is what a unit does that says nothing.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+    pub fn is_usual(&self) -> bool {
+        *self == Self::Adjudicate
+    }
 }
 
 /// A unit's changes to the words that need a human.

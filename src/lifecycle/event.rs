@@ -70,6 +70,13 @@ pub enum Event {
     },
     /// The second reviewer came to another outcome.
     SecondDiffered,
+    /// They differ, and the unit leaves it at that.
+    SecondDivided,
+    /// The second review was waived.
+    SecondWaived {
+        /// The first reviewer's outcome.
+        outcome: Outcome,
+    },
     /// The adjudicator decided.
     Adjudicated {
         /// What.

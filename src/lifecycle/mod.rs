@@ -62,6 +62,8 @@ fn step(stage: &Stage, event: Event) -> Option<Stage> {
         Event::Concluded => concluded(stage),
         Event::SecondAgreed { outcome } => agreed(stage, outcome),
         Event::SecondDiffered => differed(stage),
+        Event::SecondDivided => agreed(stage, Outcome::Inconclusive),
+        Event::SecondWaived { outcome } => waived(stage, outcome),
         Event::Adjudicated { outcome } => adjudicated(stage, outcome),
         Event::ReleaseGranted { officer } => released(stage, officer),
         Event::AnswerSealed => matches!(stage, Stage::Released { .. }).then_some(Stage::Delivering),
@@ -110,6 +112,13 @@ fn differed(stage: &Stage) -> Option<Stage> {
         return None;
     };
     Some(Stage::AdjudicationDue { first: *first, second: lease.reviewer })
+}
+
+fn waived(stage: &Stage, outcome: Outcome) -> Option<Stage> {
+    let Stage::Examined { first } = stage else {
+        return None;
+    };
+    Some(Stage::AwaitingRelease { outcome, reviewers: vec![*first] })
 }
 
 fn adjudicated(stage: &Stage, outcome: Outcome) -> Option<Stage> {

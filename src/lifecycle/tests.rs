@@ -71,6 +71,8 @@ fn events(n: u128) -> Vec<Event> {
         E::Concluded,
         E::SecondAgreed { outcome: Outcome::NoMatch },
         E::SecondDiffered,
+        E::SecondDivided,
+        E::SecondWaived { outcome: Outcome::Lead },
         E::Adjudicated { outcome: Outcome::Inconclusive },
         E::ReleaseGranted { officer: person(9) },
         E::AnswerSealed,

@@ -2,16 +2,21 @@
 //! they differ an adjudicator decides.
 
 mod candidate_image;
+mod ending;
+mod waive;
+
+pub use waive::waive;
 
 use chrono::{DateTime, Utc};
 
 use super::{Context, PipelineError, Refusal, dispatch, sealed, standing, step, wording};
 use crate::audit::{Actor, AuditEvent};
 use crate::domain::examination::{Conclusion, Examination, examination_faults};
-use crate::domain::{Account, Outcome, RequestId, Role, ShapeError, Verdict};
+use crate::domain::{Account, RequestId, Role, ShapeError, Verdict};
 use crate::lifecycle::{Event, Lease, Stage, StageCode, deadline, next};
 use crate::policy::facts::SecondReview;
 use crate::policy::{PolicyDecision, facts};
+use crate::registry::Registry;
 use crate::store::{Change, NewRecord, RecordKind, RequestRow, RequestUpdate, WorkFilter};
 use crate::vault::DataKey;
 
@@ -98,6 +103,7 @@ pub async fn claim(
     may_claim(&row.stage, person)?;
     let form = sealed::form_of(ctx, &row)?;
     let registry = ctx.registry().await?;
+    not_under_another_account(&registry, &row.stage, person)?;
     let reviewer = standing::reviewer(&registry, &row, &form, person, now);
     let decision =
         ctx.policies.decide(&standing::packs(&registry, &row), &facts::lease(&reviewer, now));
@@ -145,6 +151,29 @@ fn may_claim(stage: &Stage, person: &Account) -> Result<(), PipelineError> {
         "role",
         format!("this step is for the role `{}`", <&'static str>::from(wanted)),
     ))
+}
+
+/// Pure: nobody twice, whatever the accounts.
+fn not_under_another_account(
+    registry: &Registry,
+    stage: &Stage,
+    person: &Account,
+) -> Result<(), PipelineError> {
+    let earlier = if let Stage::AdjudicationDue { first, second } = stage {
+        vec![*first, *second]
+    } else if let Stage::Examined { first } = stage {
+        vec![*first]
+    } else {
+        Vec::new()
+    };
+    if standing::is_one_of(registry, person, &earlier) {
+        return Err(PipelineError::forbidden(
+            "separation_of_duties",
+            "the same person examined this request under another account; somebody else must do this step, or the \
+             administrator gives both accounts a `person` of their own in the registry (CORE-SEPARATION)",
+        ));
+    }
+    Ok(())
 }
 
 fn not_twice(person: &Account, earlier: &[crate::domain::AccountId]) -> Result<(), PipelineError> {
@@ -220,10 +249,10 @@ pub async fn conclude(
         Some(bytes) => Some(sealed::put_image(ctx, row.id, &key, bytes).await?),
         None => None,
     };
-    let (kind, event) = ending(ctx, &row, &key, &exam).await?;
+    let (kind, event) = ending::of(ctx, &row, &key, &exam).await?;
     let stage = next(&row.stage, event)?;
     let until = deadline(&stage, now, &ctx.rules.terms);
-    let audit = by_person(person, action(kind), now, &row).decision(&decision);
+    let audit = by_person(person, ending::action(kind), now, &row).decision(&decision);
     // INVARIANT (blind): the audit entry and the events of the first examination do not say how it ended.
     let update = RequestUpdate::stage(row.id, row.version, stage.clone(), now, until);
     let mut change = Change::update(update, vec![audit]);
@@ -249,38 +278,6 @@ pub struct ExaminationRecord {
     pub examination: Examination,
     /// Key of the candidate's image in the image store.
     pub candidate_image: Option<String>,
-}
-
-fn action(kind: RecordKind) -> &'static str {
-    match kind {
-        RecordKind::Examination => "examination.concluded",
-        RecordKind::SecondReview => "second_review.concluded",
-        RecordKind::Adjudication => "adjudication.concluded",
-        RecordKind::Release | RecordKind::HoldDecision | RecordKind::Withdrawal => "record.written",
-    }
-}
-
-/// What kind of record this is, and where it leads.
-async fn ending(
-    ctx: &Context,
-    row: &RequestRow,
-    key: &DataKey,
-    exam: &Examination,
-) -> Result<(RecordKind, Event), PipelineError> {
-    let outcome = Outcome::from(exam.conclusion);
-    if matches!(row.stage, Stage::Adjudication { .. }) {
-        return Ok((RecordKind::Adjudication, Event::Adjudicated { outcome }));
-    }
-    if !matches!(row.stage, Stage::SecondReview { .. }) {
-        return Ok((RecordKind::Examination, Event::Concluded));
-    }
-    let first = examination(ctx, row, key, RecordKind::Examination).await?;
-    let event = if first.examination.agrees_with(exam) {
-        Event::SecondAgreed { outcome }
-    } else {
-        Event::SecondDiffered
-    };
-    Ok((RecordKind::SecondReview, event))
 }
 
 /// The newest record of a kind.
@@ -318,10 +315,11 @@ async fn examined_under(
         && decision.verdict() == Verdict::Accept
     {
         let review = SecondReview {
-            same_as_first: *first == person.id,
+            same_as_first: standing::is_one_of(&registry, person, &[*first]),
             // No endpoint shows the first record to the holder of this lease.
             saw_first_answer: false,
             comparison_done: standing::compared(&done),
+            waiver: None,
         };
         decision = ctx.policies.decide(&packs, &facts::second_review(&reviewer, review, now));
     }

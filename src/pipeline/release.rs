@@ -3,6 +3,7 @@
 //! The document is a pure function of the records and of the moment when they were complete, so the preview that the
 //! officer reads and the bytes that are released are the same, byte for byte.
 
+mod content;
 mod document;
 mod previews;
 
@@ -53,6 +54,8 @@ struct Printed {
     statements: Vec<FormAffirmation>,
     /// Generative AI helped to make the request or the examination.
     generative_ai: bool,
+    /// The second review.
+    second_review: SecondReviewState,
 }
 
 /// What a release signs: the request, the officer, the document.
@@ -128,21 +131,16 @@ pub async fn release(
     document_sha256: &str,
 ) -> Result<Stage, PipelineError> {
     let row = examine::row_for(ctx, officer, request).await?;
-    let (outcome, reviewers) = awaiting(&row, officer)?;
+    let (outcome, _) = awaiting(&row, officer)?;
     let now = ctx.now();
     let registry = ctx.registry().await?;
     let form = sealed::form_of(ctx, &row)?;
     let made = made(ctx, &row, outcome).await?;
     let (preview, printed) = &*made;
-    let adjudicated = reviewers.len() > 2;
     let asked = facts::Release {
-        officer: standing::officer(&row, &form, officer),
+        officer: standing::officer(&registry, &row, &form, officer),
         outcome,
-        second_review: if adjudicated {
-            SecondReviewState::Adjudicated
-        } else {
-            SecondReviewState::Agreed
-        },
+        second_review: printed.second_review,
         lead_images: u32::from(outcome == Outcome::Lead),
         printed: printed.statements.clone(),
         unit_packs: standing::unit_packs(&registry, &row),

@@ -8,7 +8,10 @@ use chrono::{DateTime, Utc};
 use super::Context;
 use crate::domain::examination::Examination;
 use crate::domain::form::FormAffirmation;
-use crate::domain::{Account, Agency, AgencyStanding, Form, Outcome, PackId, RepositoryKind, Role};
+use crate::domain::plain_text::same_name;
+use crate::domain::{
+    Account, AccountId, Agency, AgencyStanding, Form, Outcome, PackId, RepositoryKind, Role,
+};
 use crate::lifecycle::Stage;
 use crate::policy::facts::{self, Offered, Officer, ReviewerStanding, Service, Standing};
 use crate::policy::{PolicyDecision, PolicySet};
@@ -108,8 +111,16 @@ pub fn reviewer(
 }
 
 /// Whether the printed names are the same; a person cannot be two roles on one request.
-fn is_requester(form: &Form, person: &Account) -> bool {
-    person.name.trim().eq_ignore_ascii_case(form.requester.name.expose().trim())
+pub fn is_requester(form: &Form, person: &Account) -> bool {
+    same_name(&person.name, form.requester.name.expose())
+}
+
+/// Whether somebody of these accounts is this person, under whatever account.
+pub fn is_one_of(registry: &Registry, person: &Account, others: &[AccountId]) -> bool {
+    let same = |id: &AccountId| {
+        registry.account(*id).map_or(*id == person.id, |other| person.is_same_person(other))
+    };
+    others.iter().any(same)
 }
 
 /// An examination of a form as the rules see one.
@@ -161,16 +172,17 @@ fn alters_employee(exam: &Examination, form: &Form) -> bool {
 }
 
 /// A releasing officer as the rules see one.
-pub fn officer(row: &RequestRow, form: &Form, person: &Account) -> Officer {
+pub fn officer(registry: &Registry, row: &RequestRow, form: &Form, person: &Account) -> Officer {
     let reviewers: &[_] =
         if let Stage::AwaitingRelease { reviewers, .. } = &row.stage { reviewers } else { &[] };
+    let (first, further) = reviewers.split_at(reviewers.len().min(1));
     Officer {
         role: person.role,
         active: person.active,
         of_unit: person.unit == row.unit,
         is_requester: is_requester(form, person),
-        is_reviewer: reviewers.first() == Some(&person.id),
-        is_second_reviewer: reviewers.iter().skip(1).any(|reviewer| *reviewer == person.id),
+        is_reviewer: is_one_of(registry, person, first),
+        is_second_reviewer: is_one_of(registry, person, further),
         positions: person.positions.clone(),
     }
 }

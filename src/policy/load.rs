@@ -219,6 +219,7 @@ impl Reader<'_> {
             review_due: manifest.review_due,
             source_sha256: manifest.source_sha256,
             missing: manifest.missing,
+            waivers: manifest.waivers,
             clauses,
             statements,
             gates,

@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use unicode_normalization::UnicodeNormalization as _;
-use unicode_normalization::char::is_combining_mark;
+use crate::domain::plain_text::fold;
 
 /// Fewer letters before a `*` would be every other word.
 pub(super) const SHORTEST_STEM: usize = 3;
@@ -83,29 +82,6 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
         }
     }
     tokens
-}
-
-/// A text without differences of case, width and accents, and without what takes no room.
-pub(super) fn fold(text: &str) -> String {
-    let plain = text.nfkd().filter(|c| !is_combining_mark(*c) && !takes_no_room(*c));
-    // Up and down again: one letter can have several small forms (`ς`, `ſ`), and one large one.
-    let cased = plain.flat_map(char::to_uppercase).flat_map(char::to_lowercase);
-    cased.nfkd().filter(|c| !is_combining_mark(*c)).collect()
-}
-
-/// A hyphen that shows only at a line's end, joiners, and marks of direction: a word is not two because of them.
-fn takes_no_room(c: char) -> bool {
-    matches!(
-        c,
-        '\u{AD}'
-            | '\u{61C}'
-            | '\u{180E}'
-            | '\u{200B}'..='\u{200F}'
-            | '\u{202A}'..='\u{202E}'
-            | '\u{2060}'..='\u{2064}'
-            | '\u{2066}'..='\u{2069}'
-            | '\u{FEFF}'
-    )
 }
 
 #[cfg(test)]

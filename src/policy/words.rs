@@ -164,8 +164,8 @@ mod tests {
     use proptest::prelude::*;
     use unicode_normalization::UnicodeNormalization as _;
 
-    use super::super::phrases::fold;
     use super::*;
+    use crate::domain::plain_text::fold;
 
     static BUILTIN: LazyLock<Lexicon> =
         LazyLock::new(|| Lexicon::parse(include_str!("../../config/policies/words.toml")).unwrap());

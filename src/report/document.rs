@@ -370,6 +370,14 @@ pub enum SecondReview {
         #[serde(serialize_with = "printed_time")]
         at: DateTime<Utc>,
     },
+    /// The reviewers differed, and the unit left it at that.
+    Differed {
+        /// The second reviewer.
+        reviewer: Personal<String>,
+        /// When.
+        #[serde(serialize_with = "printed_time")]
+        at: DateTime<Utc>,
+    },
     /// It was waived.
     Waived {
         /// Who waived it.

@@ -207,6 +207,8 @@ pub enum RecordKind {
     HoldDecision,
     /// A withdrawal.
     Withdrawal,
+    /// A waiver of the second review.
+    Waiver,
 }
 
 /// A sealed record to store.

@@ -217,8 +217,8 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::NotFound => Self::not_found(),
             Refusal::Forbidden { code, message } => Self::new(StatusCode::FORBIDDEN, code, message),
-            // The stages give these two as conflicts; to a client they are members of its body.
-            Refusal::Conflict { code: code @ ("reason" | "clause"), message } => {
+            // The stages give these as conflicts; to a client they are members of its body.
+            Refusal::Conflict { code: code @ ("reason" | "clause" | "note"), message } => {
                 let error = ShapeError::new(code, format!("/{code}"), message);
                 Self::one_error(StatusCode::UNPROCESSABLE_ENTITY, &error)
             }

@@ -2,6 +2,8 @@
 //! before its own is recorded. What it gets after a lead, after no match, and after an unsuitable probe is the same.
 
 use leadbroker::broker::topology::REVIEW;
+use leadbroker::domain::{Account, Differences, TrainerDesignation};
+use leadbroker::registry::Registry;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -12,6 +14,10 @@ use crate::tap::Tap;
 crate::both!(
     a_second_reviewer_is_shown_nothing_of_the_first_examination,
     nothing_of_the_first_examination_is_even_read,
+    who_recorded_an_examination_may_read_the_other,
+    nobody_reviews_their_own_examination_under_another_account,
+    where_the_unit_has_no_adjudicator_two_that_differ_are_inconclusive,
+    a_second_review_is_waived_where_every_pack_allows_it_and_nowhere_else,
 );
 
 /// What one call was answered: path, status, headers, body; without ids and times.
@@ -54,6 +60,9 @@ fn counted(text: &str) -> Value {
         let name = line.rsplit_once(' ').map_or(line, |(name, _)| name);
         if name.starts_with("leadbroker_requests") { line } else { name }
     });
+    let concluded = |line: &&str| line.contains("_sum{") && line.contains("{id}/conclude\"");
+    let times: Vec<&str> = text.lines().filter(concluded).collect();
+    assert!(!times.is_empty() && times.iter().all(|line| line.ends_with(" 0")), "{times:?}");
     let mut kept: Vec<&str> = kept.filter(|line| !line.starts_with("leadbroker_step_")).collect();
     kept.sort_unstable();
     json!(kept)
@@ -198,4 +207,158 @@ async fn nothing_of_the_first_examination_is_even_read(setup: Setup) {
     short["suitability"] = json!([]);
     let (status, told) = site.record((&request, "second-review"), &second, (lease, &short)).await;
     assert_eq!((status, &told["code"]), (422, &json!("shape")), "{told}");
+}
+
+async fn who_recorded_an_examination_may_read_the_other(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    let (first, second) = (site.reviewer(0), site.reviewer(1));
+    let request = site.queued().await;
+    let path = format!("jobs/{request}/examinations");
+    let refused = |(status, told): (u16, Value)| {
+        assert_eq!((status, &told["code"]), (403, &json!("not_revealed")), "{told}");
+    };
+    refused(site.call(("GET", &path), &first, None).await);
+    site.examine(&request, "conclude", &first, &lead("A1")).await;
+    // Nor is the first reviewer shown anything, or would be able to tell.
+    for person in [&first, &second] {
+        refused(site.call(("GET", &path), person, None).await);
+    }
+    let lease = site.claimed(&request, &second).await;
+    refused(site.call(("GET", &path), &second, None).await);
+    let exam = examination("no_match");
+    let (status, told) = site.record((&request, "second-review"), &second, (lease, &exam)).await;
+    assert_eq!(status, 200, "{told}");
+    for person in [&first, &second] {
+        let (status, told) = site.call(("GET", &path), person, None).await;
+        assert_eq!(status, 200, "{told}");
+        let shown: Vec<_> = told["examinations"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|e| (e["which"].clone(), e["examination"]["conclusion"].clone()))
+            .collect();
+        let wanted = [(json!("first"), json!("lead")), (json!("second"), json!("no_match"))];
+        assert_eq!(shown, wanted);
+    }
+    let stranger = site.administrator();
+    refused(site.call(("GET", &path), &stranger, None).await);
+    assert_eq!(site.audited(&request, "examinations.read").await.len(), 2);
+}
+
+fn named<'r>(registry: &'r mut Registry, token: &str) -> &'r mut Account {
+    let hash = hex::encode(openssl::sha::sha256(token.as_bytes()));
+    let mut entries = registry.accounts.iter_mut();
+    let entry = entries.find(|entry| entry.token_sha256.as_deref() == Some(hash.as_str()));
+    &mut entry.unwrap().account
+}
+
+async fn nobody_reviews_their_own_examination_under_another_account(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    let (first, second, officer) = (site.reviewer(0), site.reviewer(1), site.officer());
+    let (one, other, third) = (first.clone(), second.clone(), officer.clone());
+    site.registry(move |registry| {
+        named(registry, &one).person = Some("p-1".to_owned());
+        named(registry, &other).person = Some("p-1".to_owned());
+        let name = named(registry, &one).name.to_uppercase();
+        named(registry, &third).name = name;
+    })
+    .await;
+    let request = site.queued().await;
+    site.examine(&request, "conclude", &first, &lead("A1")).await;
+    let (status, told) = site.claim_by(&request, &second).await;
+    assert_eq!((status, &told["code"]), (403, &json!("separation_of_duties")), "{told}");
+    let other = second.clone();
+    site.registry(move |registry| named(registry, &other).person = Some("p-2".to_owned())).await;
+    site.examine(&request, "second-review", &second, &lead("A1")).await;
+    // The officer prints the first reviewer's name, and nothing tells them apart.
+    let pdf = site.document(&request).await;
+    let hash = hex::encode(openssl::sha::sha256(&pdf));
+    let (status, told) = site.release_document(&request, &hash).await;
+    assert_eq!(
+        (status, &told["findings"][0]["clause"]),
+        (422, &json!("CORE-SEPARATION")),
+        "{told}"
+    );
+    site.registry(move |registry| named(registry, &officer).person = Some("p-3".to_owned())).await;
+    site.release(&request).await;
+    site.until(&request, &["delivered"]).await;
+}
+
+async fn where_the_unit_has_no_adjudicator_two_that_differ_are_inconclusive(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    site.registry(|registry| {
+        let unit = registry.units.iter_mut().find(|unit| unit.id.as_str() == "lacris").unwrap();
+        unit.differences = Differences::Inconclusive;
+    })
+    .await;
+    let (first, second) = (site.reviewer(0), site.reviewer(1));
+    let request = site.queued().await;
+    site.examine(&request, "conclude", &first, &lead("A1")).await;
+    let state = site.examine(&request, "second-review", &second, &examination("no_match")).await;
+    assert_eq!(state, "awaiting_release");
+    site.release(&request).await;
+    let status = site.until(&request, &["delivered"]).await;
+    assert_eq!(status["outcome"], "inconclusive");
+    let words = site.open_answer(&request).await;
+    assert!(words.contains("came to another outcome"), "{words}");
+    assert!(!words.contains("SAMPLE, CASEY"), "{words}");
+}
+
+async fn a_second_review_is_waived_where_every_pack_allows_it_and_nowhere_else(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    let (first, second, administrator) = (site.reviewer(0), site.reviewer(1), site.administrator());
+    let request = site.queued().await;
+    let path = format!("jobs/{request}/waive-second-review");
+    let note = "Nobody else is on duty this night.";
+    let body = json!({ "reason": "no_second_reviewer", "note": note });
+    let (status, told) = site.call(("POST", &path), &administrator, Some(&body)).await;
+    assert_eq!((status, &told["code"]), (409, &json!("state")), "{told}");
+    site.examine(&request, "conclude", &first, &lead("A1")).await;
+    for person in [&first, &second] {
+        let (status, told) = site.call(("POST", &path), person, Some(&body)).await;
+        assert_eq!((status, &told["code"]), (403, &json!("role")), "{told}");
+    }
+    // The pack `lacris` lists no reason.
+    let (status, told) = site.call(("POST", &path), &administrator, Some(&body)).await;
+    assert_eq!(status, 422, "{told}");
+    assert_eq!(told["findings"][0]["clause"], "CORE-SECOND-REVIEW", "{told}");
+
+    // The unit is put under the one pack that does; its people's training is that pack's, too.
+    site.registry(|registry| {
+        let unit = registry.units.iter_mut().find(|unit| unit.id.as_str() == "lacris").unwrap();
+        unit.packs = vec!["oxnard".parse().unwrap()];
+        for entry in &mut registry.accounts {
+            for credential in &mut entry.account.credentials {
+                credential.issuer = "Sample trainer".to_owned();
+            }
+        }
+        unit.trainers = vec![TrainerDesignation {
+            issuer: "Sample trainer".to_owned(),
+            designated_by: "investigations-bureau-commander".to_owned(),
+            from: chrono::DateTime::UNIX_EPOCH,
+            until: None,
+        }];
+    })
+    .await;
+    for (member, value, code) in [
+        ("note", "so.", "note"),
+        ("reason", "it_is_late", "shape"),
+        ("note", "The candidate was identified as the robber.", "identification"),
+    ] {
+        let mut wrong = body.clone();
+        wrong[member] = json!(value);
+        let (status, told) = site.call(("POST", &path), &administrator, Some(&wrong)).await;
+        assert_eq!((status, &told["code"]), (422, &json!(code)), "{told}");
+    }
+    let (status, told) = site.call(("POST", &path), &administrator, Some(&body)).await;
+    assert_eq!((status, &told["state"]), (200, &json!("awaiting_release")), "{told}");
+    assert_eq!(site.audited(&request, "second_review.waived").await.len(), 1);
+    let (status, told) = site.claim_by(&request, &second).await;
+    assert_ne!(status, 200, "{told}");
+    site.release(&request).await;
+    site.until(&request, &["delivered"]).await;
+    let words = site.open_answer(&request).await;
+    assert!(words.contains("Second review waived by"), "{words}");
+    assert!(words.contains("no second reviewer was to be had"), "{words}");
+    assert!(!words.contains("this night"), "the note stays with the case");
 }

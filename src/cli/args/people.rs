@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::domain::examination::WaiverReason;
+
 /// Commands of a unit's people; they need an account's token.
 #[derive(Debug, Subcommand)]
 pub enum PeopleCommand {
@@ -43,6 +45,22 @@ pub enum PeopleCommand {
     SecondReview(ExaminationArgs),
     /// Record the adjudication of two that differ.
     Adjudicate(ExaminationArgs),
+    /// Read every examination of a request that you examined, once the second review is recorded.
+    Examinations {
+        /// The request (`r-…`).
+        request: String,
+    },
+    /// Waive the second review, where the policies of the unit allow it.
+    WaiveSecondReview {
+        /// The request (`r-…`).
+        request: String,
+        /// Why: `imminent_threat` or `no_second_reviewer`.
+        #[arg(long)]
+        reason: WaiverReason,
+        /// The circumstances, ten letters at least; kept with the case.
+        #[arg(long)]
+        note: String,
+    },
     /// Read the answer, then release exactly it.
     Release(ReleaseArgs),
     /// Requests that wait for a named human's decision.

@@ -10,6 +10,7 @@ mod probe;
 mod search;
 #[cfg(test)]
 mod tests;
+mod waiver;
 
 use chrono::{DateTime, FixedOffset};
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ pub use self::conclusion::Conclusion;
 pub use self::faults::examination_faults;
 pub use self::probe::{ProbeDerivative, Suitability};
 pub use self::search::Search;
+pub use self::waiver::{Waiver, WaiverReason};
 use super::Personal;
 
 /// A reviewer's record.

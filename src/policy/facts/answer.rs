@@ -38,6 +38,7 @@ pub struct Officer {
     Copy,
     PartialEq,
     Eq,
+    Default,
     Serialize,
     Deserialize,
     strum::VariantArray,
@@ -47,6 +48,7 @@ pub struct Officer {
 #[strum(serialize_all = "snake_case")]
 pub enum SecondReviewState {
     /// There was none.
+    #[default]
     None,
     /// It was waived, with a reason that the report prints.
     Waived,
@@ -54,6 +56,8 @@ pub enum SecondReviewState {
     Agreed,
     /// They differed, and an adjudicator decided.
     Adjudicated,
+    /// They differed, and the unit left it at that: inconclusive.
+    Differed,
 }
 
 /// An answer that waits for release.

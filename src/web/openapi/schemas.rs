@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use strum::VariantArray;
 
 use super::reference;
+use crate::domain::examination::WaiverReason;
 use crate::domain::form::{ImageSourceKind, SCHEMA};
 use crate::domain::{Lane, Outcome};
 use crate::lifecycle::StageCode;
@@ -216,7 +217,7 @@ fn for_people() -> Components {
                 ("findings", array("Finding")),
                 ("probes", json!({ "type": "array", "items": probe })),
                 ("lease", json!({ "anyOf": [lease, { "type": "null" }] })),
-                ("earlier?", json!({ "type": "array", "items": earlier })),
+                ("earlier?", array("Earlier")),
             ]),
         ),
         (
@@ -239,6 +240,13 @@ fn for_people() -> Components {
             ]),
         ),
     ];
+    let seen = array("Earlier");
+    all.push(("Earlier", earlier));
+    all.push((
+        "Examinations",
+        object(&[("request", reference("RequestId")), ("examinations", seen)]),
+    ));
+    all.push(("Waiver", object(&[("reason", list::<WaiverReason>()), ("note", string())])));
     all.extend(examination::schemas());
     all.extend(kept::kept());
     all

@@ -107,6 +107,30 @@ pub(super) const OPERATIONS: &[Operation] = &[
     .answers(&[(200, Json("StateOfRequest"))])
     .refuses(STEP),
     person(get(
+        "/api/v1/jobs/{id}/examinations",
+        "readExaminations",
+        "Every examination, to those who recorded one, once the second review is recorded.",
+        handler!(get api::v1::job_reveal::examinations),
+    ))
+    .answers(&[(200, Json("Examinations"))])
+    .refuses(&[(403, "not_revealed"), (410, "destroyed")]),
+    person(post(
+        "/api/v1/jobs/{id}/waive-second-review",
+        "waiveSecondReview",
+        "Waives the second review, where every pack of the unit allows the reason.",
+        handler!(post api::v1::job_reveal::waive),
+    ))
+    .body("Waiver")
+    .answers(&[(200, Json("StateOfRequest"))])
+    .refuses(&[
+        (403, "role"),
+        (409, "state"),
+        (410, "destroyed"),
+        (422, "note"),
+        (422, "policy"),
+        (422, "identification"),
+    ]),
+    person(get(
         "/api/v1/jobs/{id}/document",
         "readDocument",
         "The answer as it would leave; `Document-SHA256` is its hash.",

@@ -72,7 +72,7 @@ struct OwnLease {
 
 /// An examination as an adjudicator reads it: which of the two, and no name of its author.
 #[derive(Debug, Serialize)]
-struct Earlier {
+pub(super) struct Earlier {
     which: &'static str,
     examination: Examination,
 }
@@ -195,7 +195,7 @@ fn may_read(stage: &Stage, person: &Account) -> bool {
 }
 
 /// Records that the person reads; without the record nothing is read.
-async fn record(
+pub(super) async fn record(
     ctx: &Context,
     person: &Account,
     row: &RequestRow,
@@ -252,17 +252,25 @@ async fn earlier(
 ) -> Result<Vec<Earlier>, PipelineError> {
     let mut records = Vec::new();
     for (kind, which) in shown_records(&row.stage, person) {
-        let key = sealed::key_of(ctx, row)?;
-        let record = examine::examination(ctx, row, &key, *kind).await?;
-        let mut examination = record.examination;
-        if let (Some(candidate), Some(object)) =
-            (&mut examination.candidate, &record.candidate_image)
-        {
-            candidate.image = Some(STANDARD.encode(sealed::image(ctx, &key, object).await?));
-        }
-        records.push(Earlier { which, examination });
+        records.push(read(ctx, row, *kind, which).await?);
     }
     Ok(records)
+}
+
+/// The newest examination of a kind, with its candidate's picture.
+pub(super) async fn read(
+    ctx: &Context,
+    row: &RequestRow,
+    kind: RecordKind,
+    which: &'static str,
+) -> Result<Earlier, PipelineError> {
+    let key = sealed::key_of(ctx, row)?;
+    let record = examine::examination(ctx, row, &key, kind).await?;
+    let mut examination = record.examination;
+    if let (Some(candidate), Some(object)) = (&mut examination.candidate, &record.candidate_image) {
+        candidate.image = Some(STANDARD.encode(sealed::image(ctx, &key, object).await?));
+    }
+    Ok(Earlier { which, examination })
 }
 
 #[cfg(test)]
@@ -275,6 +283,7 @@ mod tests {
 
     fn person(number: u128, role: Role) -> Account {
         Account {
+            person: None,
             id: AccountId::new(Uuid::from_u128(number)),
             login: "sample".to_owned(),
             name: "R. Sample".to_owned(),
