@@ -32,6 +32,8 @@ mod holds;
 mod outcomes;
 #[path = "stories/races.rs"]
 mod races;
+#[path = "stories/record.rs"]
+mod record;
 #[path = "stories/redelivery.rs"]
 mod redelivery;
 #[path = "stories/refusals.rs"]

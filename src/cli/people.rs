@@ -42,6 +42,10 @@ pub(super) async fn run(
             let answer = api.post(&path, Some(&json!({ "token": token }))).await?;
             output.step(&answer, &["request", "state"]);
         }
+        PeopleCommand::Checklist => {
+            let answer = api.get("checklist").await?;
+            checklist(&answer, output);
+        }
         PeopleCommand::Conclude(args) => examination(api, "conclude", args, output).await?,
         PeopleCommand::SecondReview(args) => {
             examination(api, "second-review", args, output).await?;
@@ -62,6 +66,24 @@ pub(super) async fn run(
         PeopleCommand::DeadLetters(command) => decide::dead_letters(api, command, output).await?,
     }
     Ok(exit::OK)
+}
+
+fn checklist(answer: &Value, output: &mut Output) {
+    if output.is_json() {
+        return output.value(answer);
+    }
+    output.line(&format!(
+        "version {}, SHA-256 {}",
+        shown(answer, "version"),
+        shown(answer, "sha256")
+    ));
+    let components = answer.get("components").and_then(Value::as_array).map(Vec::as_slice);
+    for component in components.unwrap_or_default() {
+        let features = component.get("features").and_then(Value::as_array).map(Vec::as_slice);
+        let features: Vec<&str> =
+            features.unwrap_or_default().iter().filter_map(Value::as_str).collect();
+        output.line(&format!("{}: {}", shown(component, "name"), features.join("; ")));
+    }
 }
 
 async fn queue(

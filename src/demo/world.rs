@@ -158,6 +158,7 @@ impl Maker<'_> {
             trainers: trainers.collect(),
             words: UnitWords::default(),
             differences: Differences::default(),
+            checklist: None,
         });
         if !place.topics.is_empty() {
             self.system(place)?;

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::examination::Checklist;
 use super::ids::{PackId, UnitId};
 
 /// What kind of collection a repository is.
@@ -48,6 +49,16 @@ pub struct Unit {
     /// What becomes of a request on which two reviewers differ.
     #[serde(default, skip_serializing_if = "Differences::is_usual")]
     pub differences: Differences,
+    /// Its own checklist of the morphological comparison, in place of the one that comes with the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checklist: Option<Checklist>,
+}
+
+impl Unit {
+    /// The checklist that its reviewers compare by.
+    pub fn checklist(&self) -> &Checklist {
+        self.checklist.as_ref().unwrap_or_else(|| Checklist::builtin())
+    }
 }
 
 /// What becomes of a request on which two reviewers differ.

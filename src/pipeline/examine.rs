@@ -3,6 +3,7 @@
 
 mod candidate_image;
 mod ending;
+mod shape;
 mod waive;
 
 pub use waive::waive;
@@ -11,7 +12,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Context, PipelineError, Refusal, dispatch, sealed, standing, step, wording};
 use crate::audit::{Actor, AuditEvent};
-use crate::domain::examination::{Conclusion, Examination, examination_faults};
+use crate::domain::examination::{Conclusion, Examination};
 use crate::domain::{Account, RequestId, Role, ShapeError, Verdict};
 use crate::lifecycle::{Event, Lease, Stage, StageCode, deadline, next};
 use crate::policy::facts::SecondReview;
@@ -229,10 +230,7 @@ pub async fn conclude(
     holds(&row, person, token)?;
     let now = ctx.now();
     let probes = ctx.store.probes(row.id).await?;
-    let faults = examination_faults(&exam, probes.len());
-    if !faults.is_empty() {
-        return Err(PipelineError::Refused(Refusal::Shape(faults)));
-    }
+    shape::complete(ctx, &row, &mut exam, probes.len()).await?;
     let key = sealed::key_of(ctx, &row)?;
     let candidate = candidate_image::take(ctx, &mut exam)?;
     let claims = wording::claims(ctx, &exam)?;

@@ -39,6 +39,8 @@ pub enum PeopleCommand {
         #[arg(long, value_name = "N")]
         token: i64,
     },
+    /// The checklist of the morphological comparison, as the unit has it.
+    Checklist,
     /// Record the first examination.
     Conclude(ExaminationArgs),
     /// Record the blind second examination.

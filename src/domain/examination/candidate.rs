@@ -15,6 +15,12 @@ pub struct Candidate {
     pub image: Option<String>,
     /// SHA-256 of the image, hexadecimal.
     pub image_sha256: String,
+    /// The repository's own number of the record that the image comes from.
+    #[serde(default)]
+    pub source_record: Personal<String>,
+    /// When the image was taken, `YYYY-MM-DD`.
+    #[serde(default)]
+    pub captured_on: Personal<String>,
     /// Name.
     pub name: Personal<String>,
     /// Date of birth, `YYYY-MM-DD`.

@@ -26,7 +26,8 @@ pub enum Agreement {
     Explained,
     /// Unlike.
     Dissimilar,
-    /// Cannot be told.
+    /// Cannot be told: it is not visible in one of them.
+    #[serde(alias = "not_visible")]
     NotComparable,
 }
 
@@ -34,7 +35,7 @@ pub enum Agreement {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeatureComparison {
-    /// The feature (`ears`, `nose`, `scars`).
+    /// The feature, of the unit's checklist (`Ears`, `Ears: lobe attachment`).
     pub feature: String,
     /// What the probe shows.
     pub probe: Personal<String>,
@@ -42,4 +43,11 @@ pub struct FeatureComparison {
     pub candidate: Personal<String>,
     /// How they compare.
     pub agreement: Agreement,
+    /// What explains a difference, or limits the comparison.
+    #[serde(default, skip_serializing_if = "is_blank")]
+    pub note: Personal<String>,
+}
+
+fn is_blank(text: &Personal<String>) -> bool {
+    text.expose().trim().is_empty()
 }

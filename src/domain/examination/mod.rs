@@ -3,10 +3,12 @@
 //! The same record serves the first examination, the blind second review and the adjudication.
 
 mod candidate;
+mod checklist;
 mod comparison;
 mod conclusion;
 mod faults;
 mod probe;
+mod quality;
 mod search;
 #[cfg(test)]
 mod tests;
@@ -16,10 +18,12 @@ use chrono::{DateTime, FixedOffset};
 use serde::{Deserialize, Serialize};
 
 pub use self::candidate::Candidate;
+pub use self::checklist::{Checklist, ChecklistUsed, Component};
 pub use self::comparison::{Agreement, FeatureComparison};
 pub use self::conclusion::Conclusion;
-pub use self::faults::examination_faults;
+pub use self::faults::{comparison_faults, derivative_faults, examination_faults};
 pub use self::probe::{ProbeDerivative, Suitability};
+pub use self::quality::{Compression, Lighting, Occlusion, Pose, Quality};
 pub use self::search::Search;
 pub use self::waiver::{Waiver, WaiverReason};
 use super::Personal;
@@ -39,6 +43,9 @@ pub struct Examination {
     /// Comparison, for a lead.
     #[serde(default)]
     pub comparison: Vec<FeatureComparison>,
+    /// The checklist that the comparison was made with; leadbroker notes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checklist: Option<ChecklistUsed>,
     /// The conclusion.
     pub conclusion: Conclusion,
     /// Its reasons (LACRIS-DOC-1).

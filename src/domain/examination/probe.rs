@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Quality;
 use crate::domain::Personal;
 
 /// Whether one probe can be searched, and why (LACRIS-INV-2a).
@@ -14,6 +15,9 @@ pub struct Suitability {
     pub suitable: bool,
     /// Why: pose, resolution, occlusion, light, compression.
     pub note: Personal<String>,
+    /// What was seen of its quality.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Quality>,
     /// It shows the face from the front, where a policy asks (APD-3G2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frontal: Option<bool>,

@@ -42,7 +42,9 @@ pub(super) fn suitability(exam: &Examination) -> Personal<String> {
         .iter()
         .map(|entry| {
             let word = if entry.suitable { "suitable" } else { "not suitable" };
-            format!("Probe {}: {word}. {}", entry.probe + 1, entry.note.expose())
+            let quality = entry.quality.map(|quality| format!(" {}", quality.printed()));
+            let quality = quality.unwrap_or_default();
+            format!("Probe {}: {word}.{quality} {}", entry.probe + 1, entry.note.expose())
         })
         .collect();
     Personal::new(notes.join(" "))
@@ -74,6 +76,30 @@ pub(super) fn comparisons(exam: &Examination) -> Vec<paper::Comparison> {
                 Agreement::Dissimilar => paper::FeatureAgreement::Different,
                 Agreement::NotComparable => paper::FeatureAgreement::NotComparable,
             },
+            note: filled(&line.note),
         })
         .collect()
+}
+
+/// The checklist's name on the page.
+pub(super) fn checklist(exam: &Examination) -> Option<String> {
+    let used = exam.checklist.as_ref()?;
+    Some(format!("version {}, SHA-256 {}", used.version, used.sha256))
+}
+
+/// The sources that were asked; blank lines are none.
+pub(super) fn other_sources(exam: &Examination) -> Vec<Personal<String>> {
+    exam.verified_with.iter().filter_map(filled).collect()
+}
+
+/// What stands below the candidate's image: where it comes from, and when it was taken.
+pub(super) fn lead_caption(candidate: &Candidate) -> String {
+    let mut caption = format!("Repository {}", candidate.repository);
+    if let Some(record) = filled(&candidate.source_record) {
+        caption = format!("{caption}, record {}", record.expose());
+    }
+    if let Some(date) = filled(&candidate.captured_on) {
+        caption = format!("{caption}, taken on {}", date.expose());
+    }
+    caption
 }

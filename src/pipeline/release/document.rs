@@ -4,7 +4,8 @@ use chrono::Utc;
 
 use super::Printed;
 use super::content::{
-    comparisons, demographics, derivatives, filled, one_search, searches, suitability,
+    checklist, comparisons, demographics, derivatives, filled, lead_caption, one_search,
+    other_sources, searches, suitability,
 };
 use crate::domain::examination::{Candidate, Waiver};
 use crate::domain::form::FormAffirmation;
@@ -277,6 +278,8 @@ async fn report(case: &mut Case<'_>) -> Result<paper::ManualSearchReport, Pipeli
             suitability: suitability(exam),
             derivatives: derivatives(exam),
             comparisons: comparisons(exam),
+            checklist: checklist(exam),
+            other_sources: other_sources(exam),
             second_review: case.second.clone(),
             audit_reference: case.audit_reference(),
         },
@@ -340,7 +343,7 @@ async fn lead_picture(
         .as_deref()
         .ok_or(PipelineError::Inconsistent("a candidate image"))?;
     let bytes = sealed::image(case.ctx, &case.key, object_key).await?;
-    picture(case, bytes, format!("Repository {}", candidate.repository)).await
+    picture(case, bytes, lead_caption(candidate)).await
 }
 
 async fn picture(

@@ -160,6 +160,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
         (422, "policy"),
     ]),
     person(get(
+        "/api/v1/checklist",
+        "readChecklist",
+        "The checklist of the morphological comparison, as the unit has it.",
+        handler!(get api::v1::checklist_read::handle),
+    ))
+    .answers(&[(200, Json("Checklist"))]),
+    person(get(
         "/api/v1/holds",
         "listHolds",
         "Requests that wait for the person's role.",

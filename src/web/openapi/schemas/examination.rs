@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::reference;
 use super::{Components, list, object, string};
-use crate::domain::examination::{Agreement, Conclusion};
+use crate::domain::examination::{Agreement, Compression, Conclusion, Lighting, Occlusion, Pose};
 
 fn generative_ai() -> Value {
     let used = object(&[
@@ -12,6 +12,17 @@ fn generative_ai() -> Value {
         ("approved_by?", json!({ "type": ["string", "null"] })),
     ]);
     json!({ "anyOf": [used, { "type": "null" }] })
+}
+
+fn quality() -> Value {
+    let quality = object(&[
+        ("pose", list::<Pose>()),
+        ("eye_distance_px", reference("Ordinal")),
+        ("occlusion", list::<Occlusion>()),
+        ("lighting", list::<Lighting>()),
+        ("compression", list::<Compression>()),
+    ]);
+    json!({ "anyOf": [quality, { "type": "null" }] })
 }
 
 fn resources() -> Value {
@@ -25,6 +36,8 @@ pub(super) fn schemas() -> Components {
         ("repository", string()),
         ("image?", json!({ "type": "string", "contentEncoding": "base64" })),
         ("image_sha256", reference("Sha256")),
+        ("source_record?", string()),
+        ("captured_on?", string()),
         ("name", string()),
         ("date_of_birth", string()),
         ("cdl?", string()),
@@ -37,6 +50,7 @@ pub(super) fn schemas() -> Components {
         ("probe", reference("Ordinal")),
         ("suitable", json!({ "type": "boolean" })),
         ("note", string()),
+        ("quality?", quality()),
         ("frontal?", json!({ "type": ["boolean", "null"] })),
     ];
     let derivatives = [
@@ -59,12 +73,22 @@ pub(super) fn schemas() -> Components {
         ("probe", string()),
         ("candidate", string()),
         ("agreement", list::<Agreement>()),
+        ("note?", string()),
     ];
+    let used = [("version", string()), ("sha256", reference("Sha256"))];
+    let strings = json!({ "type": "array", "items": { "type": "string" } });
+    let component = [("name", string()), ("features", strings)];
+    let checklist = object(&[
+        ("version", string()),
+        ("sha256", reference("Sha256")),
+        ("components", each(&component)),
+    ]);
     let whole = object(&[
         ("suitability", each(&suitability)),
         ("derivatives?", each(&derivatives)),
         ("searches?", each(&searches)),
         ("comparison?", each(&comparison)),
+        ("checklist?", json!({ "anyOf": [object(&used), { "type": "null" }] })),
         ("conclusion", list::<Conclusion>()),
         ("narrative", string()),
         ("candidate?", json!({ "anyOf": [object(&candidate), { "type": "null" }] })),
@@ -73,5 +97,5 @@ pub(super) fn schemas() -> Components {
         ("generative_ai?", generative_ai()),
         ("verified_with?", resources()),
     ]);
-    vec![("Examination", whole)]
+    vec![("Examination", whole), ("Checklist", checklist)]
 }
