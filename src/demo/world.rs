@@ -12,7 +12,7 @@ use super::places::{AGENCIES, AgencyPlan, UNITS, UnitPlan};
 use crate::domain::{
     Account, AccountId, Agency, AgencyStanding, Agreement, AiSystem, Capability, Credential,
     PackId, Repository, RepositoryKind, Role, Safeguards, Shift, SignOff, TrainerDesignation,
-    Training, Unit, UnitId, UnitWords,
+    Training, Unit, UnitId, UnitService, UnitWords,
 };
 use crate::id_source::IdSource;
 use crate::registry::{AccountEntry, AgencyEntry, Recipient, Registry};
@@ -157,6 +157,7 @@ impl Maker<'_> {
             contact: format!("questions@{}.example.gov", place.domain),
             trainers: trainers.collect(),
             words: UnitWords::default(),
+            service: UnitService::default(),
         });
         if !place.topics.is_empty() {
             self.system(place)?;
@@ -264,6 +265,7 @@ impl Maker<'_> {
             active: true,
             credentials: trained.map(|end| self.credential(place, end)).into_iter().collect(),
             positions: owned(place.positions(role)),
+            relatives: Vec::new(),
         };
         if trained.is_some() && !place.topics.is_empty() {
             self.world.registry.trainings.push(Training {

@@ -1,20 +1,20 @@
-//! A reviewer takes a job, examines it, and concludes; a second one does so without seeing the first answer; where
+//! A reviewer examines a job and concludes; a second one does so without seeing the first answer; where
 //! they differ an adjudicator decides.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 
-use super::{Context, PipelineError, Refusal, dispatch, sealed, standing, step};
+use super::{Context, PipelineError, Refusal, dispatch, draft, lease, sealed, standing, step};
 use crate::audit::{Actor, AuditEvent};
 use crate::domain::examination::{Conclusion, Examination, examination_faults};
 use crate::domain::form::MediaType;
-use crate::domain::{Account, Outcome, RequestId, Role, ShapeError, Verdict};
+use crate::domain::{Account, Lane, Outcome, RequestId, Role, ShapeError, Verdict};
 use crate::images::inspect;
-use crate::lifecycle::{Event, Lease, Stage, StageCode, deadline, next};
+use crate::lifecycle::{Event, Stage, StageCode, deadline, next};
 use crate::policy::facts::SecondReview;
 use crate::policy::{PolicyDecision, facts};
-use crate::store::{Change, NewRecord, RecordKind, RequestRow, RequestUpdate, WorkFilter};
+use crate::store::{Change, NewRecord, Page, RecordKind, RequestRow, RequestUpdate, WorkPage};
 use crate::vault::DataKey;
 
 /// Stages that wait for somebody of this role.
@@ -34,19 +34,37 @@ pub fn waiting_for(role: Role) -> &'static [StageCode] {
     }
 }
 
-/// The person's worklist: what the person may take or holds, lane by lane, oldest first.
+/// Which part of a worklist is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkQuery {
+    /// Only this lane.
+    pub lane: Option<Lane>,
+    /// What comes after this request.
+    pub after: Option<RequestId>,
+    /// At most so many.
+    pub limit: i64,
+}
+
+/// A page of the person's worklist: what the person may take or holds, in the order in which jobs are served.
 pub async fn worklist(
     ctx: &Context,
     person: &Account,
-    lane: Option<crate::domain::Lane>,
-) -> Result<Vec<RequestRow>, PipelineError> {
+    query: WorkQuery,
+) -> Result<Page, PipelineError> {
     let stages = waiting_for(person.role).to_vec();
     if stages.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Page { rows: Vec::new(), next: None });
     }
-    let filter = WorkFilter { unit: person.unit.clone(), stages, lane, limit: 10_000 };
-    let rows = ctx.store.jobs(&filter).await?;
-    Ok(rows.into_iter().filter(|row| concerns(&row.stage, person)).collect())
+    let WorkQuery { lane, after, limit } = query;
+    let (unit, person_id) = (person.unit.clone(), person.id);
+    let page = WorkPage { unit, person: person_id, stages, lane, after, limit: limit + 1 };
+    let mut rows = ctx.store.worklist(&page).await?;
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = rows.len() > wanted;
+    rows.truncate(wanted);
+    let next = if more { rows.last().map(|row| row.id) } else { None };
+    rows.retain(|row| concerns(&row.stage, person));
+    Ok(Page { rows, next })
 }
 
 /// Pure: whether a job is this person's business. A job that another holds, or that the person examined before, is not.
@@ -89,107 +107,6 @@ pub async fn row_for(
         .ok_or_else(PipelineError::not_found)
 }
 
-/// Takes a job: a lease with a fencing token.
-pub async fn claim(
-    ctx: &Context,
-    person: &Account,
-    request: RequestId,
-) -> Result<Lease, PipelineError> {
-    let row = row_for(ctx, person, request).await?;
-    let now = ctx.now();
-    may_claim(&row.stage, person)?;
-    let form = sealed::form_of(ctx, &row)?;
-    let registry = ctx.registry().await?;
-    let reviewer = standing::reviewer(&registry, &row, &form, person, now);
-    let decision =
-        ctx.policies.decide(&standing::packs(&registry, &row), &facts::lease(&reviewer, now));
-    refuse_unless_accepted(ctx, person, &row, &decision).await?;
-    let lease = Lease { reviewer: person.id, token: row.fence + 1, until: now + ctx.rules.lease };
-    let stage = next(&row.stage, Event::Claimed(lease))?;
-    let mut update =
-        RequestUpdate::stage(row.id, row.version, stage.clone(), now, Some(lease.until));
-    update.fence = Some(lease.token);
-    let event = by_person(person, "job.claimed", now, &row)
-        .decision(&decision)
-        .detail("token", &lease.token.to_string())
-        .detail("stage", stage.code().as_str());
-    let mut change = Change::update(update, vec![event]);
-    if stage.code() == StageCode::Leased {
-        change.outgoing.push(dispatch::told(ctx, &row, &stage, now));
-    }
-    step::apply_by_person(ctx, change).await?;
-    Ok(lease)
-}
-
-/// Pure: the role that the stage wants, and nobody twice.
-fn may_claim(stage: &Stage, person: &Account) -> Result<(), PipelineError> {
-    let mut wanted = Role::Reviewer;
-    if let Stage::AdjudicationDue { first, second } = stage {
-        not_twice(person, &[*first, *second])?;
-        wanted = Role::Adjudicator;
-    } else if let Stage::Examined { first } = stage {
-        not_twice(person, &[*first])?;
-    }
-    if let Some(lease) = stage.lease() {
-        return Err(PipelineError::conflict(
-            "leased",
-            if lease.reviewer == person.id {
-                "you hold this job already; conclude it or give it back"
-            } else {
-                "another reviewer holds this job; take the next one of the queue"
-            },
-        ));
-    }
-    if person.role == wanted {
-        return Ok(());
-    }
-    Err(PipelineError::forbidden(
-        "role",
-        format!("this step is for the role `{}`", <&'static str>::from(wanted)),
-    ))
-}
-
-fn not_twice(person: &Account, earlier: &[crate::domain::AccountId]) -> Result<(), PipelineError> {
-    if earlier.contains(&person.id) {
-        return Err(PipelineError::forbidden(
-            "separation_of_duties",
-            "you examined this request before; somebody else must do this step (CORE-SEPARATION)",
-        ));
-    }
-    Ok(())
-}
-
-/// Gives a job back.
-pub async fn give_back(
-    ctx: &Context,
-    person: &Account,
-    request: RequestId,
-    token: i64,
-) -> Result<(), PipelineError> {
-    let row = row_for(ctx, person, request).await?;
-    holds(&row, person, token)?;
-    let now = ctx.now();
-    let stage = next(&row.stage, Event::LeaseEnded)?;
-    let until = deadline(&stage, now, &ctx.rules.terms);
-    let event = by_person(person, "job.given_back", now, &row);
-    let update = RequestUpdate::stage(row.id, row.version, stage, now, until);
-    let mut change = Change::update(update, vec![event]);
-    change.outgoing.push(dispatch::announce(ctx, &row, now));
-    step::apply_by_person(ctx, change).await
-}
-
-/// Pure: whether the person still holds the job under this token.
-fn holds(row: &RequestRow, person: &Account, token: i64) -> Result<(), PipelineError> {
-    let held = row.stage.lease().is_some_and(|l| l.reviewer == person.id && l.token == token);
-    if held {
-        return Ok(());
-    }
-    Err(PipelineError::conflict(
-        "lease_lost",
-        "your claim on this job ended, so nothing was stored; claim it again and submit with the new token",
-    ))
-}
-
 /// Submits an examination: the first, the blind second, or the adjudication, as the stage has it.
 pub async fn conclude(
     ctx: &Context,
@@ -199,8 +116,11 @@ pub async fn conclude(
     mut exam: Examination,
 ) -> Result<Stage, PipelineError> {
     let row = row_for(ctx, person, request).await?;
-    holds(&row, person, token)?;
     let now = ctx.now();
+    if lease::held_by(&row.stage, person.id, (token, now)).is_none() {
+        return Err(draft::late(ctx, person, &row, (token, exam)).await?);
+    }
+    let given = exam.clone();
     let probes = ctx.store.probes(row.id).await?;
     let faults = examination_faults(&exam, probes.len());
     if !faults.is_empty() {
@@ -232,7 +152,14 @@ pub async fn conclude(
         sealed: sealed::seal_record(ctx, record_id, &key, &record)?,
     });
     change.outgoing.push(dispatch::told(ctx, &row, &stage, now));
-    step::apply_by_person(ctx, change).await?;
+    if let Err(error) = step::apply_by_person(ctx, change).await {
+        // The claim may have ended at this very moment; then the text is kept, too.
+        let row = row_for(ctx, person, request).await?;
+        if lease::held_by(&row.stage, person.id, (token, now)).is_some() {
+            return Err(error);
+        }
+        return Err(draft::late(ctx, person, &row, (token, given)).await?);
+    }
     Ok(stage)
 }
 
@@ -251,7 +178,11 @@ fn action(kind: RecordKind) -> &'static str {
         RecordKind::Examination => "examination.concluded",
         RecordKind::SecondReview => "second_review.concluded",
         RecordKind::Adjudication => "adjudication.concluded",
-        RecordKind::Release | RecordKind::HoldDecision | RecordKind::Withdrawal => "record.written",
+        RecordKind::Release
+        | RecordKind::HoldDecision
+        | RecordKind::Withdrawal
+        | RecordKind::Draft
+        | RecordKind::GiveBack => "record.written",
     }
 }
 

@@ -17,6 +17,7 @@
 
 pub mod builtin;
 mod check;
+pub mod conflict;
 mod decision;
 mod engine;
 mod error;
@@ -25,6 +26,7 @@ mod gate;
 mod load;
 mod manifest;
 mod pack;
+pub mod queue_choice;
 pub mod words;
 
 #[cfg(test)]
