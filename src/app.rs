@@ -204,6 +204,7 @@ fn rules(config: &Config) -> Rules {
             ..Terms::default()
         },
         lease: TimeDelta::minutes(review.lease_minutes.into()),
+        lease_most: TimeDelta::hours(review.lease_most_hours.into()),
         repeat: TimeDelta::hours(24),
         check_wait: Duration::from_millis(config.server.check_wait_ms.into()),
         policy: Limits {

@@ -28,6 +28,8 @@ mod commands;
 mod explain;
 #[path = "stories/holds.rs"]
 mod holds;
+#[path = "stories/leases.rs"]
+mod leases;
 #[path = "stories/outcomes.rs"]
 mod outcomes;
 #[path = "stories/races.rs"]

@@ -14,7 +14,8 @@ pub(super) use local::{
     RegistryCommand, TopologyCommand,
 };
 pub(super) use people::{
-    AuditCommand, DeadLetterCommand, ExaminationArgs, HoldCommand, PeopleCommand, ReleaseArgs,
+    AuditCommand, DeadLetterCommand, DraftCommand, ExaminationArgs, GiveBackArgs, HoldCommand,
+    PeopleCommand, ReleaseArgs,
 };
 
 /// A broker between law-enforcement agencies for facial-recognition search requests. It compares no faces.

@@ -12,7 +12,7 @@ use super::places::{AGENCIES, AgencyPlan, UNITS, UnitPlan};
 use crate::domain::{
     Account, AccountId, Agency, AgencyStanding, Agreement, AiSystem, Capability, Credential,
     Differences, PackId, Repository, RepositoryKind, Role, Safeguards, Shift, SignOff,
-    TrainerDesignation, Training, Unit, UnitId, UnitWords,
+    TrainerDesignation, Training, Unit, UnitId, UnitService, UnitWords,
 };
 use crate::id_source::IdSource;
 use crate::registry::{AccountEntry, AgencyEntry, Recipient, Registry};
@@ -159,6 +159,7 @@ impl Maker<'_> {
             words: UnitWords::default(),
             differences: Differences::default(),
             checklist: None,
+            service: UnitService::default(),
         });
         if !place.topics.is_empty() {
             self.system(place)?;
@@ -267,6 +268,7 @@ impl Maker<'_> {
             active: true,
             credentials: trained.map(|end| self.credential(place, end)).into_iter().collect(),
             positions: owned(place.positions(role)),
+            relatives: Vec::new(),
         };
         if trained.is_some() && !place.topics.is_empty() {
             self.world.registry.trainings.push(Training {

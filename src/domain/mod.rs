@@ -17,10 +17,10 @@ pub use finding::{Finding, ShapeError, Verdict};
 pub use form::Form;
 pub use ids::{AccountId, MessageId, PackId, RequestId, UnitId};
 pub use outcome::Outcome;
-pub use people::{Account, Capability, Credential, Lane, Role, Training};
+pub use people::{Account, Capability, Credential, GiveBackReason, Lane, Role, Training};
 pub use personal::Personal;
 pub use roster::Shift;
 pub use unit::{
     AiSystem, Differences, Repository, RepositoryKind, Safeguards, SignOff, TrainerDesignation,
-    Unit, UnitWords,
+    Unit, UnitService, UnitWords,
 };

@@ -114,6 +114,47 @@ pub struct Account {
     /// Positions and bureaus that a policy names, as codes (`special-investigations-section-lieutenant`).
     #[serde(default)]
     pub positions: Vec<String>,
+    /// Printed names of relatives: a request that names one of them is not this person's to examine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub relatives: Vec<String>,
+}
+
+/// Why a reviewer gives a job back.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    strum::VariantArray,
+    strum::IntoStaticStr,
+    strum::EnumString,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum GiveBackReason {
+    /// The reviewer knows somebody of the case.
+    ConflictOfInterest,
+    /// It asks for skills that the reviewer has not.
+    NotQualified,
+    /// The reviewer has other work to do first.
+    Workload,
+    /// The reviewer goes off duty.
+    ShiftEnds,
+    /// Anything else; the text says what.
+    Other,
+}
+
+impl GiveBackReason {
+    /// Whether the person must not take the same job again, even by choice.
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::ConflictOfInterest | Self::NotQualified => true,
+            Self::Workload | Self::ShiftEnds | Self::Other => false,
+        }
+    }
 }
 
 impl Account {

@@ -52,6 +52,9 @@ pub struct Unit {
     /// Its own checklist of the morphological comparison, in place of the one that comes with the program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checklist: Option<Checklist>,
+    /// How its people work.
+    #[serde(default, skip_serializing_if = "UnitService::is_usual")]
+    pub service: UnitService,
 }
 
 impl Unit {
@@ -77,6 +80,38 @@ impl Differences {
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
     pub fn is_usual(&self) -> bool {
         *self == Self::Adjudicate
+    }
+}
+
+/// How a unit's people work: whatever is absent is as usual.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnitService {
+    /// Jobs that one reviewer may have on the desk at once; [`USUAL_CAPACITY`] if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<u32>,
+    /// The unit offers no job until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offline_until: Option<DateTime<Utc>>,
+}
+
+/// Jobs that a reviewer may have on the desk where the unit says nothing.
+pub const USUAL_CAPACITY: u32 = 20;
+
+impl UnitService {
+    /// Whether nothing is set.
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Jobs that one reviewer may have on the desk at once.
+    pub fn capacity(&self) -> u32 {
+        self.capacity.unwrap_or(USUAL_CAPACITY)
+    }
+
+    /// Whether the unit offers no job at `at`.
+    pub fn is_offline(&self, at: DateTime<Utc>) -> bool {
+        self.offline_until.is_some_and(|until| at < until)
     }
 }
 

@@ -59,6 +59,13 @@ pub enum Event {
     },
     /// A reviewer took the job.
     Claimed(Lease),
+    /// The reviewer goes on and needs more time.
+    Renewed(Lease),
+    /// The reviewer hands the first examination over to a named other one.
+    HandedOver {
+        /// To whom it is offered.
+        reviewer: AccountId,
+    },
     /// The reviewer went silent or gave it back.
     LeaseEnded,
     /// The first reviewer concluded.

@@ -4,10 +4,12 @@
 //! Pure: no I/O, no clock.
 
 mod event;
+mod priority;
 mod schedule;
 mod stage;
 
 pub use event::{Event, Resume};
+pub use priority::{MOST_OVERTAKEN, head_start, rank, waited_as};
 pub use schedule::{Owner, Terms, deadline, owner};
 pub use stage::{Lease, Stage, StageCode};
 
@@ -58,6 +60,11 @@ fn step(stage: &Stage, event: Event) -> Option<Stage> {
             from.then_some(Stage::Offered { reviewer })
         }
         Event::Claimed(lease) => claimed(stage, lease),
+        Event::Renewed(lease) => renewed(stage, lease),
+        Event::HandedOver { reviewer } => {
+            let to_another = matches!(stage, Stage::Leased { lease } if lease.reviewer != reviewer);
+            to_another.then_some(Stage::Offered { reviewer })
+        }
         Event::LeaseEnded => lease_ended(stage),
         Event::Concluded => concluded(stage),
         Event::SecondAgreed { outcome } => agreed(stage, outcome),
@@ -164,6 +171,21 @@ fn claimed(stage: &Stage, lease: Lease) -> Option<Stage> {
     };
     let another = ![*first, *second].contains(&lease.reviewer);
     another.then_some(Stage::Adjudication { first: *first, second: *second, lease })
+}
+
+/// More time for the same claim: person, token and beginning stay.
+fn renewed(stage: &Stage, lease: Lease) -> Option<Stage> {
+    let held = *stage.lease()?;
+    if (Lease { until: lease.until, ..held }) != lease || lease.until < held.until {
+        return None;
+    }
+    if let Stage::SecondReview { first, .. } = stage {
+        return Some(Stage::SecondReview { first: *first, lease });
+    }
+    if let Stage::Adjudication { first, second, .. } = stage {
+        return Some(Stage::Adjudication { first: *first, second: *second, lease });
+    }
+    Some(Stage::Leased { lease })
 }
 
 fn lease_ended(stage: &Stage) -> Option<Stage> {

@@ -1,4 +1,4 @@
-//! A reviewer takes a job, examines it, and concludes; a second one does so without seeing the first answer; where
+//! A reviewer examines a job and concludes; a second one does so without seeing the first answer; where
 //! they differ an adjudicator decides.
 
 mod candidate_image;
@@ -10,15 +10,14 @@ pub use waive::waive;
 
 use chrono::{DateTime, Utc};
 
-use super::{Context, PipelineError, Refusal, dispatch, sealed, standing, step, wording};
+use super::{Context, PipelineError, Refusal, dispatch, draft, lease, sealed, standing, step, wording};
 use crate::audit::{Actor, AuditEvent};
 use crate::domain::examination::{Conclusion, Examination};
-use crate::domain::{Account, RequestId, Role, ShapeError, Verdict};
-use crate::lifecycle::{Event, Lease, Stage, StageCode, deadline, next};
+use crate::domain::{Account, Lane, RequestId, Role, ShapeError, Verdict};
+use crate::lifecycle::{Stage, StageCode, deadline, next};
 use crate::policy::facts::SecondReview;
 use crate::policy::{PolicyDecision, facts};
-use crate::registry::Registry;
-use crate::store::{Change, NewRecord, RecordKind, RequestRow, RequestUpdate, WorkFilter};
+use crate::store::{Change, NewRecord, Page, RecordKind, RequestRow, RequestUpdate, WorkPage};
 use crate::vault::DataKey;
 
 /// Stages that wait for somebody of this role.
@@ -38,19 +37,37 @@ pub fn waiting_for(role: Role) -> &'static [StageCode] {
     }
 }
 
-/// The person's worklist: what the person may take or holds, lane by lane, oldest first.
+/// Which part of a worklist is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkQuery {
+    /// Only this lane.
+    pub lane: Option<Lane>,
+    /// What comes after this request.
+    pub after: Option<RequestId>,
+    /// At most so many.
+    pub limit: i64,
+}
+
+/// A page of the person's worklist: what the person may take or holds, in the order in which jobs are served.
 pub async fn worklist(
     ctx: &Context,
     person: &Account,
-    lane: Option<crate::domain::Lane>,
-) -> Result<Vec<RequestRow>, PipelineError> {
+    query: WorkQuery,
+) -> Result<Page, PipelineError> {
     let stages = waiting_for(person.role).to_vec();
     if stages.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Page { rows: Vec::new(), next: None });
     }
-    let filter = WorkFilter { unit: person.unit.clone(), stages, lane, limit: 10_000 };
-    let rows = ctx.store.jobs(&filter).await?;
-    Ok(rows.into_iter().filter(|row| concerns(&row.stage, person)).collect())
+    let WorkQuery { lane, after, limit } = query;
+    let (unit, person_id) = (person.unit.clone(), person.id);
+    let page = WorkPage { unit, person: person_id, stages, lane, after, limit: limit + 1 };
+    let mut rows = ctx.store.worklist(&page).await?;
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = rows.len() > wanted;
+    rows.truncate(wanted);
+    let next = if more { rows.last().map(|row| row.id) } else { None };
+    rows.retain(|row| concerns(&row.stage, person));
+    Ok(Page { rows, next })
 }
 
 /// Pure: whether a job is this person's business. A job that another holds, or that the person examined before, is not.
@@ -93,131 +110,6 @@ pub async fn row_for(
         .ok_or_else(PipelineError::not_found)
 }
 
-/// Takes a job: a lease with a fencing token.
-pub async fn claim(
-    ctx: &Context,
-    person: &Account,
-    request: RequestId,
-) -> Result<Lease, PipelineError> {
-    let row = row_for(ctx, person, request).await?;
-    let now = ctx.now();
-    may_claim(&row.stage, person)?;
-    let form = sealed::form_of(ctx, &row)?;
-    let registry = ctx.registry().await?;
-    not_under_another_account(&registry, &row.stage, person)?;
-    let reviewer = standing::reviewer(&registry, &row, &form, person, now);
-    let decision =
-        ctx.policies.decide(&standing::packs(&registry, &row), &facts::lease(&reviewer, now));
-    refuse_unless_accepted(ctx, person, &row, &decision).await?;
-    let lease = Lease { reviewer: person.id, token: row.fence + 1, until: now + ctx.rules.lease };
-    let stage = next(&row.stage, Event::Claimed(lease))?;
-    let mut update =
-        RequestUpdate::stage(row.id, row.version, stage.clone(), now, Some(lease.until));
-    update.fence = Some(lease.token);
-    let event = by_person(person, "job.claimed", now, &row)
-        .decision(&decision)
-        .detail("token", &lease.token.to_string())
-        .detail("stage", stage.code().as_str());
-    let mut change = Change::update(update, vec![event]);
-    if stage.code() == StageCode::Leased {
-        change.outgoing.push(dispatch::told(ctx, &row, &stage, now));
-    }
-    step::apply_by_person(ctx, change).await?;
-    Ok(lease)
-}
-
-/// Pure: the role that the stage wants, and nobody twice.
-fn may_claim(stage: &Stage, person: &Account) -> Result<(), PipelineError> {
-    let mut wanted = Role::Reviewer;
-    if let Stage::AdjudicationDue { first, second } = stage {
-        not_twice(person, &[*first, *second])?;
-        wanted = Role::Adjudicator;
-    } else if let Stage::Examined { first } = stage {
-        not_twice(person, &[*first])?;
-    }
-    if let Some(lease) = stage.lease() {
-        return Err(PipelineError::conflict(
-            "leased",
-            if lease.reviewer == person.id {
-                "you hold this job already; conclude it or give it back"
-            } else {
-                "another reviewer holds this job; take the next one of the queue"
-            },
-        ));
-    }
-    if person.role == wanted {
-        return Ok(());
-    }
-    Err(PipelineError::forbidden(
-        "role",
-        format!("this step is for the role `{}`", <&'static str>::from(wanted)),
-    ))
-}
-
-/// Pure: nobody twice, whatever the accounts.
-fn not_under_another_account(
-    registry: &Registry,
-    stage: &Stage,
-    person: &Account,
-) -> Result<(), PipelineError> {
-    let earlier = if let Stage::AdjudicationDue { first, second } = stage {
-        vec![*first, *second]
-    } else if let Stage::Examined { first } = stage {
-        vec![*first]
-    } else {
-        Vec::new()
-    };
-    if standing::is_one_of(registry, person, &earlier) {
-        return Err(PipelineError::forbidden(
-            "separation_of_duties",
-            "the same person examined this request under another account; somebody else must do this step, or the \
-             administrator gives both accounts a `person` of their own in the registry (CORE-SEPARATION)",
-        ));
-    }
-    Ok(())
-}
-
-fn not_twice(person: &Account, earlier: &[crate::domain::AccountId]) -> Result<(), PipelineError> {
-    if earlier.contains(&person.id) {
-        return Err(PipelineError::forbidden(
-            "separation_of_duties",
-            "you examined this request before; somebody else must do this step (CORE-SEPARATION)",
-        ));
-    }
-    Ok(())
-}
-
-/// Gives a job back.
-pub async fn give_back(
-    ctx: &Context,
-    person: &Account,
-    request: RequestId,
-    token: i64,
-) -> Result<(), PipelineError> {
-    let row = row_for(ctx, person, request).await?;
-    holds(&row, person, token)?;
-    let now = ctx.now();
-    let stage = next(&row.stage, Event::LeaseEnded)?;
-    let until = deadline(&stage, now, &ctx.rules.terms);
-    let event = by_person(person, "job.given_back", now, &row);
-    let update = RequestUpdate::stage(row.id, row.version, stage, now, until);
-    let mut change = Change::update(update, vec![event]);
-    change.outgoing.push(dispatch::announce(ctx, &row, now));
-    step::apply_by_person(ctx, change).await
-}
-
-/// Pure: whether the person still holds the job under this token.
-fn holds(row: &RequestRow, person: &Account, token: i64) -> Result<(), PipelineError> {
-    let held = row.stage.lease().is_some_and(|l| l.reviewer == person.id && l.token == token);
-    if held {
-        return Ok(());
-    }
-    Err(PipelineError::conflict(
-        "lease_lost",
-        "your claim on this job ended, so nothing was stored; claim it again and submit with the new token",
-    ))
-}
-
 /// Submits an examination: the first, the blind second, or the adjudication, as the stage has it.
 pub async fn conclude(
     ctx: &Context,
@@ -227,8 +119,11 @@ pub async fn conclude(
     mut exam: Examination,
 ) -> Result<Stage, PipelineError> {
     let row = row_for(ctx, person, request).await?;
-    holds(&row, person, token)?;
     let now = ctx.now();
+    if lease::held_by(&row.stage, person.id, (token, now)).is_none() {
+        return Err(draft::late(ctx, person, &row, (token, exam)).await?);
+    }
+    let given = exam.clone();
     let probes = ctx.store.probes(row.id).await?;
     shape::complete(ctx, &row, &mut exam, probes.len()).await?;
     let key = sealed::key_of(ctx, &row)?;
@@ -264,7 +159,14 @@ pub async fn conclude(
         sealed: sealed::seal_record(ctx, record_id, &key, &record)?,
     });
     change.outgoing.push(dispatch::told(ctx, &row, &stage, now));
-    step::apply_by_person(ctx, change).await?;
+    if let Err(error) = step::apply_by_person(ctx, change).await {
+        // The claim may have ended at this very moment; then the text is kept, too.
+        let row = row_for(ctx, person, request).await?;
+        if lease::held_by(&row.stage, person.id, (token, now)).is_some() {
+            return Err(error);
+        }
+        return Err(draft::late(ctx, person, &row, (token, given)).await?);
+    }
     Ok(stage)
 }
 

@@ -11,16 +11,19 @@
 //! | [`retain`] | withdrawal and expiry |
 //!
 //! Each is *load -> decide (pure) -> apply (one transaction) -> acknowledge*. What they share stands beside them:
-//! [`context`] (what a stage may use), [`hold`] (a named human decides), [`sealed`] (reading and writing what is
-//! sealed), [`standing`] (what the rules look at), [`step`] (how a stage ends), [`wording`] (what nobody writes).
+//! [`context`] (what a stage may use), [`draft`] (what came too late), [`hold`] (a named human decides), [`lease`]
+//! (claims on jobs), [`sealed`] (reading and writing what is sealed), [`standing`] (what the rules look at), [`step`]
+//! (how a stage ends), [`wording`] (what nobody writes).
 
 pub mod accept;
 pub mod audit_export;
 pub mod check;
 pub mod context;
 pub mod dispatch;
+pub mod draft;
 pub mod examine;
 pub mod hold;
+pub mod lease;
 pub mod release;
 pub mod respond;
 pub mod retain;

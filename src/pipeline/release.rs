@@ -102,6 +102,19 @@ fn awaiting<'r>(
     Ok((*outcome, reviewers))
 }
 
+/// Whether the answer's document rests on records of this kind. A draft or a reason to give the job back is not of it.
+fn is_of_the_answer(kind: RecordKind) -> bool {
+    match kind {
+        RecordKind::Examination
+        | RecordKind::SecondReview
+        | RecordKind::Adjudication
+        | RecordKind::Release
+        | RecordKind::Withdrawal
+        | RecordKind::Waiver => true,
+        RecordKind::HoldDecision | RecordKind::Draft | RecordKind::GiveBack => false,
+    }
+}
+
 /// The document as it was last read; made if nobody did.
 async fn made(ctx: &Context, row: &RequestRow, outcome: Outcome) -> Result<Made, PipelineError> {
     if let Some(made) = ctx.previews.of(row.id, row.version) {
@@ -111,7 +124,7 @@ async fn made(ctx: &Context, row: &RequestRow, outcome: Outcome) -> Result<Made,
     // The moment of the last record, not of the row: a reminder of an overdue release must not change what was read.
     let records = ctx.store.records(row.id).await?;
     // Nor must a decision about a hold of the release.
-    let last = records.iter().rfind(|record| record.kind != RecordKind::HoldDecision);
+    let last = records.iter().rfind(|record| is_of_the_answer(record.kind));
     let made_at = last.map_or(row.updated_at, |record| record.written_at);
     let pdf = tokio::task::spawn_blocking(move || crate::report::render(&document, made_at))
         .await

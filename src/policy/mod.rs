@@ -19,6 +19,7 @@
 
 pub mod builtin;
 mod check;
+pub mod conflict;
 mod decision;
 mod engine;
 mod error;
@@ -29,6 +30,7 @@ mod load;
 mod manifest;
 mod pack;
 mod phrases;
+pub mod queue_choice;
 pub mod words;
 
 #[cfg(test)]

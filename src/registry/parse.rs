@@ -78,6 +78,12 @@ fn units(registry: &Registry, faults: &mut Faults) {
         if unit.packs.is_empty() {
             faults.add(place(), "a unit needs at least one policy pack");
         }
+        if unit.service.capacity() == 0 {
+            faults.add(
+                place(),
+                "`service.capacity` is 1 at least; set `service.offline_until` while nobody works",
+            );
+        }
         for trainer in &unit.trainers {
             if !is_position(&trainer.designated_by) {
                 faults.add(place(), format!("`{}`: {POSITION}", trainer.designated_by));

@@ -142,6 +142,8 @@ pub struct RequestUpdate {
     pub at: DateTime<Utc>,
     /// New fencing token, if a lease was given.
     pub fence: Option<i64>,
+    /// A claim: its holder may hold at most so many, this one included.
+    pub most_leases: Option<i64>,
     /// Findings to show, if they changed.
     pub findings: Option<Vec<Finding>>,
     /// Outcome, once released.
@@ -170,6 +172,7 @@ impl RequestUpdate {
             deadline_at,
             at,
             fence: None,
+            most_leases: None,
             findings: None,
             outcome: None,
             number_in: None,
@@ -209,6 +212,10 @@ pub enum RecordKind {
     Withdrawal,
     /// A waiver of the second review.
     Waiver,
+    /// An examination that came after its claim had ended; its author alone may read it.
+    Draft,
+    /// Why a reviewer gave the job back.
+    GiveBack,
 }
 
 /// A sealed record to store.

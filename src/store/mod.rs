@@ -7,12 +7,14 @@
 mod apply;
 mod audit_log;
 mod batch;
+mod capacity;
 mod change;
 mod dead_letters;
 mod deliveries;
 mod dialect;
 mod guard;
 mod instance;
+mod leases;
 mod measures;
 mod pool;
 mod probe;
@@ -28,6 +30,7 @@ pub use change::{
 pub use dead_letters::DeadLetter;
 pub use deliveries::{Claimed, Due};
 pub use dialect::Dialect;
+pub use leases::WorkPage;
 pub use measures::Measures;
 pub use pool::{Store, StoreSettings};
 pub use probe::{Probe, probe};

@@ -86,6 +86,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
         "unit" => "UnitId",
         "message" => "MessageId",
         "n" => "Ordinal",
+        "draft" => "DraftId",
         _ => "RequestId",
     };
     let mut parameters: Vec<Value> = operation
@@ -193,6 +194,7 @@ fn answer(status: u16, content: Content) -> Value {
         201 => "Made.",
         202 => "Stored; not yet checked.",
         204 => "Well.",
+        304 => "Nothing has changed since the `ETag` that was given.",
         503 => "The database is away.",
         _ => "Done.",
     };

@@ -19,6 +19,7 @@ mod figures;
 mod floor;
 mod installation;
 mod load;
+mod queue;
 
 use std::time::Duration;
 
@@ -58,6 +59,10 @@ async fn main() {
         figures: Vec::new(),
     };
     policy(&mut figures);
+    let pages = queue::run(amount.waiting).await;
+    let how = format!("a page of 50 out of {} open jobs, embedded", amount.waiting);
+    figures.add("worklist, p50", "store", (quantile(&pages, 0.5), "ms"), &how);
+    figures.add("worklist, p99", "store", (quantile(&pages, 0.99), "ms"), &how);
     for (stack, name) in [(Stack::Embedded, "embedded"), (Stack::Distributed, "distributed")] {
         if only(name) {
             whole_way(&mut figures, stack, amount).await;

@@ -1,5 +1,7 @@
 //! A real installation under test, driven through its front door: real program, real configuration, real services.
 
+#[path = "site/crowd.rs"]
+pub mod crowd;
 #[path = "site/database.rs"]
 mod database;
 #[path = "site/forms.rs"]

@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use strum::VariantArray as _;
+
+use crate::domain::GiveBackReason;
 
 use crate::domain::examination::WaiverReason;
 
@@ -14,7 +17,13 @@ pub enum PeopleCommand {
         /// Only this lane: `threat`, `priority` or `routine`.
         #[arg(long)]
         lane: Option<String>,
-        /// Ask again every five seconds, until Ctrl-C.
+        /// At most so many jobs, up to 200.
+        #[arg(long, default_value_t = 50)]
+        limit: u8,
+        /// What comes after this request: the `next` of the page before.
+        #[arg(long, value_name = "NEXT")]
+        cursor: Option<String>,
+        /// Stay, and show what changes, until Ctrl-C.
         #[arg(long)]
         watch: bool,
     },
@@ -31,8 +40,8 @@ pub enum PeopleCommand {
         /// The request (`r-…`).
         request: String,
     },
-    /// Give a job back.
-    GiveBack {
+    /// Keep a claimed job for longer.
+    Renew {
         /// The request (`r-…`).
         request: String,
         /// The claim's token.
@@ -41,6 +50,22 @@ pub enum PeopleCommand {
     },
     /// The checklist of the morphological comparison, as the unit has it.
     Checklist,
+    /// Offer a claimed job to a colleague.
+    HandOver {
+        /// The request (`r-…`).
+        request: String,
+        /// The claim's token.
+        #[arg(long, value_name = "N")]
+        token: i64,
+        /// The colleague's login name.
+        #[arg(long, value_name = "LOGIN")]
+        to: String,
+    },
+    /// Give a job back; it is not offered to you again.
+    GiveBack(GiveBackArgs),
+    /// What you submitted after a claim had ended. Nobody else can read it.
+    #[command(subcommand)]
+    Drafts(DraftCommand),
     /// Record the first examination.
     Conclude(ExaminationArgs),
     /// Record the blind second examination.
@@ -71,6 +96,39 @@ pub enum PeopleCommand {
     /// Messages that gave up after all their attempts.
     #[command(subcommand)]
     DeadLetters(DeadLetterCommand),
+}
+
+/// Of `give-back`.
+#[derive(Debug, Args)]
+pub struct GiveBackArgs {
+    /// The request (`r-…`).
+    pub request: String,
+    /// The claim's token.
+    #[arg(long, value_name = "N")]
+    pub token: i64,
+    /// Why; after the first two you cannot take the job again.
+    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(
+        GiveBackReason::VARIANTS.iter().map(<&'static str>::from)
+    ))]
+    pub reason: String,
+    /// Why, in your words; kept sealed with the case.
+    #[arg(long)]
+    pub text: Option<String>,
+}
+
+/// Of `drafts`.
+#[derive(Debug, Subcommand)]
+pub enum DraftCommand {
+    /// All of them, newest first.
+    List,
+    /// One of them: the examination as you submitted it.
+    Show {
+        /// The draft (`d-…`).
+        draft: String,
+        /// Save the examination here, to submit it again with `--file`.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
 }
 
 /// Of `conclude`, `second-review` and `adjudicate`.

@@ -15,7 +15,11 @@ pub(super) fn action(kind: RecordKind) -> &'static str {
         RecordKind::SecondReview => "second_review.concluded",
         RecordKind::Adjudication => "adjudication.concluded",
         RecordKind::Waiver => "second_review.waived",
-        RecordKind::Release | RecordKind::HoldDecision | RecordKind::Withdrawal => "record.written",
+        RecordKind::Release
+        | RecordKind::HoldDecision
+        | RecordKind::Withdrawal
+        | RecordKind::Draft
+        | RecordKind::GiveBack => "record.written",
     }
 }
 

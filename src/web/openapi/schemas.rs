@@ -206,7 +206,7 @@ fn for_people() -> Components {
     let earlier = object(&[("which", string()), ("examination", reference("Examination"))]);
     let mut all = vec![
         ("Job", job(&[])),
-        ("Jobs", items("Job")),
+        ("Jobs", object(&[("items", array("Job")), ("next", or_null("RequestId"))])),
         (
             "CaseFile",
             job(&[
@@ -226,6 +226,7 @@ fn for_people() -> Components {
                 ("token", number()),
                 ("until", reference("Time")),
                 ("stage", reference("State")),
+                ("drafts", array("Draft")),
             ]),
         ),
         ("Conclusion", object(&[("token", number()), ("examination", reference("Examination"))])),

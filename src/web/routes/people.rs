@@ -1,6 +1,6 @@
 //! Operations of a unit's people.
 
-use super::Content::{Json, Media};
+use super::Content::{Empty, Json, Media};
 use super::{Operation, Who, get, handler, post, routing};
 
 /// What a step of an examination refuses.
@@ -36,8 +36,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "The worklist: what the person may take or holds.",
         handler!(get api::v1::job_read::list),
     ))
-    .query(&[("lane", "Lane")])
-    .answers(&[(200, Json("Jobs"))])
+    .query(&[("lane", "Lane"), ("limit", "Limit"), ("cursor", "RequestId")])
+    .answers(&[(200, Json("Jobs")), (304, Empty)])
     .refuses(&[(403, "role")]),
     person(get(
         "/api/v1/jobs/{id}",
@@ -59,26 +59,69 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "/api/v1/jobs/{id}/claim",
         "claim",
         "Takes a job; every later step names the claim's token.",
-        handler!(post api::v1::job_step::claim),
+        handler!(post api::v1::job_lease::claim),
     ))
     .answers(&[(200, Json("Claim"))])
     .refuses(&[
         (403, "role"),
         (403, "separation_of_duties"),
+        (403, "conflict_of_interest"),
+        (403, "gave_back"),
         (409, "state"),
         (409, "leased"),
+        (409, "capacity"),
+        (409, "moved_on"),
         (410, "destroyed"),
         (422, "policy"),
     ]),
     person(post(
+        "/api/v1/jobs/{id}/renew",
+        "renew",
+        "Keeps a claimed job for longer.",
+        handler!(post api::v1::job_lease::renew),
+    ))
+    .body("Token")
+    .answers(&[(200, Json("Renewed"))])
+    .refuses(&[(409, "lease_lost"), (409, "lease_limit"), (409, "moved_on")]),
+    person(post(
+        "/api/v1/jobs/{id}/hand-over",
+        "handOver",
+        "Offers a claimed job to a colleague.",
+        handler!(post api::v1::job_lease::hand_over),
+    ))
+    .body("HandOver")
+    .answers(&[(200, Json("OfRequest"))])
+    .refuses(&[
+        (409, "lease_lost"),
+        (409, "not_eligible"),
+        (409, "state"),
+        (409, "moved_on"),
+        (410, "destroyed"),
+    ]),
+    person(post(
         "/api/v1/jobs/{id}/give-back",
         "giveBack",
-        "Gives a job back.",
-        handler!(post api::v1::job_step::give_back),
+        "Gives a job back, with the reason; it is not offered to the person again.",
+        handler!(post api::v1::job_lease::give_back),
     ))
     .body("GiveBack")
     .answers(&[(200, Json("OfRequest"))])
     .refuses(STEP),
+    person(get(
+        "/api/v1/drafts",
+        "listDrafts",
+        "What the person submitted after a claim had ended.",
+        handler!(get api::v1::draft_read::list),
+    ))
+    .answers(&[(200, Json("Drafts"))]),
+    person(get(
+        "/api/v1/drafts/{draft}",
+        "readDraft",
+        "One of them, with its text. Nobody but its author reads it.",
+        handler!(get api::v1::draft_read::one),
+    ))
+    .answers(&[(200, Json("DraftText"))])
+    .refuses(&[(410, "destroyed")]),
     person(post(
         "/api/v1/jobs/{id}/conclude",
         "conclude",

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,11 +19,17 @@ use super::{bad_query, id, query, shown};
 use crate::domain::examination::Examination;
 use crate::domain::{Account, Finding, Form, Lane, Ori, RequestId, Role, UnitId};
 use crate::lifecycle::{Stage, StageCode};
+use crate::pipeline::examine::WorkQuery;
 use crate::pipeline::{Context, PipelineError, examine, sealed};
 use crate::store::{Change, RecordKind, RequestRow};
 use crate::web::auth;
 use crate::web::problem::{Answer, Problem};
 use crate::web::state::Web;
+
+/// Jobs of a page where the query does not say.
+const DEFAULT_LIMIT: i64 = 50;
+/// Most jobs of a page.
+const MOST: i64 = 200;
 
 /// A job of a worklist. It names nobody.
 #[derive(Debug, Serialize)]
@@ -97,14 +103,35 @@ pub(in crate::web) async fn list(
     uri: Uri,
 ) -> Answer {
     let person = auth::person(&web, &headers).await?;
-    let [lane] = query(&uri, ["lane"])?;
+    let [lane, limit, cursor] = query(&uri, ["lane", "limit", "cursor"])?;
     let lane = lane
         .map(|lane| serde_json::from_value::<Lane>(lane.into()))
         .transpose()
         .map_err(|_| bad_query("`lane` is `threat`, `priority` or `routine`"))?;
-    let rows = examine::worklist(web.ctx(), &person, lane).await?;
-    let items: Vec<Job> = rows.iter().map(Job::of).collect();
-    Ok(Json(json!({ "items": items })).into_response())
+    let limit: i64 = limit.map_or(Ok(DEFAULT_LIMIT), str::parse).unwrap_or(0);
+    if !(1..=MOST).contains(&limit) {
+        return Err(bad_query(&format!("`limit` is a number from 1 to {MOST}")));
+    }
+    let after = cursor
+        .map(str::parse)
+        .transpose()
+        .map_err(|_| bad_query("`cursor` is the `next` of the page before"))?;
+    let page = examine::worklist(web.ctx(), &person, WorkQuery { lane, after, limit }).await?;
+    let items: Vec<Job> = page.rows.iter().map(Job::of).collect();
+    Ok(unless_same(&headers, &json!({ "items": items, "next": page.next })))
+}
+
+/// The document with its `ETag`; `304` to who has it (RFC 9110, section 13.1.2).
+fn unless_same(headers: &HeaderMap, document: &serde_json::Value) -> Response {
+    let hash = openssl::sha::sha256(document.to_string().as_bytes());
+    let tag = format!("\"{}\"", hex::encode(hash.get(..16).unwrap_or_default()));
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let same = known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag));
+    let etag = [(header::ETAG, tag)];
+    if same {
+        return (StatusCode::NOT_MODIFIED, etag).into_response();
+    }
+    (etag, Json(document)).into_response()
 }
 
 /// The case file of a job that the person holds, releases, or decides a hold of.
@@ -292,11 +319,17 @@ mod tests {
             active: true,
             credentials: Vec::new(),
             positions: Vec::new(),
+            relatives: Vec::new(),
         }
     }
 
     fn lease(of: &Account) -> Lease {
-        Lease { reviewer: of.id, token: 1, until: DateTime::UNIX_EPOCH }
+        Lease {
+            reviewer: of.id,
+            token: 1,
+            until: DateTime::UNIX_EPOCH,
+            since: DateTime::UNIX_EPOCH,
+        }
     }
 
     #[test]

@@ -3,15 +3,17 @@
 //! | for agencies | for people of the units |
 //! | --- | --- |
 //! | `search_request_submit`, `search_request_read`, `search_request_withdraw` | `session_create` |
-//! | `form_read`: what a form for a unit needs | `job_read`, `job_step`, `document_release` |
+//! | `form_read`: what a form for a unit needs | `job_read`, `job_lease`, `job_step`, `draft_read`, `document_release` |
 //! | | `job_reveal`, `checklist_read`, `hold_decide`, `dead_letter_handle`, `audit_read` |
 
 pub(in crate::web) mod audit_read;
 pub(in crate::web) mod checklist_read;
 pub(in crate::web) mod dead_letter_handle;
 pub(in crate::web) mod document_release;
+pub(in crate::web) mod draft_read;
 pub(in crate::web) mod form_read;
 pub(in crate::web) mod hold_decide;
+pub(in crate::web) mod job_lease;
 pub(in crate::web) mod job_read;
 pub(in crate::web) mod job_reveal;
 pub(in crate::web) mod job_step;
