@@ -12,7 +12,8 @@
 //!
 //! Each is *load -> decide (pure) -> apply (one transaction) -> acknowledge*. What they share stands beside them:
 //! [`context`] (what a stage may use), [`hold`] (a named human decides), [`sealed`] (reading and writing what is
-//! sealed), [`standing`] (what the rules look at), [`step`] (how a stage ends), [`wording`] (what nobody writes).
+//! sealed), [`standing`] (what the rules look at), [`step`] (how a stage ends), [`wording`] (what nobody writes),
+//! [`repeats`] (what was asked before).
 
 pub mod accept;
 pub mod audit_export;
@@ -22,6 +23,7 @@ pub mod dispatch;
 pub mod examine;
 pub mod hold;
 pub mod release;
+pub mod repeats;
 pub mod respond;
 pub mod retain;
 pub mod sealed;

@@ -8,6 +8,7 @@ mod apply;
 mod audit_log;
 mod batch;
 mod change;
+mod codes;
 mod dead_letters;
 mod deliveries;
 mod dialect;
@@ -17,6 +18,7 @@ mod measures;
 mod pool;
 mod probe;
 mod reads;
+mod repeats;
 mod rows;
 mod writer;
 
@@ -32,6 +34,7 @@ pub use measures::Measures;
 pub use pool::{Store, StoreSettings};
 pub use probe::{Probe, probe};
 pub use reads::{Page, RecordRow, WorkFilter};
+pub use repeats::Shared;
 pub use rows::{MailingRow, ProbeRow, RequestRow, StoredEvent};
 
 /// A database did not do what was asked.

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::super::reference;
+
 use super::{Components, array, number, object, string};
 
 /// Sessions, small bodies, dead letters, audit entries.
@@ -10,7 +11,13 @@ pub(super) fn kept() -> Components {
     let items = |component: &str| object(&[("items", array(component))]);
     vec![
         ("GiveBack", object(&[("token", number())])),
-        ("Release", object(&[("document_sha256", reference("Sha256"))])),
+        (
+            "Release",
+            object(&[
+                ("document_sha256", reference("Sha256")),
+                ("code?", json!({ "type": ["string", "null"] })),
+            ]),
+        ),
         (
             "Released",
             object(&[
