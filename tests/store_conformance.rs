@@ -22,8 +22,8 @@ use leadbroker::lifecycle::{Lease, Stage, StageCode};
 use leadbroker::messages::{Message, Step};
 use leadbroker::store::{
     Applied, Change, Due, Guard, MailingStatus, MailingUpdate, Measures, NewIdempotencyKey,
-    NewMailing, NewProbe, NewRecord, NewRequest, RecordKind, RequestUpdate, Store, StoreError,
-    StoreSettings, WorkFilter, WorkPage,
+    NewMailing, NewProbe, NewRecord, NewRequest, RecordKind, RequestUpdate, Shared, Store,
+    StoreError, StoreSettings, WorkFilter, WorkPage,
 };
 use leadbroker::vault::SigningKey;
 use uuid::Uuid;
@@ -111,6 +111,49 @@ fn accept(n: u128, seen: i64) -> RequestUpdate {
 
 fn due(limit: i64, at: DateTime<Utc>) -> Due {
     Due { step: Step::Check, limit, now: at, until: at + TimeDelta::minutes(1), only: Vec::new() }
+}
+
+async fn a_code_is_spent_once_and_so_is_every_older_one(fresh: Fresh) {
+    let store = &fresh.store;
+    let (one, other) = (AccountId::new(Uuid::from_u128(1)), AccountId::new(Uuid::from_u128(2)));
+    assert!(store.spend_code(one, 7).await.unwrap());
+    assert!(!store.spend_code(one, 7).await.unwrap());
+    assert!(!store.spend_code(one, 6).await.unwrap());
+    assert!(store.spend_code(other, 7).await.unwrap());
+    let all = (0..10).map(|_| store.spend_code(one, 8));
+    let spent = futures_util::future::join_all(all).await;
+    assert_eq!(spent.into_iter().filter(|spent| *spent.as_ref().unwrap()).count(), 1);
+}
+
+async fn what_was_asked_before_is_found_by_image_and_by_case(fresh: Fresh) {
+    let store = &fresh.store;
+    let put = async |n: u128, (case, image, ori): (u8, u8, &str)| {
+        let mut change = insert(n, None);
+        let Guard::Insert(request) = &mut change.guard else { panic!("an insert") };
+        request.case_hash = [case; 32];
+        request.repeat_hash = [u8::try_from(n).unwrap(); 32];
+        request.ori = ori.parse().unwrap();
+        request.probes[0].image_hash = [image; 32];
+        let mut second = request.probes[0].clone();
+        second.ordinal = 1;
+        second.object_key = format!("{n}/1");
+        request.probes.push(second);
+        assert_eq!(store.apply(change).await.unwrap(), Applied::Now);
+    };
+    put(1, (1, 1, "CA0194200")).await;
+    put(2, (1, 2, "CA0194200")).await;
+    put(3, (1, 3, "NM0010100")).await;
+    put(4, (4, 1, "NM0010100")).await;
+    put(5, (5, 5, "CA0194200")).await;
+    put(6, (1, 1, "CA0194200")).await;
+    let found =
+        |all: Vec<(leadbroker::store::RequestRow, Shared)>| -> Vec<(RequestId, bool, bool)> {
+            all.into_iter().map(|(row, shared)| (row.id, shared.probe, shared.case)).collect()
+        };
+    let of_six = found(store.repeats(id(6)).await.unwrap());
+    assert_eq!(of_six, [(id(1), true, true), (id(2), false, true), (id(4), true, false)]);
+    assert_eq!(found(store.repeats(id(5)).await.unwrap()), []);
+    assert_eq!(found(store.repeats(id(77)).await.unwrap()), []);
 }
 
 async fn a_request_comes_back_as_it_was_stored(fresh: Fresh) {
@@ -586,6 +629,8 @@ macro_rules! conformance {
 }
 
 conformance! {
+    what_was_asked_before_is_found_by_image_and_by_case: false,
+    a_code_is_spent_once_and_so_is_every_older_one: false,
     a_request_comes_back_as_it_was_stored: false,
     a_change_is_written_whole_or_not_at_all: false,
     case_numbers_have_no_gaps_and_the_log_has_one_order: false,

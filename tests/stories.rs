@@ -40,6 +40,10 @@ mod record;
 mod redelivery;
 #[path = "stories/refusals.rs"]
 mod refusals;
+#[path = "stories/release.rs"]
+mod release;
+#[path = "stories/repeats.rs"]
+mod repeats;
 #[path = "support/tap.rs"]
 mod tap;
 #[path = "stories/wording.rs"]

@@ -88,6 +88,11 @@ pub(super) async fn run(
             show(&answer, output);
             Ok(exit::OK)
         }
+        AuditCommand::Repeats { request } => {
+            let answer = api.get(&format!("audit/requests/{}/repeats", segment(request)?)).await?;
+            output.value(&answer);
+            Ok(exit::OK)
+        }
         AuditCommand::Export { out } => {
             let bytes = export(api, out).await?;
             if output.is_json() {

@@ -200,7 +200,7 @@ fn add_picture(exam: &mut Value, picture: &[u8]) -> anyhow::Result<()> {
 async fn release(api: &Api, args: &ReleaseArgs, output: &mut Output) -> anyhow::Result<u8> {
     let request = segment(&args.request)?;
     if let Some(hash) = &args.sha256 {
-        let body = json!({ "document_sha256": hash });
+        let body = json!({ "document_sha256": hash, "code": args.code });
         let answer = api.post(&format!("jobs/{request}/release"), Some(&body)).await?;
         output.step(&answer, &["request", "state"]);
         if !output.is_json() {
@@ -224,7 +224,7 @@ async fn release(api: &Api, args: &ReleaseArgs, output: &mut Output) -> anyhow::
     } else {
         output.line(&format!("saved {}; nothing is released yet", file.display()));
         output.line("read it, then release exactly it:");
-        output.line(&format!("  leadbroker release {request} --sha256 {hash}"));
+        output.line(&format!("  leadbroker release {request} --sha256 {hash} [--code CODE]"));
     }
     Ok(exit::OK)
 }

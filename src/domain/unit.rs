@@ -60,7 +60,7 @@ pub struct Unit {
 impl Unit {
     /// The checklist that its reviewers compare by.
     pub fn checklist(&self) -> &Checklist {
-        self.checklist.as_ref().unwrap_or_else(|| Checklist::builtin())
+        self.checklist.as_ref().unwrap_or(Checklist::builtin())
     }
 }
 
@@ -77,7 +77,6 @@ pub enum Differences {
 
 impl Differences {
     /// Whether it is what a unit does that says nothing.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
     pub fn is_usual(&self) -> bool {
         *self == Self::Adjudicate
     }

@@ -131,12 +131,20 @@ pub async fn conclude(
     let claims = wording::claims(ctx, &exam)?;
     let decision =
         examined_under(ctx, person, &row, (&exam, probes.len(), !claims.is_empty())).await?;
-    refuse_unless_accepted(ctx, person, &row, &decision).await.map_err(|error| match error {
-        PipelineError::Refused(Refusal::Findings(findings)) if !claims.is_empty() => {
-            PipelineError::Refused(Refusal::Identification { claims, findings })
-        }
-        other => other,
-    })?;
+    let accepted = refuse_unless_accepted(ctx, person, &row, &decision).await;
+    if !claims.is_empty()
+        && let Err(PipelineError::Refused(Refusal::Findings(findings))) = accepted
+    {
+        return Err(PipelineError::Refused(Refusal::Identification { claims, findings }));
+    }
+    accepted?;
+    if !claims.is_empty() {
+        // A folder of packs of the site's own may lack the rule; the words are refused all the same.
+        return Err(PipelineError::Refused(Refusal::Identification {
+            claims,
+            findings: Vec::new(),
+        }));
+    }
     let record_id = ctx.ids.id();
     let candidate_key = match candidate {
         Some(bytes) => Some(sealed::put_image(ctx, row.id, &key, bytes).await?),

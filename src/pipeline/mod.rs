@@ -13,7 +13,7 @@
 //! Each is *load -> decide (pure) -> apply (one transaction) -> acknowledge*. What they share stands beside them:
 //! [`context`] (what a stage may use), [`draft`] (what came too late), [`hold`] (a named human decides), [`lease`]
 //! (claims on jobs), [`sealed`] (reading and writing what is sealed), [`standing`] (what the rules look at), [`step`]
-//! (how a stage ends), [`wording`] (what nobody writes).
+//! (how a stage ends), [`wording`] (what nobody writes), [`repeats`] (what was asked before).
 
 pub mod accept;
 pub mod audit_export;
@@ -25,6 +25,7 @@ pub mod examine;
 pub mod hold;
 pub mod lease;
 pub mod release;
+pub mod repeats;
 pub mod respond;
 pub mod retain;
 pub mod sealed;

@@ -187,6 +187,19 @@ pub fn officer(registry: &Registry, row: &RequestRow, form: &Form, person: &Acco
     }
 }
 
+/// Whether everybody who examined the request holds a credential in force. Who is gone from the registry does not.
+pub fn credentials_in_force(
+    registry: &Registry,
+    reviewers: &[AccountId],
+    now: DateTime<Utc>,
+) -> bool {
+    reviewers.iter().all(|id| {
+        registry
+            .account(*id)
+            .is_some_and(|account| account.credentials.iter().any(|c| c.in_force(now)))
+    })
+}
+
 /// The role that decides a hold.
 pub fn decider(decision: &PolicyDecision) -> Role {
     decision.deciders().first().copied().unwrap_or(Role::LocalAdministrator)

@@ -40,6 +40,7 @@ mod southwest_tests;
 #[cfg(test)]
 mod tests;
 
+pub use check::has_placeholder;
 pub use decision::{Accepted, Explained, PackInForce, PolicyDecision};
 pub use engine::{PolicySet, StatementView};
 pub use error::{PackError, PackProblem};

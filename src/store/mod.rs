@@ -9,6 +9,7 @@ mod audit_log;
 mod batch;
 mod capacity;
 mod change;
+mod codes;
 mod dead_letters;
 mod deliveries;
 mod dialect;
@@ -19,6 +20,7 @@ mod measures;
 mod pool;
 mod probe;
 mod reads;
+mod repeats;
 mod rows;
 mod writer;
 
@@ -35,6 +37,7 @@ pub use measures::Measures;
 pub use pool::{Store, StoreSettings};
 pub use probe::{Probe, probe};
 pub use reads::{Page, RecordRow, WorkFilter};
+pub use repeats::Shared;
 pub use rows::{MailingRow, ProbeRow, RequestRow, StoredEvent};
 
 /// A database did not do what was asked.

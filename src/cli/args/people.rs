@@ -159,6 +159,9 @@ pub struct ReleaseArgs {
     /// Release the document with this SHA-256, which you have read.
     #[arg(long, value_name = "HASH")]
     pub sha256: Option<String>,
+    /// A fresh one-time code, if your account has a second factor.
+    #[arg(long, requires = "sha256")]
+    pub code: Option<String>,
 }
 
 /// Of `holds`.
@@ -221,6 +224,11 @@ pub enum DeadLetterCommand {
 pub enum AuditCommand {
     /// Who saw or did what with a request, why, under which clause. Reading it is recorded.
     Show {
+        /// The request (`r-…`).
+        request: String,
+    },
+    /// Earlier requests about the same image or case. Reading it is recorded.
+    Repeats {
         /// The request (`r-…`).
         request: String,
     },

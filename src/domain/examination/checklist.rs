@@ -74,7 +74,9 @@ impl Checklist {
         add(&self.version);
         for component in &self.components {
             add(&component.name);
-            component.features.iter().for_each(|feature| add(feature));
+            for feature in &component.features {
+                add(feature);
+            }
             add("");
         }
         ChecklistUsed { version: self.version.clone(), sha256: hex::encode(hash.finish()) }

@@ -13,6 +13,7 @@ use crate::domain::{Form, Outcome, PackId, Personal, UnitId};
 use crate::pipeline::examine::{ExaminationRecord, examination};
 use crate::pipeline::{Context, PipelineError, sealed, standing};
 use crate::policy::facts::SecondReviewState;
+use crate::policy::has_placeholder;
 use crate::registry::Registry;
 use crate::report::document as paper;
 use crate::report::{Document, normalise_in_child};
@@ -33,6 +34,8 @@ struct Case<'c> {
     reviewer: String,
     second: paper::SecondReview,
     state: SecondReviewState,
+    /// A placeholder stands in what the registry or a pack gives the document.
+    placeholder_open: bool,
     /// The mandated statements that were put into the document.
     printed: Vec<FormAffirmation>,
     /// Words that a further pack of the unit mandates for the same place.
@@ -58,7 +61,9 @@ pub(super) async fn compose(
         case.prints("report-title", document.title());
     }
     let second_review = case.state;
-    Ok((document, Printed { statements: case.printed, generative_ai, second_review }))
+    let placeholder_open = case.placeholder_open;
+    let statements = case.printed;
+    Ok((document, Printed { statements, generative_ai, second_review, placeholder_open }))
 }
 
 async fn document(case: &mut Case<'_>, outcome: Outcome) -> Result<Document, PipelineError> {
@@ -146,6 +151,7 @@ async fn load<'c>(
     let agency_name =
         registry.agency(&row.ori).map_or_else(|| row.ori.to_string(), |agency| agency.name.clone());
     Ok(Case {
+        placeholder_open: has_placeholder(&unit.name) || has_placeholder(&agency_name),
         ctx,
         row,
         form,
@@ -190,6 +196,7 @@ impl Case<'_> {
             PipelineError::Document(format!("the unit's policy packs have no statement `{name}`"))
         })?;
         self.printed.push(words.printed);
+        self.placeholder_open |= has_placeholder(&words.text);
         for more in wordings {
             self.adds_words(&words.text, more);
         }
@@ -205,6 +212,7 @@ impl Case<'_> {
 
     fn adds_words(&mut self, said: &str, words: standing::Words) {
         self.printed.push(words.printed);
+        self.placeholder_open |= has_placeholder(&words.text);
         if words.text != said && !self.further.contains(&words.text) {
             self.further.push(words.text);
         }

@@ -80,6 +80,16 @@ pub struct Release {
     /// Generative AI helped to make the request or the examination.
     #[serde(default)]
     pub generative_ai: bool,
+    /// Everybody who examined the request still holds a credential in force.
+    #[serde(default = "yes")]
+    pub credentials_in_force: bool,
+    /// A placeholder stands where the document should have words of the unit.
+    #[serde(default)]
+    pub placeholder_open: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// How an answer leaves.
@@ -141,7 +151,9 @@ pub fn release(release: &Release, agency: &Agency, unit: &UnitId, now: DateTime<
         .with("lead_images", release.lead_images)
         .with("printed", Value::Statements(printed))
         .with("unit_packs", texts(release.unit_packs.iter().map(PackId::as_str)))
-        .with("generative_ai", release.generative_ai);
+        .with("generative_ai", release.generative_ai)
+        .with("credentials_in_force", release.credentials_in_force)
+        .with("placeholder_open", release.placeholder_open);
     Facts::new(Gate::Release, values)
 }
 

@@ -9,7 +9,6 @@ use serde_json::{Map, Value, json};
 use strum::VariantArray;
 
 use super::reference;
-use crate::domain::examination::WaiverReason;
 use crate::domain::form::{ImageSourceKind, SCHEMA};
 use crate::domain::{Lane, Outcome};
 use crate::lifecycle::StageCode;
@@ -203,7 +202,6 @@ fn for_people() -> Components {
     let lease = object(&[("token", number()), ("until", reference("Time"))]);
     let probe =
         object(&[("n", reference("Ordinal")), ("media_type", string()), ("bytes", number())]);
-    let earlier = object(&[("which", string()), ("examination", reference("Examination"))]);
     let mut all = vec![
         ("Job", job(&[])),
         ("Jobs", object(&[("items", array("Job")), ("next", or_null("RequestId"))])),
@@ -217,6 +215,7 @@ fn for_people() -> Components {
                 ("findings", array("Finding")),
                 ("probes", json!({ "type": "array", "items": probe })),
                 ("lease", json!({ "anyOf": [lease, { "type": "null" }] })),
+                ("repeats", array("Repeat")),
                 ("earlier?", array("Earlier")),
             ]),
         ),
@@ -241,13 +240,7 @@ fn for_people() -> Components {
             ]),
         ),
     ];
-    let seen = array("Earlier");
-    all.push(("Earlier", earlier));
-    all.push((
-        "Examinations",
-        object(&[("request", reference("RequestId")), ("examinations", seen)]),
-    ));
-    all.push(("Waiver", object(&[("reason", list::<WaiverReason>()), ("note", string())])));
+    all.extend(examination::seen());
     all.extend(examination::schemas());
     all.extend(kept::kept());
     all
@@ -281,15 +274,6 @@ fn others() -> Components {
                     "claims": array("IdentityClaim"),
                 },
             }),
-        ),
-        (
-            "IdentityClaim",
-            object(&[
-                ("pointer", string()),
-                ("offset", number()),
-                ("length", number()),
-                ("words", string()),
-            ]),
         ),
         (
             "RefusedForm",

@@ -201,6 +201,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         (409, "document_changed"),
         (410, "destroyed"),
         (422, "policy"),
+        (403, "second_factor"),
+        (429, "login_locked"),
     ]),
     person(get(
         "/api/v1/checklist",
@@ -281,6 +283,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
         handler!(get api::v1::audit_read::of_request),
     ))
     .answers(&[(200, Json("AuditOfRequest"))])
+    .refuses(&[(403, "role")]),
+    person(get(
+        "/api/v1/audit/requests/{id}/repeats",
+        "readRepeats",
+        "Earlier requests about the same image or case. Reading it is an entry too.",
+        handler!(get api::v1::audit_read::repeats_of),
+    ))
+    .answers(&[(200, Json("Repeats"))])
     .refuses(&[(403, "role")]),
     person(get(
         "/api/v1/audit/export",

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::id;
 use crate::audit::{Actor, AuditEntry, AuditEvent};
 use crate::domain::{Account, RequestId, Role};
-use crate::pipeline::{Context, PipelineError, audit_export, examine};
+use crate::pipeline::{Context, PipelineError, audit_export, examine, repeats};
 use crate::store::Change;
 use crate::web::auth;
 use crate::web::problem::Answer;
@@ -39,6 +39,21 @@ pub(in crate::web) async fn of_request(
         .collect::<Result<_, _>>()
         .map_err(|_| PipelineError::Inconsistent("an audit entry"))?;
     Ok(Json(json!({ "request": row.id, "entries": entries })).into_response())
+}
+
+/// Earlier requests about the same image or case.
+pub(in crate::web) async fn repeats_of(
+    State(web): State<Arc<Web>>,
+    headers: HeaderMap,
+    Path(path): Path<String>,
+) -> Answer {
+    let roles = [Role::Auditor, Role::LocalAdministrator];
+    let person = auth::person_as(&web, &headers, &roles).await?;
+    let ctx = web.ctx();
+    let row = examine::row_for(ctx, &person, id(&path)?).await?;
+    read_by(ctx, &person, Some(row.id), "repeats.read").await?;
+    let repeats = repeats::of(ctx, &row).await?;
+    Ok(Json(json!({ "request": row.id, "repeats": repeats })).into_response())
 }
 
 /// The whole log with its checkpoints, one JSON document a line, for offline verification.

@@ -20,6 +20,7 @@ use crate::domain::examination::Examination;
 use crate::domain::{Account, Finding, Form, Lane, Ori, RequestId, Role, UnitId};
 use crate::lifecycle::{Stage, StageCode};
 use crate::pipeline::examine::WorkQuery;
+use crate::pipeline::repeats::{self, Repeat};
 use crate::pipeline::{Context, PipelineError, examine, sealed};
 use crate::store::{Change, RecordKind, RequestRow};
 use crate::web::auth;
@@ -91,6 +92,9 @@ struct CaseFile {
     findings: Vec<Finding>,
     probes: Vec<Probe>,
     lease: Option<OwnLease>,
+    /// Earlier requests about the same image or case. A second reviewer reads them after concluding, for how they ended tells
+    /// what others found.
+    repeats: Vec<Repeat>,
     /// Both earlier examinations, for an adjudicator only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     earlier: Vec<Earlier>,
@@ -257,6 +261,11 @@ pub(super) async fn case_file(ctx: &Context, person: &Account, row: &RequestRow)
             .lease()
             .filter(|lease| lease.reviewer == person.id)
             .map(|lease| OwnLease { token: lease.token, until: lease.until }),
+        repeats: if row.stage.code() == StageCode::SecondReview {
+            Vec::new()
+        } else {
+            repeats::of(ctx, row).await?
+        },
         earlier: earlier(ctx, person, row).await?,
     };
     Ok(Json(file).into_response())

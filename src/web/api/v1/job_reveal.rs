@@ -17,7 +17,7 @@ use super::{id, shown};
 use crate::domain::examination::Waiver;
 use crate::domain::{Account, RequestId};
 use crate::lifecycle::Stage;
-use crate::pipeline::{Context, PipelineError, examine};
+use crate::pipeline::{Context, PipelineError, examine, repeats};
 use crate::store::{RecordKind, RequestRow};
 use crate::web::problem::{Answer, Problem};
 use crate::web::state::Web;
@@ -54,7 +54,9 @@ pub(in crate::web) async fn examinations(
     for (kind, which) in kinds {
         shown.push(read(ctx, &row, kind, which).await?);
     }
-    Ok(Json(json!({ "request": row.id, "examinations": shown })).into_response())
+    let repeats = repeats::of(ctx, &row).await?;
+    let answer = json!({ "request": row.id, "examinations": shown, "repeats": repeats });
+    Ok(Json(answer).into_response())
 }
 
 /// The records to show, if the person recorded one of them and the second review is over.

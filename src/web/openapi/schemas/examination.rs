@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use super::super::reference;
-use super::{Components, list, object, string};
-use crate::domain::examination::{Agreement, Compression, Conclusion, Lighting, Occlusion, Pose};
+use super::{Components, array, list, number, object, or_null, string};
+use crate::domain::examination::{
+    Agreement, Compression, Conclusion, Lighting, Occlusion, Pose, WaiverReason,
+};
 
 fn generative_ai() -> Value {
     let used = object(&[
@@ -27,6 +29,49 @@ fn quality() -> Value {
 
 fn resources() -> Value {
     json!({ "type": "array", "maxItems": 20, "items": { "type": "string", "maxLength": 200 } })
+}
+
+/// What is shown of examinations and earlier requests, and what is told about them.
+pub(super) fn seen() -> Components {
+    let flag = || json!({ "type": "boolean" });
+    let strings = json!({ "type": "array", "items": { "type": "string" } });
+    let component = object(&[("name", string()), ("features", strings)]);
+    let earlier = object(&[("which", string()), ("examination", reference("Examination"))]);
+    let repeat = object(&[
+        ("request", or_null("RequestId")),
+        ("unit", reference("UnitId")),
+        ("same_agency", flag()),
+        ("same_probe", flag()),
+        ("same_case", flag()),
+        ("received_at", reference("Time")),
+        ("outcome", or_null("Outcome")),
+    ]);
+    let examinations = object(&[
+        ("request", reference("RequestId")),
+        ("examinations", array("Earlier")),
+        ("repeats", array("Repeat")),
+    ]);
+    let repeats = object(&[("request", reference("RequestId")), ("repeats", array("Repeat"))]);
+    let checklist = object(&[
+        ("version", string()),
+        ("sha256", reference("Sha256")),
+        ("components", json!({ "type": "array", "items": component })),
+    ]);
+    let claim = object(&[
+        ("pointer", string()),
+        ("offset", number()),
+        ("length", number()),
+        ("words", string()),
+    ]);
+    vec![
+        ("Earlier", earlier),
+        ("Repeat", repeat),
+        ("Repeats", repeats),
+        ("Examinations", examinations),
+        ("Checklist", checklist),
+        ("IdentityClaim", claim),
+        ("Waiver", object(&[("reason", list::<WaiverReason>()), ("note", string())])),
+    ]
 }
 
 /// What a reviewer records.
@@ -76,13 +121,6 @@ pub(super) fn schemas() -> Components {
         ("note?", string()),
     ];
     let used = [("version", string()), ("sha256", reference("Sha256"))];
-    let strings = json!({ "type": "array", "items": { "type": "string" } });
-    let component = [("name", string()), ("features", strings)];
-    let checklist = object(&[
-        ("version", string()),
-        ("sha256", reference("Sha256")),
-        ("components", each(&component)),
-    ]);
     let whole = object(&[
         ("suitability", each(&suitability)),
         ("derivatives?", each(&derivatives)),
@@ -97,5 +135,5 @@ pub(super) fn schemas() -> Components {
         ("generative_ai?", generative_ai()),
         ("verified_with?", resources()),
     ]);
-    vec![("Examination", whole), ("Checklist", checklist)]
+    vec![("Examination", whole)]
 }

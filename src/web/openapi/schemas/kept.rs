@@ -41,7 +41,13 @@ pub(super) fn kept() -> Components {
                 ("examination", reference("Examination")),
             ]),
         ),
-        ("Release", object(&[("document_sha256", reference("Sha256"))])),
+        (
+            "Release",
+            object(&[
+                ("document_sha256", reference("Sha256")),
+                ("code?", json!({ "type": ["string", "null"] })),
+            ]),
+        ),
         (
             "Released",
             object(&[
