@@ -22,8 +22,10 @@ use crate::mail::file::FileMailer;
 use crate::mail::smime::SigningIdentity;
 use crate::mail::smtp::{SmtpDeadlines, SmtpLogin, SmtpMailer, SmtpSettings, SmtpTls};
 use crate::mail::{MailAddress, Mailer, Sealer, SealerSettings};
+use crate::pager::Webhooks;
 use crate::pipeline::Context;
 use crate::pipeline::context::{Progress, RegistrySource, Rules};
+use crate::pipeline::policy_source::{self, PolicySource};
 use crate::pipeline::release::Previews;
 use crate::policy::PolicySet;
 use crate::policy::facts::Limits;
@@ -31,6 +33,7 @@ use crate::shutdown::Shutdown;
 use crate::store::{Store, StoreSettings};
 use crate::vault::{ImageStore, MasterKey, S3Settings, SigningKey, Vault};
 use crate::worker::consume::Consumer;
+use crate::worker::pager::Pager;
 use crate::worker::{announced, checkpoint, intake, relay, sweep};
 
 /// Why leadbroker cannot start.
@@ -96,6 +99,8 @@ pub enum RoleOfProcess {
     Relay,
     /// Enforces deadlines, signs checkpoints.
     Sweep,
+    /// Pages people.
+    Pager,
 }
 
 /// Opens everything that the stages use.
@@ -109,11 +114,12 @@ pub async fn context(config: &Config) -> Result<Context, AppError> {
     })
     .await?;
     let vault = Vault::new(MasterKey::from_hex(config.vault.master_key.expose())?, images(config)?);
-    let policies = policies(config, clock.as_ref())?;
+    let policies = PolicySource::new(policies(config, clock.as_ref())?);
+    put_in_force(&store, &policies, clock.as_ref()).await?;
     let sealer = sealer(config, &vault)?;
     Ok(Context {
         store,
-        policies: Arc::new(policies),
+        policies,
         registry: RegistrySource::default(),
         rules: Arc::new(rules(config)),
         sealer: Arc::new(sealer),
@@ -125,10 +131,33 @@ pub async fn context(config: &Config) -> Result<Context, AppError> {
         })?,
         progress: Progress::default(),
         previews: Previews::default(),
+        paging: Arc::new(
+            crate::config::paging(config)
+                .map_err(|message| AppError::Setting { key: "paging.destinations", message })?,
+        ),
         vault: Arc::new(vault),
         clock,
         ids,
     })
+}
+
+/// Takes the version that two people put in force, if there is one. A program that cannot use it does not start: another
+/// set than the agreed one must not decide.
+async fn put_in_force(
+    store: &Store,
+    policies: &PolicySource,
+    clock: &dyn Clock,
+) -> Result<(), AppError> {
+    policies
+        .current(store, clock.now())
+        .await
+        .map_err(|error| AppError::Policy(error.to_string()))?;
+    let Some(refused) = policies.refused() else { return Ok(()) };
+    Err(AppError::Policy(format!(
+        "version {} is in force and this program cannot use it; activate a sound one with the program that ran before: {}",
+        refused.version.unwrap_or_default(),
+        refused.reasons.join("; ")
+    )))
 }
 
 fn images(config: &Config) -> Result<ImageStore, AppError> {
@@ -153,7 +182,7 @@ fn images(config: &Config) -> Result<ImageStore, AppError> {
 /// The packs of the configured folder, or the built-in ones.
 pub fn policies(config: &Config, clock: &dyn Clock) -> Result<PolicySet, AppError> {
     let told = |errors: Vec<crate::policy::PackError>| {
-        AppError::Policy(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        AppError::Policy(policy_source::told(&errors).join("; "))
     };
     if config.policy.directory.is_empty() {
         return crate::policy::builtin::load(clock.now()).map_err(told);
@@ -200,12 +229,15 @@ fn rules(config: &Config) -> Rules {
         terms: Terms {
             offer: TimeDelta::minutes(review.offer_minutes.into()),
             decision: TimeDelta::hours(review.decision_hours.into()),
+            threat_decision: TimeDelta::minutes(review.threat_decision_minutes.into()),
+            emergency: TimeDelta::hours(review.emergency_hours.into()),
             expiry: TimeDelta::days(review.expiry_days.into()),
             ..Terms::default()
         },
         lease: TimeDelta::minutes(review.lease_minutes.into()),
         lease_most: TimeDelta::hours(review.lease_most_hours.into()),
         repeat: TimeDelta::hours(24),
+        retention_days: config.retention.days,
         check_wait: Duration::from_millis(config.server.check_wait_ms.into()),
         policy: Limits {
             images: limits.images,
@@ -282,7 +314,7 @@ pub fn start_embedded(
     config: &Config,
     roles: &[RoleOfProcess],
     shutdown: &Shutdown,
-) {
+) -> Result<(), AppError> {
     for (role, step) in STEPS {
         if roles.contains(role) {
             let consumer = Consumer {
@@ -294,17 +326,31 @@ pub fn start_embedded(
             shutdown.tracker().spawn(consumer.run());
         }
     }
-    start_keepers(ctx, config, roles, shutdown);
+    start_keepers(ctx, config, roles, shutdown)
 }
 
-/// The sweeper and the signer of checkpoints.
-pub fn start_keepers(ctx: &Context, config: &Config, roles: &[RoleOfProcess], shutdown: &Shutdown) {
+/// The sweeper, the signer of checkpoints, and the pager, which needs no broker.
+pub fn start_keepers(
+    ctx: &Context,
+    config: &Config,
+    roles: &[RoleOfProcess],
+    shutdown: &Shutdown,
+) -> Result<(), AppError> {
+    if roles.contains(&RoleOfProcess::Pager) {
+        let webhooks = Webhooks::new(&ctx.paging.destinations).map_err(|error| {
+            AppError::Setting { key: "paging.destinations", message: error.to_string() }
+        })?;
+        let (tracker, stop) = (shutdown.tracker().clone(), shutdown.token());
+        let pager = Pager { ctx: ctx.clone(), webhooks, tracker, stop };
+        shutdown.tracker().spawn(pager.run());
+    }
     if roles.contains(&RoleOfProcess::Sweep) {
         shutdown.tracker().spawn(sweep::run(ctx.clone(), Duration::from_secs(5), shutdown.token()));
         let every = Duration::from_secs(config.audit.checkpoint_seconds.max(1).into());
         let origin = config.audit.origin.clone();
         shutdown.tracker().spawn(checkpoint::run(ctx.clone(), origin, every, shutdown.token()));
     }
+    Ok(())
 }
 
 /// Which role drives which step.
@@ -314,6 +360,22 @@ pub const STEPS: &[(RoleOfProcess, crate::messages::Step)] = &[
     (RoleOfProcess::Respond, crate::messages::Step::Respond),
     (RoleOfProcess::Deliver, crate::messages::Step::Deliver),
 ];
+
+/// The authorities to trust with `amqps`, PEM; `None`: the system's.
+pub fn broker_authorities(config: &Config) -> Result<Option<String>, AppError> {
+    let path = &config.messaging.ca_file;
+    if path.is_empty() {
+        return Ok(None);
+    }
+    let wrong = |message: String| AppError::Setting { key: "messaging.ca_file", message };
+    let pem = std::fs::read_to_string(path).map_err(|error| {
+        wrong(format!("names `{path}`, which cannot be read: {}", error.kind()))
+    })?;
+    match openssl::x509::X509::stack_from_pem(pem.as_bytes()) {
+        Ok(certificates) if !certificates.is_empty() => Ok(Some(pem)),
+        _ => Err(wrong(format!("names `{path}`, which holds no certificate in PEM"))),
+    }
+}
 
 /// How to reach the broker, and what must exist there.
 async fn link(ctx: &Context, config: &Config, shutdown: &Shutdown) -> Result<AmqpLink, AppError> {
@@ -326,7 +388,7 @@ async fn link(ctx: &Context, config: &Config, shutdown: &Shutdown) -> Result<Amq
     })?;
     Ok(AmqpLink {
         url,
-        authorities: None,
+        authorities: broker_authorities(config)?,
         topology: Arc::new(Topology::new(
             registry.units.iter().map(|unit| unit.id.clone()).collect(),
         )),
@@ -371,7 +433,7 @@ pub async fn start_amqp(
         let receipts = AmqpPublisher::start(&link);
         shutdown.tracker().spawn(intake::run(ctx.clone(), amqp, receipts, tracker));
     }
-    start_keepers(ctx, config, roles, shutdown);
+    start_keepers(ctx, config, roles, shutdown)?;
     Ok(publisher.health())
 }
 
@@ -384,7 +446,7 @@ pub async fn start(
 ) -> Result<Option<watch::Receiver<AmqpHealth>>, AppError> {
     match config.messaging.transport {
         Transport::Embedded => {
-            start_embedded(ctx, config, roles, shutdown);
+            start_embedded(ctx, config, roles, shutdown)?;
             Ok(None)
         }
         Transport::Amqp => start_amqp(ctx, config, roles, shutdown).await.map(Some),

@@ -14,6 +14,8 @@
 //! | [`messages`] | what travels between stages and to agencies | `domain` |
 //! | [`audit`] | entries, Merkle log, offline verification | `domain` |
 //! | [`images`] | what a probe file is, by its bytes | `domain` |
+//! | [`paging`] | whom to page, when, and with which words; pure | `domain`, `lifecycle`, `registry` |
+//! | [`pager`] | webhooks: the adapter | `paging` |
 //! | [`pipeline`] | the stages: load, decide, apply | the above, `store`, `vault` |
 //! | [`store`] | both databases, units of work | `domain`, `messages`, `audit` |
 //! | [`vault`] | sealed records and images | `domain` |
@@ -39,6 +41,8 @@ pub mod images;
 pub mod lifecycle;
 pub mod mail;
 pub mod messages;
+pub mod pager;
+pub mod paging;
 pub mod pipeline;
 pub mod policy;
 pub mod registry;

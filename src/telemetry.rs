@@ -63,8 +63,22 @@ pub mod name {
     pub const MAILINGS: &str = "leadbroker_mailings";
     /// Whether the broker is connected.
     pub const BROKER_CONNECTED: &str = "leadbroker_broker_connected";
+    /// The version of the activated policy set; 0 without one.
+    pub const POLICY_SET: &str = "leadbroker_policy_set_version";
+    /// Whether a policy set was to be used and cannot be.
+    pub const POLICY_SET_REFUSED: &str = "leadbroker_policy_set_refused";
     /// Entries of the audit log.
     pub const AUDIT_ENTRIES: &str = "leadbroker_audit_entries";
+    /// Tries to page somebody, by `kind` and `result`.
+    pub const PAGES_SENT: &str = "leadbroker_pages_total";
+    /// Seconds from a page's cause until its first step was sent.
+    pub const PAGE_SECONDS: &str = "leadbroker_page_seconds";
+    /// Seconds from a page's cause until it was first acknowledged.
+    pub const PAGE_ACK_SECONDS: &str = "leadbroker_page_acknowledge_seconds";
+    /// Pages that have not ended, by `state`.
+    pub const PAGES_OPEN: &str = "leadbroker_pages_open";
+    /// Steps at which nobody could be reached.
+    pub const PAGES_NOBODY: &str = "leadbroker_pages_nobody_total";
     /// The program, by `version`.
     pub const BUILD_INFO: &str = "leadbroker_build_info";
 }
@@ -83,7 +97,17 @@ pub const METRICS: &[(&str, &str)] = &[
     (name::HOLDS_OVERDUE, "Held requests received longer ago than a decision may take."),
     (name::MAILINGS, "Mails by status."),
     (name::BROKER_CONNECTED, "1 while the broker is connected; absent without a broker."),
+    (name::POLICY_SET, "Version of the activated policy set; 0 without one."),
+    (
+        name::POLICY_SET_REFUSED,
+        "1 while a policy set that was to be used cannot be; the one before decides.",
+    ),
     (name::AUDIT_ENTRIES, "Entries of the audit log."),
+    (name::PAGES_SENT, "Tries to page somebody by kind and result."),
+    (name::PAGE_SECONDS, "Seconds from a page's cause until its first step was sent."),
+    (name::PAGE_ACK_SECONDS, "Seconds from a page's cause until it was first acknowledged."),
+    (name::PAGES_OPEN, "Pages that have not ended, by state."),
+    (name::PAGES_NOBODY, "Steps of an escalation at which nobody could be reached."),
     (name::BUILD_INFO, "Always 1; the label is the program's version."),
 ];
 

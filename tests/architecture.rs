@@ -14,6 +14,7 @@ const PURE: &[&str] = &[
     "src/audit",
     "src/images",
     "src/registry",
+    "src/paging",
 ];
 /// Names that mean I/O.
 const IO: &[&str] = &[

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use leadbroker::broker::amqp::{
     AmqpConsumer, AmqpHealth, AmqpLink, AmqpPublisher, DEADLINE, Incoming, Outgoing, PublishError,
-    Subscription, ack_all, declare,
+    Subscription, ack_all, declare, log_in,
 };
 use leadbroker::broker::topology::{AGENCIES, DEAD, INTAKE, MAX_BODY_BYTES, Queue, Topology, WORK};
 use leadbroker::id_source::{IdSource as _, SystemIds};
@@ -344,5 +344,20 @@ async fn a_wrong_password_is_told_without_the_password() {
     let text = format!("{error} {error:?} {:?}", world.link);
     assert!(text.contains("ACCESS_REFUSED"), "{text}");
     assert!(!text.contains("not-the-one"), "{text}");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_brokers_own_authority_is_trusted_only_where_it_is_named() {
+    let address = from_services("LEADBROKER_TEST_AMQPS_URL");
+    let url = address.parse().unwrap();
+    let ca = std::fs::read_to_string(from_services("LEADBROKER_TEST_AMQPS_CA")).unwrap();
+    log_in(&url, Some(ca.clone())).await.unwrap();
+    assert!(log_in(&url, None).await.is_err(), "the system does not know this authority");
+    let world = World::at(&address);
+    let link = AmqpLink { authorities: Some(ca), ..world.link.clone() };
+    let world = World { link, ..world };
+    let publisher = world.publisher().await;
+    assert_eq!(publisher.publish(vec![world.message("over TLS")]).await, vec![Ok(())]);
     world.end().await;
 }

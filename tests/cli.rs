@@ -94,6 +94,23 @@ fn a_wrong_configuration_is_told_whole() {
 }
 
 #[test]
+fn the_brokers_authorities_are_read_before_the_broker_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = write(&folder.path().join("no.pem"), "no certificate", 0o600);
+    let absent = folder.path().join("absent.pem").display().to_string();
+    for (ca_file, says) in [(&empty, "holds no certificate"), (&absent, "cannot be read")] {
+        let text = format!(
+            "environment = \"test\"\n[messaging]\ntransport = \"amqp\"\n\
+             url = \"amqps://leadbroker:secret@127.0.0.1/%2f\"\nca_file = \"{ca_file}\"\n"
+        );
+        let file = write(&folder.path().join("lb.toml"), &text, 0o600);
+        let output = leadbroker(&["config", "check", "--config", &file]);
+        let told = stderr(&output);
+        assert!(told.contains("messaging.ca_file") && told.contains(says), "{told}");
+    }
+}
+
+#[test]
 fn a_printed_configuration_tells_places_and_no_secrets() {
     let folder = tempfile::tempdir().unwrap();
     let text = "environment = \"test\"\n[vault]\nmaster_key = \"feedbeef\"\n[limits]\nimages = 7\n";

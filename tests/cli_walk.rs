@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use leadbroker::clock::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
 /// A running demonstration, ended with the test.
@@ -110,7 +111,7 @@ impl Demo {
 
 /// A form whose one image waits for its file.
 fn form(ori: &str, email: &str, probe: &[u8]) -> Vec<u8> {
-    let now = leadbroker::clock::Clock::now(&leadbroker::clock::SystemClock);
+    let now = SystemClock.now();
     let policies = leadbroker::policy::builtin::load(now).unwrap();
     let statements = policies.statements(&["lacris".parse().unwrap()]);
     let case_number = "24-007001";

@@ -17,13 +17,19 @@ use leadbroker::audit::{
     Actor, AuditEvent, Checkpoint, Header, Note, entry_line, header_line, leaf_hash, note_line,
     root_of, verify,
 };
-use leadbroker::domain::{AccountId, Lane, MessageId, Outcome, RequestId};
+use leadbroker::domain::emergency::{Breach, DutyKind, DutyOutcome};
+use leadbroker::domain::{
+    AccountId, Lane, MessageId, Outcome, PageAttemptId, PageCause, RequestId,
+};
 use leadbroker::lifecycle::{Lease, Stage, StageCode};
 use leadbroker::messages::{Message, Step};
+use leadbroker::paging::{PageState, Target};
 use leadbroker::store::{
-    Applied, Change, Due, Guard, MailingStatus, MailingUpdate, Measures, NewIdempotencyKey,
-    NewMailing, NewProbe, NewRecord, NewRequest, RecordKind, RequestUpdate, Shared, Store,
-    StoreError, StoreSettings, WorkFilter, WorkPage,
+    Applied, AttemptStatus, AttemptUpdate, Change, ClaimedAttempt, Due, EmergencyStep,
+    EmergencyWrite, Guard, MailingStatus, MailingUpdate, Measures, NewAttempt, NewDuty,
+    NewIdempotencyKey, NewMailing, NewPolicySet, NewProbe, NewRecord, NewRequest, NewSuspension,
+    PageChange, PageRow, PageUpdate, PolicySetConfirmation, RecordKind, RequestUpdate, Shared,
+    Store, StoreError, StoreSettings, WorkFilter, WorkPage,
 };
 use leadbroker::vault::SigningKey;
 use uuid::Uuid;
@@ -98,6 +104,7 @@ fn insert(n: u128, key: Option<&str>) -> Change {
             byte_len: 7,
         }],
         idempotency: key.map(|key| NewIdempotencyKey { key: key.to_owned(), body_digest: [6; 32] }),
+        clock: None,
     };
     let mut change = Change::audited(vec![event("received", id(n))]);
     change.guard = Guard::Insert(Box::new(request));
@@ -380,6 +387,39 @@ async fn records_mailings_and_ends_are_kept(fresh: Fresh) {
     assert!(store.discarded(10).await.unwrap().is_empty());
 }
 
+async fn a_legal_hold_is_set_and_lifted_and_a_destroyed_record_keeps_nothing_sealed(fresh: Fresh) {
+    let store = &fresh.store;
+    let _ = store.apply(insert(1, None)).await.unwrap();
+    assert_eq!(store.legal_hold(id(1)).await.unwrap(), None);
+    assert_eq!(store.legal_hold(id(2)).await.unwrap(), None);
+    let mut held = RequestUpdate::stage(id(1), 1, Stage::Withdrawn, now(), None);
+    held.legal_hold = Some(Some(now()));
+    let mut change = Change::update(held, vec![event("legal_hold.set", id(1))]);
+    change.records.push(NewRecord {
+        id: Uuid::from_u128(21),
+        request: id(1),
+        kind: RecordKind::LegalHold,
+        author: AccountId::new(Uuid::from_u128(4)),
+        at: now(),
+        sealed: vec![3],
+    });
+    assert_eq!(store.apply(change).await.unwrap(), Applied::Now);
+    assert_eq!(store.legal_hold(id(1)).await.unwrap(), Some(now()));
+    let mut lifted = RequestUpdate::stage(id(1), 2, Stage::Withdrawn, now(), None);
+    lifted.legal_hold = Some(None);
+    let _ = store.apply(Change::update(lifted, vec![event("lifted", id(1))])).await.unwrap();
+    assert_eq!(store.legal_hold(id(1)).await.unwrap(), None);
+    let mut destroyed = RequestUpdate::stage(id(1), 3, Stage::Destroyed, now(), None);
+    destroyed.destroy_key = true;
+    destroyed.discard = vec!["1/mail".to_owned(), "1/document".to_owned()];
+    let _ = store.apply(Change::update(destroyed, vec![event("destroyed", id(1))])).await.unwrap();
+    let record = store.records(id(1)).await.unwrap().remove(0);
+    assert_eq!((record.kind, record.sealed), (RecordKind::LegalHold, None));
+    let mut discarded = store.discarded(10).await.unwrap();
+    discarded.sort();
+    assert_eq!(discarded, ["1/document", "1/mail"]);
+}
+
 async fn lists_are_paged_and_sorted(fresh: Fresh) {
     let store = &fresh.store;
     for n in 1..=5 {
@@ -611,6 +651,405 @@ async fn what_there_is_is_counted(fresh: Fresh) {
     assert!(store.known_requests(Vec::new()).await.unwrap().is_empty());
 }
 
+/// A step of an emergency, alone.
+async fn stepped(store: &Store, step: EmergencyStep) -> Applied {
+    let mut change = Change::audited(vec![event("emergency", id(1))]);
+    change.guard = Guard::Emergency(step);
+    store.apply(change).await.unwrap()
+}
+
+async fn duties_and_suspensions_end_once(fresh: Fresh) {
+    let store = &fresh.store;
+    let unit = "lacris".parse().unwrap();
+    let due = |hours| now() + TimeDelta::hours(hours);
+    let begun = |n: u128, hours| {
+        [DutyKind::CallBack, DutyKind::Confirmation].map(|kind| {
+            let unit = "lacris".parse().unwrap();
+            EmergencyWrite::Begin(NewDuty { request: id(n), kind, unit, due_at: due(hours) })
+        })
+    };
+    for (n, hours) in [(1, 24), (2, 12)] {
+        let mut change = insert(n, None);
+        change.emergency = begun(n, hours).into();
+        assert_eq!(store.apply(change).await.unwrap(), Applied::Now);
+    }
+    let open = store.open_duties(&unit, 10).await.unwrap();
+    let order: Vec<_> = open.iter().map(|row| (row.request, row.duty.kind)).collect();
+    let (call, word) = (DutyKind::CallBack, DutyKind::Confirmation);
+    assert_eq!(order, [(id(2), call), (id(2), word), (id(1), call), (id(1), word)]);
+    assert!(store.open_duties(&"other".parse().unwrap(), 10).await.unwrap().is_empty());
+
+    // Attempts are taken until one ends the duty; what comes later finds it ended, and nothing of it is kept.
+    let attempt =
+        |kind, outcome| EmergencyStep::Attempt { request: id(1), kind, outcome, at: now() };
+    for (outcome, applied) in [
+        (DutyOutcome::NotReached, Applied::Now),
+        (DutyOutcome::NotReached, Applied::Now),
+        (DutyOutcome::Denied, Applied::Now),
+        (DutyOutcome::Confirmed, Applied::Stale),
+    ] {
+        let before = store.measures(now()).await.unwrap().audit_entries;
+        assert_eq!(stepped(store, attempt(call, outcome)).await, applied, "{outcome:?}");
+        let after = store.measures(now()).await.unwrap().audit_entries;
+        assert_eq!(after - before, i64::from(applied == Applied::Now));
+    }
+    let duties = store.duties_of(id(1)).await.unwrap();
+    assert_eq!((duties[0].kind, duties[0].outcome), (call, Some(DutyOutcome::Denied)));
+    assert_eq!((duties[0].done_at, duties[1].done_at), (Some(now()), None));
+    assert_eq!(store.duties_of(id(3)).await.unwrap(), []);
+
+    // Denied at once, unconfirmed when due; a request that ended without an answer owes no confirmation.
+    assert_eq!(store.failed_duties(now(), 10).await.unwrap(), [id(1)]);
+    let mut failed = store.failed_duties(due(12), 10).await.unwrap();
+    failed.sort();
+    assert_eq!(failed, [id(1), id(2)]);
+    let withdrawn = RequestUpdate::stage(id(2), 1, Stage::Withdrawn, now(), None);
+    let _ = store.apply(Change::update(withdrawn, vec![event("x", id(2))])).await.unwrap();
+    assert_eq!(store.failed_duties(due(12), 10).await.unwrap(), [id(1)]);
+    assert_eq!(store.open_duties(&unit, 10).await.unwrap().len(), 1);
+    let enforce = EmergencyStep::Enforce { request: id(1), kind: call, at: now() };
+    assert_eq!(stepped(store, enforce.clone()).await, Applied::Now);
+    assert_eq!(stepped(store, enforce).await, Applied::Stale);
+    assert!(store.failed_duties(now(), 10).await.unwrap().is_empty());
+    let mut change = Change::audited(vec![event("x", id(1))]);
+    change.emergency.push(EmergencyWrite::Enforced(id(1), word, due(25)));
+    let _ = store.apply(change).await.unwrap();
+    assert_eq!(store.duties_of(id(1)).await.unwrap()[1].enforced_at, Some(due(25)));
+
+    suspended_once(store).await;
+}
+
+/// One suspension in force for a requester; a lifted one makes room for another.
+async fn suspended_once(store: &Store) {
+    let unit = "lacris".parse().unwrap();
+    let suspend = |n: u128| {
+        let new = NewSuspension {
+            id: Uuid::from_u128(n),
+            requester_hash: [9; 32],
+            ori: "CA0194200".parse().unwrap(),
+            unit: "lacris".parse().unwrap(),
+            request: id(n),
+            cause: Breach::Denied,
+            since: now() + TimeDelta::seconds(i64::try_from(n).unwrap()),
+        };
+        let mut change = Change::audited(vec![event("x", id(1))]);
+        change.emergency.push(EmergencyWrite::Suspend(new));
+        change
+    };
+    assert!(!store.is_suspended([9; 32]).await.unwrap());
+    for n in [1, 2] {
+        let _ = store.apply(suspend(n)).await.unwrap();
+    }
+    assert!(store.is_suspended([9; 32]).await.unwrap());
+    assert!(!store.is_suspended([8; 32]).await.unwrap());
+    let all = store.suspensions(&unit, 10).await.unwrap();
+    assert_eq!(all.iter().map(|row| row.id.as_u128()).collect::<Vec<_>>(), [1]);
+    assert_eq!((all[0].request, all[0].cause, all[0].lifted_at), (id(1), Breach::Denied, None));
+    let by = AccountId::new(Uuid::from_u128(7));
+    let lift = EmergencyStep::Lift { suspension: Uuid::from_u128(1), by, at: now() };
+    assert_eq!(stepped(store, lift.clone()).await, Applied::Now);
+    assert_eq!(stepped(store, lift).await, Applied::Stale);
+    assert!(!store.is_suspended([9; 32]).await.unwrap());
+    let lifted = store.suspension(Uuid::from_u128(1)).await.unwrap().unwrap();
+    assert_eq!((lifted.lifted_by, lifted.lifted_at), (Some(by), Some(now())));
+    let _ = store.apply(suspend(3)).await.unwrap();
+    let all = store.suspensions(&unit, 10).await.unwrap();
+    assert_eq!(all.iter().map(|row| row.id.as_u128()).collect::<Vec<_>>(), [3, 1]);
+    assert!(store.suspension(Uuid::from_u128(2)).await.unwrap().is_none());
+}
+
+fn proposal(version: i64, digest: u8, by: u128) -> NewPolicySet {
+    let by = AccountId::new(Uuid::from_u128(by));
+    NewPolicySet { version, digest: [digest; 32], files: vec![digest; 3], by }
+}
+
+fn confirmation(version: i64, digest: u8, by: u128) -> PolicySetConfirmation {
+    let by = AccountId::new(Uuid::from_u128(by));
+    PolicySetConfirmation { version, digest: [digest; 32], by }
+}
+
+fn of_sets(action: &str) -> AuditEvent {
+    AuditEvent::new(now(), Actor::System { stage: "test".to_owned() }, action)
+}
+
+async fn a_policy_set_comes_into_force_by_two_people(fresh: Fresh) {
+    let store = &fresh.store;
+    assert_eq!(store.policy_set_version().await.unwrap(), None);
+    for (new, wanted) in [
+        // Not the next one; the next one; taken.
+        (proposal(2, 1, 7), Applied::Stale),
+        (proposal(1, 1, 7), Applied::Now),
+        (proposal(1, 2, 8), Applied::Stale),
+    ] {
+        let applied = store.propose_policy_set(new, of_sets("proposed")).await;
+        assert_eq!(applied.unwrap(), wanted);
+        assert_eq!(store.policy_set_version().await.unwrap(), None, "a proposal decides nothing");
+    }
+    for (given, applied, version) in [
+        // By who proposed it; with another digest; of no version; sound; a second time.
+        (confirmation(1, 1, 7), Applied::Stale, None),
+        (confirmation(1, 2, 8), Applied::Stale, None),
+        (confirmation(2, 1, 8), Applied::Stale, None),
+        (confirmation(1, 1, 8), Applied::Now, Some(1)),
+        (confirmation(1, 1, 9), Applied::Stale, Some(1)),
+    ] {
+        let confirmed = store.confirm_policy_set(given, of_sets("confirmed")).await;
+        assert_eq!(confirmed.unwrap(), applied, "{given:?}");
+        assert_eq!(store.policy_set_version().await.unwrap(), version, "{given:?}");
+    }
+    versions_are_listed_and_a_newer_proposal_supersedes(store).await;
+}
+
+async fn versions_are_listed_and_a_newer_proposal_supersedes(store: &Store) {
+    assert_eq!(store.policy_set_files(1).await.unwrap(), Some((vec![1; 32], vec![1; 3])));
+    assert_eq!(store.policy_set_files(2).await.unwrap(), None);
+
+    for new in [proposal(2, 2, 8), proposal(3, 3, 7)] {
+        let applied = store.propose_policy_set(new, of_sets("proposed")).await;
+        assert_eq!(applied.unwrap(), Applied::Now);
+    }
+    let late = store.confirm_policy_set(confirmation(2, 2, 7), of_sets("confirmed")).await;
+    assert_eq!(late.unwrap(), Applied::Stale, "superseded");
+    assert_eq!(store.policy_set_version().await.unwrap(), Some(1));
+    let sets = store.policy_sets().await.unwrap();
+    assert_eq!(sets.iter().map(|set| set.version).collect::<Vec<_>>(), [3, 2, 1]);
+    assert_eq!(sets[0].confirmed_by, None);
+    assert_eq!(sets[2].confirmed_by, Some(AccountId::new(Uuid::from_u128(8))));
+    assert_eq!((sets[2].proposed_at, sets[2].confirmed_at), (now(), Some(now())));
+    // What was refused left no entry.
+    let (entries, _) = store.audit_head().await.unwrap();
+    assert_eq!(entries, 4);
+}
+
+async fn what_was_received_is_read_in_pages_with_the_registry_of_its_time(fresh: Fresh) {
+    let store = &fresh.store;
+    for n in 1..=5 {
+        assert_eq!(store.apply(insert(n, None)).await.unwrap(), Applied::Now);
+    }
+    // Each was received a micro-second after the one before.
+    let since = now() + TimeDelta::microseconds(2);
+    assert_eq!(store.count_received(since).await.unwrap(), 4);
+    assert_eq!(store.count_received(now() + TimeDelta::days(1)).await.unwrap(), 0);
+    let ids = |rows: Vec<leadbroker::store::RequestRow>| -> Vec<RequestId> {
+        rows.into_iter().map(|row| row.id).collect()
+    };
+    let first = ids(store.received(since, None, 3).await.unwrap());
+    assert_eq!(first, [id(2), id(3), id(4)]);
+    let rest = ids(store.received(since, first.last().copied(), 3).await.unwrap());
+    assert_eq!(rest, [id(5)]);
+    assert!(store.received(since, rest.last().copied(), 3).await.unwrap().is_empty());
+
+    assert!(store.registry_versions().await.unwrap().is_empty());
+    for (version, day) in [(1, 0), (2, 1)] {
+        let at = now() + TimeDelta::days(day);
+        let event = AuditEvent { at, ..of_sets("registry.imported") };
+        let sealed = vec![u8::try_from(version).unwrap(); 4];
+        assert_eq!(store.add_registry([0; 32], sealed, event).await.unwrap(), version);
+    }
+    let versions = store.registry_versions().await.unwrap();
+    assert_eq!(versions, [(2, now() + TimeDelta::days(1)), (1, now())]);
+    assert_eq!(store.registry_of(1).await.unwrap(), Some(vec![1; 4]));
+    assert_eq!(store.registry_of(3).await.unwrap(), None);
+}
+
+async fn one_of_many_proposals_of_a_version_is_taken(fresh: Fresh) {
+    let store = &fresh.store;
+    let all = (0..8_u8)
+        .map(|n| store.propose_policy_set(proposal(1, n, u128::from(n)), of_sets("proposed")));
+    let applied = futures_util::future::join_all(all).await;
+    let now = applied.into_iter().filter(|one| *one.as_ref().unwrap() == Applied::Now);
+    assert_eq!(now.count(), 1);
+    assert_eq!(store.audit_head().await.unwrap().0, 1);
+}
+
+/// Moves a request; its pages follow.
+async fn go(store: &Store, n: u128, seen: i64, stage: Stage) {
+    let update = RequestUpdate::stage(id(n), seen, stage, now(), None);
+    assert_eq!(store.apply(Change::update(update, Vec::new())).await.unwrap(), Applied::Now);
+}
+
+async fn open_pages(store: &Store) -> Vec<(PageCause, PageState)> {
+    let pages = store.pages(&"lacris".parse().unwrap(), false, 100).await.unwrap();
+    pages.into_iter().map(|page| (page.cause, page.state)).collect()
+}
+
+async fn pages_are_opened_and_ended_with_their_requests_stage(fresh: Fresh) {
+    let store = &fresh.store;
+    let _ = store.apply(insert(1, None)).await.unwrap();
+    go(store, 1, 1, Stage::Accepted).await;
+    assert_eq!(open_pages(store).await, []);
+    let reviewer = AccountId::new(Uuid::from_u128(5));
+    go(store, 1, 2, Stage::Offered { reviewer }).await;
+    assert_eq!(open_pages(store).await, [(PageCause::JobOffered, PageState::Open)]);
+    let claimed = store.claim_pages(10, now(), now() + TimeDelta::minutes(2)).await.unwrap();
+    assert_eq!((claimed.len(), claimed[0].step, claimed[0].fence), (1, 0, 1));
+    assert!(store.claim_pages(10, now(), now()).await.unwrap().is_empty(), "it is claimed");
+    // The job is offered to another: the same page, due again, and what was read of it is stale.
+    let other = AccountId::new(Uuid::from_u128(6));
+    go(store, 1, 3, Stage::Offered { reviewer: other }).await;
+    let moved = |fence| PageUpdate {
+        id: claimed[0].id,
+        seen: fence,
+        state: PageState::Open,
+        step: 1,
+        step_at: now() + TimeDelta::minutes(10),
+        next_at: now() + TimeDelta::minutes(10),
+        acknowledged_by: None,
+        callback: None,
+        at: now(),
+    };
+    let with = |update: PageUpdate| Change {
+        guard: Guard::Page(Box::new(update)),
+        ..Change::audited(vec![event("page", id(1))])
+    };
+    assert_eq!(store.apply(with(moved(1))).await.unwrap(), Applied::Stale);
+    let again = store.claim_pages(10, now(), now() + TimeDelta::minutes(2)).await.unwrap();
+    assert_eq!((again.len(), again[0].id), (1, claimed[0].id));
+    assert_eq!(store.apply(with(moved(again[0].fence))).await.unwrap(), Applied::Now);
+    assert_eq!(store.page(again[0].id).await.unwrap().unwrap().step, 1);
+    // Nobody took it: one page ends and another begins; a claim ends them all.
+    go(store, 1, 4, Stage::Queued).await;
+    assert_eq!(open_pages(store).await, [(PageCause::NobodyAvailable, PageState::Open)]);
+    go(store, 1, 5, Stage::Withdrawn).await;
+    assert_eq!(open_pages(store).await, []);
+    assert_eq!(store.pages(&"lacris".parse().unwrap(), true, 100).await.unwrap().len(), 2);
+    assert!(store.claim_pages(10, now() + TimeDelta::days(9), now()).await.unwrap().is_empty());
+    assert_eq!(store.apply(with(moved(again[0].fence + 1))).await.unwrap(), Applied::Stale);
+
+    // An emergency pages before its check, and it is one page until somebody takes the job.
+    let mut emergency = insert(2, None);
+    let Guard::Insert(new) = &mut emergency.guard else { panic!("an insert") };
+    new.lane = Lane::Threat;
+    let _ = store.apply(emergency).await.unwrap();
+    for (seen, stage) in
+        [(1, Stage::Accepted), (2, Stage::Offered { reviewer }), (3, Stage::Queued)]
+    {
+        assert_eq!(open_pages(store).await, [(PageCause::Emergency, PageState::Open)]);
+        go(store, 2, seen, stage).await;
+    }
+    assert_eq!(open_pages(store).await, [(PageCause::Emergency, PageState::Open)]);
+    assert_eq!(store.page_counts().await.unwrap(), [(PageState::Open, 1)]);
+}
+
+/// So many requests that wait with nobody, and one attempt to page the same person for each; their pages.
+async fn attempts(store: &Store, count: u128, person: &Target) -> Vec<PageRow> {
+    for n in 1..=count {
+        let _ = store.apply(insert(n, None)).await.unwrap();
+        go(store, n, 1, Stage::Accepted).await;
+        go(store, n, 2, Stage::Queued).await;
+    }
+    let mut pages = store.claim_pages(10, now(), now()).await.unwrap();
+    pages.sort_by_key(|page| page.request);
+    let mut begun = Change::audited(Vec::new());
+    for (n, page) in (1..).zip(&pages) {
+        begun.pages.push(PageChange::Begun(NewAttempt {
+            id: PageAttemptId::new(Uuid::from_u128(n)),
+            page: page.id,
+            step: 0,
+            target: person.clone(),
+            available_at: now(),
+            at: now(),
+        }));
+    }
+    assert_eq!(store.apply(begun).await.unwrap(), Applied::Now);
+    pages
+}
+
+fn tried(claimed: &ClaimedAttempt, status: AttemptStatus, at: Option<DateTime<Utc>>) -> Change {
+    let mut change = Change::audited(Vec::new());
+    change.pages.push(PageChange::Tried(AttemptUpdate {
+        id: claimed.id,
+        page: claimed.page.id,
+        step: 0,
+        status,
+        available_at: at,
+        code: "code".to_owned(),
+        hasten: status == AttemptStatus::Failed,
+        at: now(),
+    }));
+    change
+}
+
+async fn attempts_are_sent_together_retried_and_ended(fresh: Fresh) {
+    let store = &fresh.store;
+    let person = Target::Account(AccountId::new(Uuid::from_u128(5)));
+    let pages = attempts(store, 3, &person).await;
+    // The third one's job is taken meanwhile: nobody is told of it.
+    go(store, 3, 3, Stage::Withdrawn).await;
+    let until = now() + TimeDelta::minutes(2);
+    let claimed = store.claim_attempts(10, now(), until).await.unwrap();
+    assert_eq!(claimed.len(), 2);
+    assert_eq!(claimed[0].delivery, claimed[1].delivery, "one message");
+    assert!(claimed.iter().all(|one| one.tries == 1 && one.target == person));
+    assert!(store.claim_attempts(10, now(), until).await.unwrap().is_empty());
+    let ended = store.attempts(pages[2].id).await.unwrap();
+    assert_eq!(ended[0].status, AttemptStatus::Ended);
+    let later = now() + TimeDelta::seconds(5);
+    let _ = store.apply(tried(&claimed[0], AttemptStatus::Waiting, Some(later))).await.unwrap();
+    let again = store.claim_attempts(10, later, until).await.unwrap();
+    assert_eq!((again.len(), again[0].tries), (1, 2));
+    assert_eq!(again[0].delivery, claimed[0].delivery, "the same message again");
+    let _ = store.apply(tried(&claimed[0], AttemptStatus::Sent, None)).await.unwrap();
+    let since = now() - TimeDelta::hours(1);
+    let sent = store.paged_since(std::slice::from_ref(&person), since).await.unwrap();
+    assert_eq!(sent[&person].len(), 1, "one message, however many jobs");
+}
+
+async fn a_step_that_reached_nobody_does_not_wait(fresh: Fresh) {
+    let store = &fresh.store;
+    let person = Target::Account(AccountId::new(Uuid::from_u128(5)));
+    let page = attempts(store, 1, &person).await.remove(0);
+    let until = now() + TimeDelta::minutes(2);
+    let claimed = store.claim_attempts(10, now(), until).await.unwrap();
+    let mut step = Change::audited(Vec::new());
+    step.guard = Guard::Page(Box::new(PageUpdate {
+        id: page.id,
+        seen: page.fence,
+        state: PageState::Open,
+        step: 1,
+        step_at: now() + TimeDelta::hours(1),
+        next_at: now() + TimeDelta::hours(1),
+        acknowledged_by: None,
+        callback: None,
+        at: now(),
+    }));
+    assert_eq!(store.apply(step).await.unwrap(), Applied::Now);
+    let _ = store.apply(tried(&claimed[0], AttemptStatus::Failed, None)).await.unwrap();
+    assert_eq!(store.page(page.id).await.unwrap().unwrap().next_at, Some(now()));
+}
+
+async fn a_signed_reply_is_taken_once(fresh: Fresh) {
+    let store = &fresh.store;
+    let _ = store.apply(insert(1, None)).await.unwrap();
+    go(store, 1, 1, Stage::Accepted).await;
+    go(store, 1, 2, Stage::Queued).await;
+    let unit = "lacris".parse().unwrap();
+    let acknowledge = |page: &PageRow, at: DateTime<Utc>, callback: &str| {
+        let mut change = Change::audited(vec![event("page.acknowledged", id(1))]);
+        change.guard = Guard::Page(Box::new(PageUpdate {
+            id: page.id,
+            seen: page.fence,
+            state: PageState::Acknowledged,
+            step: page.step,
+            step_at: at + TimeDelta::minutes(30),
+            next_at: at + TimeDelta::minutes(30),
+            acknowledged_by: Some("webhook:desk".to_owned()),
+            callback: Some(callback.to_owned()),
+            at,
+        }));
+        change
+    };
+    let page = store.pages(&unit, false, 9).await.unwrap().remove(0);
+    assert_eq!(store.apply(acknowledge(&page, now(), "desk/1")).await.unwrap(), Applied::Now);
+    let page = store.pages(&unit, false, 9).await.unwrap().remove(0);
+    assert_eq!((page.state, page.acknowledged_at), (PageState::Acknowledged, Some(now())));
+    assert!(store.has_callback("desk/1").await.unwrap());
+    assert_eq!(store.apply(acknowledge(&page, now(), "desk/1")).await.unwrap(), Applied::Stale);
+    let later = now() + TimeDelta::hours(1);
+    assert_eq!(store.apply(acknowledge(&page, later, "desk/2")).await.unwrap(), Applied::Now);
+    assert!(!store.has_callback("desk/1").await.unwrap(), "its time refuses it by then");
+}
+
 macro_rules! conformance {
     ($($test:ident: $relay:literal,)*) => {
         mod on_sqlite {
@@ -637,6 +1076,7 @@ conformance! {
     a_delivery_is_claimed_once_and_comes_back_when_its_claim_ends: false,
     retries_wait_and_dead_letters_are_seen_replayed_or_dropped: false,
     records_mailings_and_ends_are_kept: false,
+    a_legal_hold_is_set_and_lifted_and_a_destroyed_record_keeps_nothing_sealed: false,
     lists_are_paged_and_sorted: false,
     registries_are_versions_and_one_instance_has_the_place: false,
     a_person_holds_no_more_claims_than_the_unit_allows: false,
@@ -644,6 +1084,14 @@ conformance! {
     what_people_wrote_is_found_by_author_and_by_probe: false,
     the_relay_is_told_what_to_publish: true,
     what_there_is_is_counted: true,
+    duties_and_suspensions_end_once: false,
+    a_policy_set_comes_into_force_by_two_people: false,
+    one_of_many_proposals_of_a_version_is_taken: false,
+    what_was_received_is_read_in_pages_with_the_registry_of_its_time: false,
+    pages_are_opened_and_ended_with_their_requests_stage: false,
+    attempts_are_sent_together_retried_and_ended: false,
+    a_step_that_reached_nobody_does_not_wait: false,
+    a_signed_reply_is_taken_once: false,
 }
 
 #[tokio::test]

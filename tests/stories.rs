@@ -24,6 +24,10 @@ mod site;
 mod blind;
 #[path = "stories/commands.rs"]
 mod commands;
+#[path = "stories/destroy.rs"]
+mod destroy;
+#[path = "stories/emergency.rs"]
+mod emergency;
 #[path = "stories/explain.rs"]
 mod explain;
 #[path = "stories/holds.rs"]
@@ -32,8 +36,14 @@ mod holds;
 mod leases;
 #[path = "stories/outcomes.rs"]
 mod outcomes;
+#[path = "stories/paging.rs"]
+mod paging;
+#[path = "stories/policy_sets.rs"]
+mod policy_sets;
 #[path = "stories/races.rs"]
 mod races;
+#[path = "stories/reads.rs"]
+mod reads;
 #[path = "stories/record.rs"]
 mod record;
 #[path = "stories/redelivery.rs"]
@@ -44,6 +54,8 @@ mod refusals;
 mod release;
 #[path = "stories/repeats.rs"]
 mod repeats;
+#[path = "stories/service.rs"]
+mod service;
 #[path = "support/tap.rs"]
 mod tap;
 #[path = "stories/wording.rs"]

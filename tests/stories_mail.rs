@@ -28,6 +28,8 @@ crate::both!(
     a_refused_mail_waits_for_a_person_who_reads_why,
     a_mail_whose_last_answer_is_lost_is_sent_again_byte_for_byte,
     a_recipient_without_a_certificate_gets_nothing_until_there_is_one,
+    a_mail_that_waits_is_called_back_when_nobody_confirms_the_emergency,
+    a_page_goes_by_mail_over_verified_tls_and_is_tried_again,
 );
 
 async fn begin(setup: Setup) -> (Site, Mta) {
@@ -203,4 +205,79 @@ async fn a_recipient_without_a_certificate_gets_nothing_until_there_is_one(setup
     site.open_mail(&request, &mails[0].bytes);
     site.assert_ledger(&request, "certificate registered").await;
     assert_nothing_in_clear(&mta);
+}
+
+async fn a_mail_that_waits_is_called_back_when_nobody_confirms_the_emergency(setup: Setup) {
+    let (mut site, mut mta) = begin(setup).await;
+    let threat = |form: &mut Value| {
+        form["purpose"] = json!({
+            "kind": "imminent_threat", "threat": "A child was taken an hour ago and is in danger.",
+            "supervisor": { "name": "Sam Supervisor", "phone": "+12135550143" }
+        });
+    };
+    for allow in [false, true] {
+        let (_, receipt) = site.submit_changed(&threat).await;
+        let request = receipt["request"].as_str().unwrap().to_owned();
+        site.until(&request, &["queued"]).await;
+        let (first, second) = (site.reviewer(0), site.reviewer(1));
+        site.examine(&request, "conclude", &first, &lead("A1")).await;
+        site.examine(&request, "second-review", &second, &lead("A1")).await;
+        mta.go().await;
+        site.release(&request).await;
+        site.until_mailing(&request, "deferred").await;
+        let past = format!("UPDATE emergency_duties SET due_at = 1 WHERE request = '{request}'");
+        assert_eq!(site.sql(&past).await, 2);
+        let hold = site.until_held_by_administrator(&request).await;
+        assert_eq!(hold["findings"][0]["clause"], "CORE-EMERGENCY", "{hold}");
+        assert_eq!(site.mailing_status(&request).await, ["refused"]);
+        let recalled = site.audited(&request, "answer.recalled").await;
+        assert_eq!(recalled[0]["detail"]["mail"], "deferred", "{recalled:?}");
+
+        // The next attempt is due, the server is back, and nothing is handed over.
+        mta.come_back().await;
+        site.retry_is_due(&request).await;
+        site.nothing_waits(&request).await;
+        assert_eq!(taken(&site, &mta, &request).await, []);
+        let (status, told) = site.decide(&request, allow, "CORE-EMERGENCY").await;
+        assert_eq!(status, 200, "{told}");
+        if allow {
+            site.until(&request, &["delivered"]).await;
+            assert_eq!(site.mailing_status(&request).await, ["refused", "sent"]);
+            assert_eq!(taken(&site, &mta, &request).await.len(), 1);
+        } else {
+            assert_eq!(site.status(&request).await["state"], "rejected");
+            assert_eq!(taken(&site, &mta, &request).await, []);
+            // The next form of the same person needs the suspension lifted.
+            let administrator = site.administrator();
+            let list = site.cli_json(&administrator, &["suspensions", "list"]);
+            let id = list["items"][0]["suspension"].as_str().unwrap().to_owned();
+            let lift = ["suspensions", "lift", &id, "--reason", "The chief of the agency vouched."];
+            assert_eq!(site.cli_json(&administrator, &lift)["state"], "lifted");
+        }
+        site.assert_times(&request, "called back", &[("answer.recalled", 1)]).await;
+    }
+    assert_nothing_in_clear(&mta);
+}
+
+async fn a_page_goes_by_mail_over_verified_tls_and_is_tried_again(setup: Setup) {
+    let (mut site, mta) = begin(setup).await;
+    site.registry(|registry| {
+        for entry in &mut registry.accounts {
+            let address = format!("{}@pagers.example.gov", entry.account.login);
+            entry.account.pager_email = Some(leadbroker::domain::Personal::new(address));
+        }
+    })
+    .await;
+    mta.on(Stage::Rcpt, Act::Reply("450 4.2.0 try again"));
+    let request = site.queued().await;
+    site.until_audited(&request, "page.deferred", 1).await;
+    assert_eq!(mta.accepted(), []);
+    site.sql("UPDATE page_attempts SET available_at = 1 WHERE status = 'waiting'").await;
+    site.until_audited(&request, "page.sent", 1).await;
+    let mails = mta.accepted();
+    assert_eq!(mails.len(), 1);
+    assert!(mails[0].to[0].contains("@pagers.example.gov"), "{:?}", mails[0].to);
+    let text = String::from_utf8_lossy(&mails[0].bytes);
+    assert!(text.contains("leadbroker pages ack pg-") && !text.contains(&request), "{text}");
+    assert!(!mta.heard_in_clear().contains("pagers"), "{}", mta.heard_in_clear());
 }

@@ -124,7 +124,7 @@ JSON
 }
 
 services_write_rabbitmq() {
-    local folder=$1 port=$2 dist_port=$3 epmd_port=$4
+    local folder=$1 port=$2 dist_port=$3 epmd_port=$4 tls_port=$5
     mkdir "$folder/home" "$folder/mnesia" "$folder/log"
     services_secret >"$folder/home/.erlang.cookie"
     chmod 400 "$folder/home/.erlang.cookie"
@@ -134,11 +134,17 @@ loopback_users = none
 disk_free_limit.absolute = 50MB
 log.file.level = warning
 load_definitions = $folder/definitions
+listeners.ssl.1 = 127.0.0.1:$tls_port
+ssl_options.cacertfile = $folder/ca.pem
+ssl_options.certfile = $folder/server.pem
+ssl_options.keyfile = $folder/server.key
+ssl_options.verify = verify_none
+ssl_options.fail_if_no_peer_cert = false
 CONF
     cat >"$folder/control" <<CONTROL
 #!/usr/bin/env bash
 # Controls one private RabbitMQ: start | stop | kill (as a power cut) | wipe (its disk is lost; while stopped)
-# | import FILE (definitions).
+# | import FILE (definitions) | memory FRACTION (of the machine's, from which on it takes nothing).
 D=$(printf '%q' "$folder") PORT=$port EPMD_PORT=$epmd_port BIN=$SERVICES_RABBITMQ_BIN
 export HOME=\$D/home LC_ALL=C.UTF-8
 export RABBITMQ_NODENAME=t$port@localhost RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 RABBITMQ_NODE_PORT=$port
@@ -198,19 +204,23 @@ case ${1:-} in
     kill) kill_hard ;;
     wipe) wipe ;;
     import) "$BIN/rabbitmqctl" --quiet import_definitions "${2:?the file with the definitions}" </dev/null ;;
-    *) echo "usage: control start|stop|kill|wipe|import FILE" >&2; exit 2 ;;
+    memory) "$BIN/rabbitmqctl" --quiet set_vm_memory_high_watermark "${2:?the fraction}" </dev/null ;;
+    *) echo "usage: control start|stop|kill|wipe|import FILE|memory FRACTION" >&2; exit 2 ;;
 esac
 CONTROL
     chmod 700 "$folder/control"
 }
 
 services_start_rabbitmq() {
-    local port=$1 dist_port=$2 epmd_port=$3 folder=$SERVICES_DIR/rabbitmq password
+    local port=$1 dist_port=$2 epmd_port=$3 tls_port=$4 folder=$SERVICES_DIR/rabbitmq password
     mkdir -m 700 "$folder"
+    services_write_certificate "$folder" || return
     password=$(services_secret)
     services_write_definitions "$folder" "$(services_rabbitmq_hash "$folder" "$password")" || return
-    services_write_rabbitmq "$folder" "$port" "$dist_port" "$epmd_port"
+    services_write_rabbitmq "$folder" "$port" "$dist_port" "$epmd_port" "$tls_port"
     "$folder/control" start || return
+    export LEADBROKER_TEST_AMQPS_URL="amqps://leadbroker:$password@localhost:$tls_port/%2f"
+    export LEADBROKER_TEST_AMQPS_CA="$folder/ca.pem"
     export LEADBROKER_TEST_AMQP_URL="amqp://leadbroker:$password@127.0.0.1:$port/%2f"
     export LEADBROKER_TEST_RABBITMQ="$folder/control"
 }
@@ -311,10 +321,10 @@ services_start() {
     trap 'exit 130' INT
     trap 'exit 143' TERM
     chmod 711 "$SERVICES_DIR" # the user postgres passes through
-    read -r -a ports < <(services_free_ports 5)
+    read -r -a ports < <(services_free_ports 6)
     services_start_postgres "${ports[0]}" &&
-        services_start_rabbitmq "${ports[@]:1:3}" &&
-        services_start_postfix "${ports[4]}"
+        services_start_rabbitmq "${ports[@]:1:4}" &&
+        services_start_postfix "${ports[5]}"
 }
 
 # In the background, so that a signal reaches the trap at once and the command is stopped before the services.

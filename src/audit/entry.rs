@@ -134,7 +134,10 @@ impl AuditEvent {
             .iter()
             .map(|pack| format!("{}@{}", pack.pack, pack.sha256.get(..16).unwrap_or_default()))
             .collect();
-        self
+        match decision.set() {
+            Some(set) => self.detail("policy_set", &set.to_string()),
+            None => self,
+        }
     }
 
     /// Adds a code, an id or a count. Whatever could hold a name or an address becomes a count of its characters:

@@ -25,6 +25,12 @@ pub(super) async fn run(
             let answer = api.post(&path, Some(&json!({ "reason": reason }))).await?;
             output.step(&answer, &["request", "state"]);
         }
+        AgencyCommand::ConfirmEmergency { request, name, title, statement } => {
+            let path = format!("search-requests/{}/emergency-confirmation", segment(request)?);
+            let body = json!({ "name": name, "title": title, "statement": statement });
+            let answer = api.post(&path, Some(&body)).await?;
+            output.step(&answer, &["request", "emergency"]);
+        }
         AgencyCommand::Form { unit } => form(api, unit, output).await?,
     }
     Ok(exit::OK)
@@ -39,6 +45,9 @@ async fn status(api: &Api, request: &str, output: &mut Output) -> anyhow::Result
     let members =
         ["request", "unit", "case_number", "state", "outcome", "deadline_at", "supersedes"];
     output.members(&answer, &members);
+    if let Some(why) = answer.pointer("/service/why").and_then(Value::as_str) {
+        output.line(&format!("{:<22}{why}", "answer"));
+    }
     output.table(&["at", "state"], &rows(answer.get("timeline"), &["at", "state"]));
     findings(&answer, output);
     if answer.get("outcome").and_then(Value::as_str) == Some("lead") {

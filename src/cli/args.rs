@@ -10,12 +10,12 @@ use clap::{Args, Parser, Subcommand};
 
 pub(super) use agency::{AgencyCommand, SubmitArgs};
 pub(super) use local::{
-    ConfigCommand, DefinitionsArgs, ExplainArgs, KeysCommand, LocalCommand, PolicyCommand,
-    RegistryCommand, TopologyCommand,
+    ActivateArgs, ConfigCommand, DefinitionsArgs, ExplainArgs, KeysCommand, LocalCommand,
+    PolicyCommand, RegistryCommand, ReplayArgs, SetsArgs, TopologyCommand,
 };
 pub(super) use people::{
-    AuditCommand, DeadLetterCommand, DraftCommand, ExaminationArgs, GiveBackArgs, HoldCommand,
-    PeopleCommand, ReleaseArgs,
+    AuditCommand, DeadLetterCommand, DraftCommand, EmergencyCommand, ExaminationArgs, GiveBackArgs,
+    HoldCommand, LegalHoldCommand, PageCommand, PeopleCommand, ReleaseArgs, SuspensionCommand,
 };
 
 /// A broker between law-enforcement agencies for facial-recognition search requests. It compares no faces.

@@ -9,8 +9,12 @@ use serde_json::{Value, json};
 
 use super::args::AuditCommand;
 use super::client::{Api, segment, shown};
+use super::config_command::loaded;
 use super::{Output, exit};
-use crate::audit::Checkpoint;
+use crate::app;
+use crate::audit::{Actor, AuditEvent, Checkpoint};
+use crate::domain::RequestId;
+use crate::store::{Change, StoreError};
 
 /// Verifies an export.
 pub(super) fn verify(
@@ -93,6 +97,12 @@ pub(super) async fn run(
             output.value(&answer);
             Ok(exit::OK)
         }
+        AuditCommand::Who { request, local: _ } => {
+            let answer = api.get(&format!("audit/requests/{}", segment(request)?)).await?;
+            let entries = answer.get("entries").and_then(Value::as_array).cloned();
+            who(request, entries.unwrap_or_default(), output);
+            Ok(exit::OK)
+        }
         AuditCommand::Export { out } => {
             let bytes = export(api, out).await?;
             if output.is_json() {
@@ -119,6 +129,74 @@ fn show(answer: &Value, output: &mut Output) {
         .map(|entries| entries.iter().map(row).collect())
         .unwrap_or_default();
     output.table(&["at", "who", "what", "why", "clauses"], &rows);
+}
+
+/// Readings beside those that the gate `read` decided: an export, an operator's own.
+const READINGS: [&str; 2] = ["search_request.explained", "audit.read_locally"];
+
+/// Who read what of the request, from its audit entries.
+fn who(request: &str, entries: Vec<Value>, output: &mut Output) {
+    let event = |entry: &Value, member: &str| {
+        entry.pointer(&format!("/event/{member}")).and_then(Value::as_str).map(str::to_owned)
+    };
+    let reads = entries.into_iter().filter(|entry| {
+        event(entry, "gate").as_deref() == Some("read")
+            || event(entry, "action").is_some_and(|action| READINGS.contains(&action.as_str()))
+    });
+    let reads: Vec<Value> = reads.collect();
+    if output.is_json() {
+        return output.value(&json!({ "request": request, "reads": reads }));
+    }
+    if reads.is_empty() {
+        return output.line("nobody has read anything of this request");
+    }
+    let rows: Vec<Vec<String>> = reads.iter().map(reading).collect();
+    output.table(&["at", "who", "what", "why", "decision", "clauses"], &rows);
+}
+
+/// When, who, what, for which step, what the gate decided, under which clauses.
+fn reading(entry: &Value) -> Vec<String> {
+    let event = entry.get("event").unwrap_or(&Value::Null);
+    let detail = |name: &str| event.pointer(&format!("/detail/{name}")).and_then(Value::as_str);
+    let what = [Some(shown(event, "action")), detail("what").map(str::to_owned)];
+    let which = detail("which").map(str::to_owned);
+    let what: Vec<String> = what.into_iter().flatten().chain(which).collect();
+    let clauses = row(entry).pop().unwrap_or_default();
+    let (at, who) = (shown(event, "at"), event.get("actor").map_or_else(String::new, actor));
+    let why = detail("purpose").unwrap_or("-").to_owned();
+    vec![at, who, what.join(" "), why, shown(event, "verdict"), clauses]
+}
+
+/// The same from the server's own database, by its operator; recorded before it is shown.
+pub(super) async fn who_locally(
+    request: &str,
+    config: Option<&Path>,
+    output: &mut Output,
+) -> anyhow::Result<u8> {
+    let id: RequestId = request.parse().context("read the request's id: expected `r-…`")?;
+    let ctx = app::context(&loaded(config)?.config).await?;
+    let told = async {
+        let Some(row) = ctx.store.request(id).await? else {
+            return Ok::<_, StoreError>(None);
+        };
+        let actor = Actor::Operator { command: "audit who".to_owned() };
+        let event = AuditEvent::new(ctx.now(), actor, "audit.read_locally")
+            .request(row.id)
+            .unit(&row.unit)
+            .clause("LACRIS-AUD-2");
+        let _ = ctx.store.apply(Change::audited(vec![event])).await?;
+        ctx.store.audit_of(row.id).await.map(Some)
+    }
+    .await;
+    ctx.store.close().await;
+    let Some(bodies) = told? else {
+        output.error("request_unknown", &format!("there is no request `{request}`"));
+        return Ok(exit::DATA);
+    };
+    let entries: Result<Vec<Value>, _> =
+        bodies.iter().map(|body| serde_json::from_str(body)).collect();
+    who(request, entries.context("read an audit entry")?, output);
+    Ok(exit::OK)
 }
 
 /// When, who, what, why, under which clauses.

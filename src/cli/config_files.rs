@@ -1,8 +1,8 @@
 //! What `config check` examines beyond the configuration's own words: keys and the files that it names.
 
-use crate::app;
+use crate::app::{self, AppError};
 use crate::clock::SystemClock;
-use crate::config::{Config, ConfigError, Loaded, MailTransport};
+use crate::config::{Config, ConfigError, Loaded, MailTransport, Transport};
 use crate::mail::smime::SigningIdentity;
 use crate::vault::{MasterKey, SigningKey};
 
@@ -14,6 +14,7 @@ pub(super) fn faults(loaded: &Loaded) -> Vec<ConfigError> {
         signing_key(config),
         certificate(config),
         authorities(config),
+        broker_authorities(config),
         s3_key(config),
         policies(config),
     ];
@@ -75,6 +76,17 @@ fn authorities(config: &Config) -> Fault {
         return None;
     }
     read(&mail.ca_file).err().map(|message| ("mail.ca_file", message))
+}
+
+fn broker_authorities(config: &Config) -> Fault {
+    if config.messaging.transport != Transport::Amqp {
+        return None;
+    }
+    match app::broker_authorities(config) {
+        Err(AppError::Setting { key, message }) => Some((key, message)),
+        Err(error) => Some(("messaging.ca_file", error.to_string())),
+        Ok(_) => None,
+    }
 }
 
 fn s3_key(config: &Config) -> Fault {

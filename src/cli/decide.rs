@@ -1,10 +1,10 @@
-//! `leadbroker holds` and `leadbroker dead-letters`: what waits for a named human.
+//! `leadbroker holds`, `dead-letters`, `destroy` and `legal-hold`: what a named human decides.
 
 use serde_json::{Value, json};
 
 use super::Output;
 use super::agency::findings;
-use super::args::{DeadLetterCommand, HoldCommand};
+use super::args::{DeadLetterCommand, HoldCommand, LegalHoldCommand};
 use super::client::{Api, rows, segment, shown};
 use super::people::case_file;
 
@@ -22,6 +22,9 @@ pub(super) async fn holds(
         HoldCommand::Show { request } => {
             let answer = api.get(&format!("holds/{}", segment(request)?)).await?;
             case_file(&answer, output);
+            if !output.is_json() {
+                decision_rests_on(&answer, output);
+            }
         }
         HoldCommand::Decide { request, allow, refuse: _, reason, clause } => {
             let path = format!("holds/{}/decide", segment(request)?);
@@ -43,14 +46,40 @@ fn held(answer: &Value, output: &mut Output) {
         return output.line("nothing waits for your decision");
     }
     for item in items {
+        let late = item.get("overdue").and_then(Value::as_bool).unwrap_or_default();
         output.line(&format!(
-            "{}  {}  {}  until {}",
+            "{}  {}  {}  {}  {} {}",
             shown(item, "request"),
             shown(item, "agency"),
             shown(item, "lane"),
+            shown(item, "role"),
+            if late { "OVERDUE, now until" } else { "until" },
             shown(item, "deadline_at")
         ));
         findings(item, output);
+    }
+}
+
+/// What a person reads before the decision: each clause, what follows, what was decided before.
+fn decision_rests_on(answer: &Value, output: &mut Output) {
+    let list =
+        |member: &str| answer.get(member).and_then(Value::as_array).cloned().unwrap_or_default();
+    for reason in list("reasons") {
+        output.line(&format!("\n{}: {}", shown(&reason, "clause"), shown(&reason, "clause_text")));
+        output.line(&format!("  {} ({})", shown(&reason, "message"), shown(&reason, "field")));
+        output.line(&format!("  {}", shown(&reason, "remedy")));
+    }
+    output.line(&format!("\nallow:  {}", shown(answer, "if_allowed")));
+    output.line(&format!("refuse: {}", shown(answer, "if_refused")));
+    for before in list("decided_before") {
+        let allowed = before.get("allow").and_then(Value::as_bool).unwrap_or_default();
+        output.line(&format!(
+            "decided before: {} by {} under {}: {}",
+            if allowed { "allowed" } else { "refused" },
+            shown(&before, "account"),
+            shown(&before, "clause"),
+            shown(&before, "reason")
+        ));
     }
 }
 
@@ -91,5 +120,36 @@ pub(super) async fn dead_letters(
             output.step(&answer, &["message", "state"]);
         }
     }
+    Ok(())
+}
+
+/// Runs `destroy`: shows the certificate.
+pub(super) async fn destroy(
+    api: &Api,
+    request: &str,
+    (reason, clause): (&str, &str),
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    let body = json!({ "reason": reason, "clause": clause });
+    let answer = api.post(&format!("jobs/{}/destroy", segment(request)?), Some(&body)).await?;
+    let members =
+        ["request", "at", "clause", "records", "probes", "files", "key_sha256", "form_sha256"];
+    output.step(&answer, &members);
+    Ok(())
+}
+
+/// Runs `legal-hold`.
+pub(super) async fn legal_hold(
+    api: &Api,
+    command: &LegalHoldCommand,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    let (request, reason, held) = match command {
+        LegalHoldCommand::Set { request, reason } => (request, reason, true),
+        LegalHoldCommand::Lift { request, reason } => (request, reason, false),
+    };
+    let body = json!({ "held": held, "reason": reason });
+    let answer = api.post(&format!("jobs/{}/legal-hold", segment(request)?), Some(&body)).await?;
+    output.step(&answer, &["request", "held"]);
     Ok(())
 }

@@ -99,13 +99,14 @@ fn jobs(answer: &Value, now: DateTime<Utc>, output: &mut Output) {
                 .collect();
             row.push(since(job, "received_at", now));
             row.push(shown(job, "deadline_at"));
+            row.push(shown(job, "service_due_at"));
             row
         })
         .collect();
     if rows.is_empty() {
         return output.line("nothing waits for you");
     }
-    output.table(&["request", "lane", "state", "agency", "waits", "due"], &rows);
+    output.table(&["request", "lane", "state", "agency", "waits", "due", "answer due"], &rows);
 }
 
 fn since(job: &Value, member: &str, now: DateTime<Utc>) -> String {

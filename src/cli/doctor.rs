@@ -66,6 +66,7 @@ pub(super) async fn run(file: Option<&Path>, output: &mut Output) -> anyhow::Res
     lines.push(machine::clock());
     lines.extend(machine::disks(config));
     lines.extend(neighbours::database(config).await);
+    lines.extend(neighbours::policy_set(config).await);
     lines.push(neighbours::images(config).await);
     lines.extend(neighbours::mail(config).await);
     lines.extend(neighbours::broker(config).await);
@@ -152,7 +153,7 @@ fn policies(config: &Config) -> Line {
     match app::policies(config, &SystemClock) {
         Ok(set) => {
             let packs: Vec<&str> = set.packs().map(|pack| pack.in_force().pack.as_str()).collect();
-            Line::ok("policy packs", format!("in force: {}", packs.join(", ")))
+            Line::ok("policy packs", format!("sound: {}", packs.join(", ")))
         }
         Err(error) => {
             Line::fail("policy packs", error.to_string(), "run `leadbroker policy check DIR`")

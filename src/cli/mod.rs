@@ -10,12 +10,16 @@ mod decide;
 mod demo;
 mod desk;
 mod doctor;
+mod emergency;
 mod exit;
 mod keys;
 mod output;
+mod pages;
 mod people;
 mod policy_command;
 mod policy_explain;
+mod policy_replay;
+mod policy_sets;
 mod registry_command;
 mod registry_show;
 mod serve;
@@ -73,25 +77,28 @@ async fn run(cli: Cli) -> u8 {
         Command::Audit(AuditCommand::Verify { file, key, checkpoints }) => {
             audit_command::verify(&file, key.as_deref(), &checkpoints, &mut output)
         }
+        Command::Audit(AuditCommand::Who { request, local: true }) => {
+            audit_command::who_locally(&request, config, &mut output).await
+        }
         Command::Audit(command) => match api() {
             Ok(api) => audit_command::run(&api, &command, &mut output).await,
             Err(error) => Err(error),
         },
-        Command::Local(command) => local(&command, config, &mut output).await,
+        Command::Local(command) => local(&command, (config, &api), &mut output).await,
     };
     result.unwrap_or_else(|error| failed(&error, &mut output))
 }
 
 async fn local(
     command: &LocalCommand,
-    config: Option<&Path>,
+    (config, api): (Option<&Path>, &impl Fn() -> anyhow::Result<Api>),
     output: &mut Output,
 ) -> anyhow::Result<u8> {
     match command {
         LocalCommand::Keys(command) => keys::run(command, output),
         LocalCommand::Registry(command) => registry_command::run(command, config, output).await,
         LocalCommand::Topology(command) => topology_command::run(command, config, output).await,
-        LocalCommand::Policy(command) => policy_command::run(command, config, output).await,
+        LocalCommand::Policy(command) => policy_command::run(command, (config, api), output).await,
         LocalCommand::Migrate => config_command::migrate(config, output).await,
         LocalCommand::Config(command) => config_command::run(command, config, output),
         LocalCommand::Openapi => {

@@ -12,7 +12,7 @@ use super::agency::findings;
 use super::args::{ExaminationArgs, PeopleCommand, ReleaseArgs};
 use super::client::{Api, rows, segment, shown};
 use super::keys::write_secret;
-use super::{Output, decide, desk, exit};
+use super::{Output, decide, desk, emergency, exit, pages};
 
 /// Runs the command.
 pub(super) async fn run(
@@ -68,6 +68,15 @@ pub(super) async fn run(
         PeopleCommand::Release(args) => return release(api, args, output).await,
         PeopleCommand::Holds(command) => decide::holds(api, command, output).await?,
         PeopleCommand::DeadLetters(command) => decide::dead_letters(api, command, output).await?,
+        PeopleCommand::Emergency(command) => emergency::run(api, command, output).await?,
+        PeopleCommand::Suspensions(command) => {
+            emergency::suspensions(api, command, output).await?;
+        }
+        PeopleCommand::Destroy { request, reason, clause } => {
+            decide::destroy(api, request, (reason, clause), output).await?;
+        }
+        PeopleCommand::LegalHold(command) => decide::legal_hold(api, command, output).await?,
+        PeopleCommand::Pages(command) => pages::run(api, command, output).await?,
     }
     Ok(exit::OK)
 }
@@ -95,8 +104,16 @@ pub(super) fn case_file(answer: &Value, output: &mut Output) {
     if output.is_json() {
         return output.value(answer);
     }
-    let members =
-        ["request", "unit", "agency", "state", "lane", "case_number_of_unit", "deadline_at"];
+    let members = [
+        "request",
+        "unit",
+        "agency",
+        "state",
+        "lane",
+        "case_number_of_unit",
+        "deadline_at",
+        "service_due_at",
+    ];
     output.members(answer, &members);
     if let Some(lease) = answer.get("lease").filter(|lease| !lease.is_null()) {
         output.line(&format!(

@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use serde_json::{Value, json};
 
 use super::args::PolicyCommand;
+use super::client::Api;
 use super::config_command::loaded;
 use super::{Output, exit};
 use crate::app::{self, pack_files};
@@ -16,12 +17,15 @@ use crate::policy::{Answer, Clause, Pack, PackError, PolicySet, builtin};
 /// Runs the command.
 pub(super) async fn run(
     command: &PolicyCommand,
-    config: Option<&Path>,
+    (config, api): (Option<&Path>, &impl Fn() -> anyhow::Result<Api>),
     output: &mut Output,
 ) -> anyhow::Result<u8> {
     match command {
         PolicyCommand::Check { dir } => check(dir.as_ref(), output),
         PolicyCommand::Explain(args) => super::policy_explain::run(args, config, output).await,
+        PolicyCommand::Replay(args) => super::policy_replay::run(args, config, output).await,
+        PolicyCommand::Activate(args) => super::policy_sets::activate(&api()?, args, output).await,
+        PolicyCommand::Sets(args) => super::policy_sets::sets(&api()?, args, output).await,
         PolicyCommand::Clauses { pack, answer } => {
             // Without a configuration: the packs that come with the program.
             let set = match config {

@@ -1,41 +1,21 @@
 //! `leadbroker policy explain`: every rule that is asked about a form, and what it says, without a decision being made.
 
-use std::cmp::Reverse;
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::Context as _;
-use serde::Serialize;
 
 use super::args::ExplainArgs;
 use super::config_command::loaded;
 use super::{Output, exit};
 use crate::app;
-use crate::audit::{Actor, AuditEvent};
+use crate::audit::Actor;
 use crate::domain::form::{ParseFailure, SignatureMethod, parse_form};
-use crate::domain::{Finding, Form, Lane, RequestId, UnitId, Verdict};
+use crate::domain::{Lane, PackId, RequestId, UnitId, Verdict};
 use crate::lifecycle::Stage;
-use crate::pipeline::{Context, sealed, standing};
-use crate::policy::{Explained, Facts, Gate, PackInForce, facts};
-use crate::registry::Registry;
-use crate::store::{Change, RequestRow};
-
-/// What is explained: a stored request, or a form as though it came now.
-struct Asked {
-    row: RequestRow,
-    form: Form,
-    signature_verified: bool,
-}
-
-/// The answer. It holds no words of the form.
-#[derive(Debug, Serialize)]
-struct Explanation {
-    verdict: Verdict,
-    packs: Vec<PackInForce>,
-    rules: Vec<Explained>,
-    /// Refusals of the engine's own, which no rule states: a pack that is not loaded, a question without an answer.
-    engine: Vec<Finding>,
-}
+use crate::pipeline::Context;
+use crate::pipeline::explain::{self, Asked, Explanation, has_facts, without_facts};
+use crate::policy::Explained;
+use crate::store::RequestRow;
 
 /// Runs the command. Explaining a stored request reads its sealed form, and is an entry of the audit log.
 pub(super) async fn run(
@@ -54,30 +34,26 @@ pub(super) async fn run(
 }
 
 async fn explain(ctx: &Context, args: &ExplainArgs, output: &mut Output) -> anyhow::Result<u8> {
-    let registry = ctx.registry().await?;
-    let stored = args.subject.parse::<RequestId>().ok();
-    let asked = if let Some(request) = stored {
+    let explanation = if let Ok(request) = args.subject.parse::<RequestId>() {
+        if args.unit.is_some() || args.agency.is_some() || !args.packs.is_empty() {
+            let message = "`--unit`, `--agency` and `--pack` are for a form's file; a stored request has its own";
+            output.error("usage", message);
+            return Ok(exit::USAGE);
+        }
         let Some(row) = ctx.store.request(request).await? else {
             output.error("request_unknown", &format!("there is no request `{request}`"));
             return Ok(exit::DATA);
         };
-        of_request(ctx, row)?
+        let actor = Actor::Operator { command: "policy explain".to_owned() };
+        explain::read(ctx, actor, row, args.gate)
+            .await
+            .with_context(|| format!("explain `{request}`; its form may have been destroyed"))?
     } else {
-        match of_file(ctx, &args.subject)? {
-            Ok(asked) => asked,
+        match of_file(ctx, args)? {
+            Ok(asked) => explain::explanation(ctx, &asked, args.gate).await?,
             Err(failure) => return Ok(misshapen(&failure, output)),
         }
     };
-    let explanation = explanation(ctx, &registry, &asked, args.gate);
-    if stored.is_some() {
-        let actor = Actor::Operator { command: "policy explain".to_owned() };
-        let event = AuditEvent::new(ctx.now(), actor, "search_request.explained")
-            .request(asked.row.id)
-            .unit(&asked.row.unit)
-            .agency(&asked.row.ori)
-            .clause("LACRIS-AUD-2");
-        let _ = ctx.store.apply(Change::audited(vec![event])).await?;
-    }
     if output.is_json() {
         output.value(&explanation);
     } else {
@@ -86,37 +62,9 @@ async fn explain(ctx: &Context, args: &ExplainArgs, output: &mut Output) -> anyh
     Ok(exit::OK)
 }
 
-/// Whether a form and the registry are all that the gate looks at.
-fn has_facts(gate: Gate) -> bool {
-    match gate {
-        Gate::Submit | Gate::UseProbe | Gate::Dispatch => true,
-        Gate::Lease
-        | Gate::Conclude
-        | Gate::SecondReview
-        | Gate::Release
-        | Gate::Deliver
-        | Gate::Read
-        | Gate::Disclose
-        | Gate::Destroy => false,
-    }
-}
-
-fn without_facts(gate: Gate) -> String {
-    format!(
-        "the facts of `{}` exist only while somebody acts; `leadbroker audit show REQUEST` tells what was decided there, \
-         and this command explains submit, use_probe and dispatch",
-        gate.as_str()
-    )
-}
-
-fn of_request(ctx: &Context, row: RequestRow) -> anyhow::Result<Asked> {
-    let intake = sealed::intake_of(ctx, &row)
-        .with_context(|| format!("open the form of `{}`; it may have been destroyed", row.id))?;
-    Ok(Asked { form: intake.form, signature_verified: intake.signature_verified, row })
-}
-
-/// A form as though the agency that it names sent it now, under a signature that is good.
-fn of_file(ctx: &Context, path: &str) -> anyhow::Result<Result<Asked, ParseFailure>> {
+/// A form as though the agency that it names, or another one, sent it now, under a signature that is good.
+fn of_file(ctx: &Context, args: &ExplainArgs) -> anyhow::Result<Result<Asked, ParseFailure>> {
+    let path = &args.subject;
     let bytes = std::fs::read(path).with_context(|| {
         format!("read `{path}`: expected the file of a form, or the id of a request (r-…)")
     })?;
@@ -124,13 +72,22 @@ fn of_file(ctx: &Context, path: &str) -> anyhow::Result<Result<Asked, ParseFailu
         Ok(form) => form,
         Err(failure) => return Ok(Err(failure)),
     };
-    let unit: UnitId =
-        form.provider_unit.parse().context("read `provider_unit`: it is no unit's id")?;
+    let unit = args.unit.as_deref().unwrap_or(&form.provider_unit);
+    let unit: UnitId = unit.parse().with_context(|| format!("use `{unit}`: it is no unit's id"))?;
+    let ori = match &args.agency {
+        Some(ori) => ori.parse().with_context(|| format!("use `{ori}`: it is no ORI"))?,
+        None => form.requesting_agency.clone(),
+    };
+    let packs: Vec<PackId> = args
+        .packs
+        .iter()
+        .map(|pack| pack.parse().with_context(|| format!("use `{pack}`: it is no pack's id")))
+        .collect::<anyhow::Result<_>>()?;
     let now = ctx.now();
     let row = RequestRow {
         id: RequestId::new(ctx.ids.id()),
         unit,
-        ori: form.requesting_agency.clone(),
+        ori,
         stage: Stage::Received,
         version: 0,
         lane: Lane::Routine,
@@ -150,7 +107,8 @@ fn of_file(ctx: &Context, path: &str) -> anyhow::Result<Result<Asked, ParseFailu
         SignatureMethod::Token | SignatureMethod::Cms => true,
         SignatureMethod::Portal => false,
     };
-    Ok(Ok(Asked { row, form, signature_verified }))
+    let packs = (!packs.is_empty()).then_some(packs);
+    Ok(Ok(Asked { row, form, signature_verified, packs }))
 }
 
 fn misshapen(failure: &ParseFailure, output: &mut Output) -> u8 {
@@ -158,38 +116,6 @@ fn misshapen(failure: &ParseFailure, output: &mut Output) -> u8 {
         output.error(&error.code, &format!("{}: {}", error.pointer, error.message));
     }
     exit::REFUSED
-}
-
-/// Asks as the stages do: at the check, the form is as fresh as when it came; at dispatch, today counts.
-fn explanation(
-    ctx: &Context,
-    registry: &Arc<Registry>,
-    asked: &Asked,
-    gate: Option<Gate>,
-) -> Explanation {
-    let Asked { row, form, signature_verified } = asked;
-    let standing = standing::standing(ctx, registry, row, *signature_verified);
-    let packs = standing::packs(registry, row);
-    let questions: Vec<Facts> = if gate == Some(Gate::Dispatch) {
-        vec![facts::dispatch(form, &standing, ctx.now())]
-    } else {
-        let whole = facts::form(form, &standing, row.received_at);
-        let all = std::iter::once(whole.submit).chain(whole.probes);
-        all.filter(|facts| gate.is_none_or(|gate| facts.gate() == gate)).collect()
-    };
-    let decision = ctx.policies.decide_each(&packs, &questions);
-    let mut rules: Vec<Explained> =
-        questions.iter().flat_map(|facts| ctx.policies.explain(&packs, facts)).collect();
-    rules.sort_by(|a, b| (Reverse(a.verdict), a).cmp(&(Reverse(b.verdict), b)));
-    let stated = |finding: &&Finding| {
-        rules.iter().any(|rule| rule.clause == finding.clause && rule.message == finding.message)
-    };
-    Explanation {
-        verdict: decision.verdict(),
-        packs: decision.packs().iter().cloned().collect(),
-        engine: decision.findings().iter().filter(|f| !stated(f)).cloned().collect(),
-        rules,
-    }
 }
 
 fn told(explanation: &Explanation, output: &mut Output) {
@@ -255,23 +181,5 @@ fn word(verdict: Verdict) -> &'static str {
         Verdict::Accept => "accept",
         Verdict::Hold => "hold",
         Verdict::Reject => "reject",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use strum::VariantArray as _;
-
-    use super::*;
-
-    #[test]
-    fn a_gate_without_facts_says_where_its_decisions_are() {
-        let explained: Vec<&str> = Gate::VARIANTS
-            .iter()
-            .filter(|gate| has_facts(**gate))
-            .map(|gate| gate.as_str())
-            .collect();
-        assert_eq!(explained, ["submit", "use_probe", "dispatch"]);
-        assert!(without_facts(Gate::Lease).contains("`leadbroker audit show REQUEST`"));
     }
 }

@@ -70,17 +70,18 @@ async fn import(file: &Path, config: Option<&Path>, output: &mut Output) -> anyh
     };
     let config = loaded(config)?.config;
     let ctx = app::context(&config).await?;
+    let policies = ctx.policies().await?;
     let unknown: Vec<RegistryError> = registry
         .units
         .iter()
         .flat_map(|unit| unit.packs.iter().map(move |pack| (unit, pack)))
-        .filter(|(_, pack)| ctx.policies.pack(pack).is_none())
+        .filter(|(_, pack)| policies.pack(pack).is_none())
         .map(|(unit, pack)| RegistryError {
             place: format!("units.{}", unit.id),
             message: format!("there is no policy pack `{pack}`; see `leadbroker policy check`"),
         })
         .collect();
-    let absent = of_words(&registry, |unit| ctx.policies.words().absent(&unit.words));
+    let absent = of_words(&registry, |unit| policies.words().absent(&unit.words));
     let wrong: Vec<RegistryError> = unknown.into_iter().chain(absent).collect();
     if !wrong.is_empty() {
         ctx.store.close().await;

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use strum::VariantArray as _;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -50,6 +52,7 @@ async fn operate(config: &Config, roles: &[RoleOfProcess]) -> anyhow::Result<()>
     let ctx = app::context(config).await?;
     let shutdown = Shutdown::default();
     let place = take_place(&ctx, config, lock.is_some(), &shutdown).await?;
+    shutdown.tracker().spawn(reread(ctx.clone(), config.clone(), hangups()?, shutdown.token()));
     let health = app::start(&ctx, config, roles, &shutdown).await?;
     if roles.contains(&RoleOfProcess::Api) {
         let listener = TcpListener::bind(&config.server.listen).await?;
@@ -69,6 +72,32 @@ async fn operate(config: &Config, roles: &[RoleOfProcess]) -> anyhow::Result<()>
     }
     ctx.store.close().await;
     Ok(())
+}
+
+/// Where SIGHUP arrives, from now on: before, it would end the program.
+fn hangups() -> anyhow::Result<Signal> {
+    signal(SignalKind::hangup()).context("listen for SIGHUP")
+}
+
+/// Reads `policy.directory` again at each SIGHUP. A bad folder changes nothing.
+async fn reread(ctx: Context, config: Config, mut hangups: Signal, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            _ = hangups.recv() => {}
+            () = stop.cancelled() => return,
+        }
+        if config.policy.directory.is_empty() {
+            tracing::info!("SIGHUP: `policy.directory` is not set, so there is nothing to read");
+            continue;
+        }
+        let (config, clock) = (config.clone(), Arc::clone(&ctx.clock));
+        let read = tokio::task::spawn_blocking(move || app::policies(&config, clock.as_ref()));
+        let Ok(read) = read.await else {
+            tracing::error!("SIGHUP: the reader of the policy packs stopped");
+            continue;
+        };
+        ctx.policies.reread(read.map_err(|error| vec![error.to_string()]));
+    }
 }
 
 /// The one embedded instance: it ends the claims of the one before it. Without a file to lock (PostgreSQL) a row with a
@@ -167,12 +196,13 @@ pub(super) async fn serve(
     }
 }
 
-/// Whether the broker is connected, followed for as long as the process lives.
+/// Whether the broker is connected and takes messages, followed for as long as the process lives.
 fn connected(
     mut health: watch::Receiver<AmqpHealth>,
     shutdown: &Shutdown,
 ) -> watch::Receiver<bool> {
-    let (sender, receiver) = watch::channel(health.borrow().connected);
+    let takes = |health: &AmqpHealth| health.connected && !health.blocked;
+    let (sender, receiver) = watch::channel(takes(&health.borrow()));
     let stop = shutdown.token();
     shutdown.tracker().spawn(async move {
         loop {
@@ -181,7 +211,7 @@ fn connected(
                     if changed.is_err() {
                         return;
                     }
-                    let _ = sender.send(health.borrow_and_update().connected);
+                    let _ = sender.send(takes(&health.borrow_and_update()));
                 }
                 () = stop.cancelled() => return,
             }

@@ -29,7 +29,10 @@ pub(super) const RANGES: &[(&str, RangeInclusive<i64>)] = &[
     ("review.lease_most_hours", 1..=720),
     ("review.offer_minutes", 1..=10_080),
     ("review.decision_hours", 1..=8_760),
+    ("review.threat_decision_minutes", 1..=1_440),
+    ("review.emergency_hours", 1..=168),
     ("review.expiry_days", 1..=3_650),
+    ("retention.days", 1..=36_500),
 ];
 
 impl Config {

@@ -6,15 +6,17 @@
 mod contradictions;
 mod key;
 mod layer;
+mod paging;
 mod process;
 mod reference;
 mod sections;
 
 pub use key::{Key, Kind};
 pub use layer::{ConfigError, Loaded, load};
+pub use paging::paging;
 pub use process::{environment, from_process, read_secret};
 pub use reference::reference;
 pub use sections::{
     Audit, Config, Database, Environment, Limits, Log, LogFormat, Mail, MailTls, MailTransport,
-    Messaging, Policy, Review, Secret, Server, Transport, VaultSection,
+    Messaging, Paging, Policy, Retention, Review, Secret, Server, Transport, VaultSection,
 };

@@ -158,6 +158,8 @@ section! {
         transport: Transport = Transport::Embedded,
         #[doc = "The broker's URL, for `amqp`."]
         url: Secret = Secret::default(),
+        #[doc = "Authorities to trust with `amqps` instead of the system's, PEM."]
+        ca_file: String = String::new(),
         #[doc = "Deliveries that the broker hands over at once."]
         prefetch: u16 = 200,
     }
@@ -272,8 +274,30 @@ section! {
         offer_minutes: u32 = 10,
         #[doc = "Hours to decide a hold or a release."]
         decision_hours: u32 = 24,
+        #[doc = "Minutes to decide a hold in the lane `threat`, before the next role has it."]
+        threat_decision_minutes: u32 = 15,
+        #[doc = "Hours from the receipt of an imminent threat to its call-back and its supervisor's confirmation."]
+        emergency_hours: u32 = 24,
         #[doc = "Days that a request may wait for reviewers."]
         expiry_days: u32 = 30,
+    }
+}
+
+section! {
+    /// How long records are kept.
+    Retention {
+        #[doc = "Days that the record of an ended request is kept before an administrator may destroy it."]
+        days: u32 = 1826,
+    }
+}
+
+section! {
+    /// Pages: who is told that a job waits. Whom, the registry says.
+    Paging {
+        #[doc = "Sender of pages by mail; `mail.from` if empty."]
+        from: String = String::new(),
+        #[doc = "File with `[[destinations]]` for pages by webhook; none if empty."]
+        destinations: String = String::new(),
     }
 }
 
@@ -311,6 +335,10 @@ pub struct Config {
     pub limits: Limits,
     /// Times of people's steps.
     pub review: Review,
+    /// How long records are kept.
+    pub retention: Retention,
+    /// Pages.
+    pub paging: Paging,
     /// Log lines.
     pub log: Log,
 }
@@ -328,6 +356,8 @@ impl Default for Config {
             policy: Policy::default(),
             limits: Limits::default(),
             review: Review::default(),
+            retention: Retention::default(),
+            paging: Paging::default(),
             log: Log::default(),
         }
     }
@@ -352,6 +382,8 @@ impl Config {
         ("policy", Policy::KEYS),
         ("limits", Limits::KEYS),
         ("review", Review::KEYS),
+        ("retention", Retention::KEYS),
+        ("paging", Paging::KEYS),
         ("log", Log::KEYS),
     ];
 

@@ -1,6 +1,9 @@
 //! Who is who in the demo world, as tables (design, section 10).
 
-use crate::domain::Role;
+use chrono::{NaiveTime, TimeDelta, Weekday};
+use chrono_tz::Tz;
+
+use crate::domain::{Lane, Opening, Role, ServiceTarget, ServiceTerms};
 
 /// A unit, and how its people were trained.
 #[derive(Debug)]
@@ -13,6 +16,8 @@ pub(super) struct UnitPlan {
     pub(super) domain: &'static str,
     /// Packs.
     pub(super) packs: &'static [&'static str],
+    /// Where its clocks stand.
+    pub(super) time_zone: Tz,
     /// Repositories, all of booking photographs.
     pub(super) repositories: &'static [&'static str],
     /// Who trains.
@@ -43,6 +48,31 @@ impl UnitPlan {
     }
 }
 
+/// Every unit of the demo world works from Monday to Friday, and answers threats within the hour.
+pub(super) fn service_terms(time_zone: Tz) -> ServiceTerms {
+    let hour = |hours| NaiveTime::MIN + TimeDelta::hours(hours);
+    let target = |lane, hours: u32, around_the_clock| ServiceTarget {
+        lane,
+        minutes: hours * 60,
+        around_the_clock,
+        remind_at_percent: 75,
+    };
+    ServiceTerms {
+        time_zone,
+        open: vec![Opening {
+            days: vec![Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri],
+            from: hour(8),
+            until: hour(17),
+        }],
+        holidays: Vec::new(),
+        targets: vec![
+            target(Lane::Threat, 1, true),
+            target(Lane::Priority, 8, true),
+            target(Lane::Routine, 27, false),
+        ],
+    }
+}
+
 /// An agency.
 #[derive(Debug)]
 pub(super) struct AgencyPlan {
@@ -65,6 +95,7 @@ pub(super) const UNITS: &[UnitPlan] = &[
         name: "Sample Regional Unit",
         domain: "unit",
         packs: &["lacris"],
+        time_zone: Tz::America__Los_Angeles,
         repositories: &["DMS", "CAFRI"],
         issuer: "LACRIS",
         approved_by: "Sample training authority",
@@ -87,6 +118,7 @@ pub(super) const UNITS: &[UnitPlan] = &[
         name: "Sample Sacramento Unit",
         domain: "sacramento",
         packs: &["sacramento-fr", "sacramento-ai"],
+        time_zone: Tz::America__Los_Angeles,
         repositories: &["LOCAL-MUGSHOT"],
         issuer: "Sample capital school",
         approved_by: "Sample training authority",
@@ -118,6 +150,7 @@ pub(super) const UNITS: &[UnitPlan] = &[
         name: "Sample Oxnard Unit",
         domain: "oxnard",
         packs: &["oxnard"],
+        time_zone: Tz::America__Los_Angeles,
         repositories: &["LOCAL-MUGSHOT"],
         issuer: "Sample coast school",
         approved_by: "investigations-bureau-commander",
@@ -140,6 +173,7 @@ pub(super) const UNITS: &[UnitPlan] = &[
         name: "Sample Albuquerque Unit",
         domain: "albuquerque",
         packs: &["albuquerque"],
+        time_zone: Tz::America__Denver,
         repositories: &["NM-REPOSITORY"],
         issuer: "Sample desert school",
         approved_by: "isd-commander-designee",

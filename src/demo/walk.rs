@@ -67,7 +67,7 @@ async fn submit(
     let probe = samples::probe(case.1).map_err(|error| DemoError::Stage(error.to_string()))?;
     let packs =
         demo.world.registry.units.first().map(|unit| unit.packs.clone()).unwrap_or_default();
-    let statements = demo.ctx.policies.statements(&packs);
+    let statements = demo.ctx.policies().await?.statements(&packs);
     let form = sample_form(&Sample {
         ori,
         email,

@@ -8,11 +8,11 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 use super::DemoError;
-use super::places::{AGENCIES, AgencyPlan, UNITS, UnitPlan};
+use super::places::{AGENCIES, AgencyPlan, UNITS, UnitPlan, service_terms};
 use crate::domain::{
     Account, AccountId, Agency, AgencyStanding, Agreement, AiSystem, Capability, Credential,
     Differences, PackId, Repository, RepositoryKind, Role, Safeguards, Shift, SignOff,
-    TrainerDesignation, Training, Unit, UnitId, UnitService, UnitWords,
+    TrainerDesignation, Training, Unit, UnitDesk, UnitId, UnitWords,
 };
 use crate::id_source::IdSource;
 use crate::registry::{AccountEntry, AgencyEntry, Recipient, Registry};
@@ -159,7 +159,9 @@ impl Maker<'_> {
             words: UnitWords::default(),
             differences: Differences::default(),
             checklist: None,
-            service: UnitService::default(),
+            desk: UnitDesk::default(),
+            service: Some(service_terms(place.time_zone)),
+            escalations: Vec::new(),
         });
         if !place.topics.is_empty() {
             self.system(place)?;
@@ -269,6 +271,7 @@ impl Maker<'_> {
             credentials: trained.map(|end| self.credential(place, end)).into_iter().collect(),
             positions: owned(place.positions(role)),
             relatives: Vec::new(),
+            pager_email: None,
         };
         if trained.is_some() && !place.topics.is_empty() {
             self.world.registry.trainings.push(Training {

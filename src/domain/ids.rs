@@ -67,6 +67,14 @@ uuid_id!(
     /// A person's account: `p-` and 32 hexadecimal digits. One person has one account.
     AccountId, "p-"
 );
+uuid_id!(
+    /// A page, from its cause to its end: `pg-` and 32 hexadecimal digits.
+    PageId, "pg-"
+);
+uuid_id!(
+    /// One page to one person or destination: `pa-` and 32 hexadecimal digits.
+    PageAttemptId, "pa-"
+);
 
 macro_rules! name_id {
     ($(#[$doc:meta])* $name:ident) => {

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AccountId, UnitId};
+use super::personal::Personal;
 use super::plain_text::same_name;
 
 /// What an account may do.
@@ -117,6 +118,9 @@ pub struct Account {
     /// Printed names of relatives: a request that names one of them is not this person's to examine.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub relatives: Vec<String>,
+    /// Where the person is paged; a page holds nothing of a case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pager_email: Option<Personal<String>>,
 }
 
 /// Why a reviewer gives a job back.

@@ -3,8 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::escalation::EscalationPolicy;
 use super::examination::Checklist;
 use super::ids::{PackId, UnitId};
+use super::service::ServiceTerms;
 
 /// What kind of collection a repository is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,8 +55,14 @@ pub struct Unit {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checklist: Option<Checklist>,
     /// How its people work.
-    #[serde(default, skip_serializing_if = "UnitService::is_usual")]
-    pub service: UnitService,
+    #[serde(default, skip_serializing_if = "UnitDesk::is_usual")]
+    pub desk: UnitDesk,
+    /// Its hours, and how soon it means to answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceTerms>,
+    /// Whom it pages, first one first; what none of them is for goes by the standard policy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub escalations: Vec<EscalationPolicy>,
 }
 
 impl Unit {
@@ -85,7 +93,7 @@ impl Differences {
 /// How a unit's people work: whatever is absent is as usual.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct UnitService {
+pub struct UnitDesk {
     /// Jobs that one reviewer may have on the desk at once; [`USUAL_CAPACITY`] if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<u32>,
@@ -97,7 +105,7 @@ pub struct UnitService {
 /// Jobs that a reviewer may have on the desk where the unit says nothing.
 pub const USUAL_CAPACITY: u32 = 20;
 
-impl UnitService {
+impl UnitDesk {
     /// Whether nothing is set.
     pub fn is_usual(&self) -> bool {
         *self == Self::default()

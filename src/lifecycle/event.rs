@@ -13,6 +13,18 @@ pub enum Resume {
     Check,
     /// It was held at dispatch.
     Dispatch,
+    /// It was stopped when the first examination was recorded.
+    SecondReview {
+        /// The first reviewer.
+        first: AccountId,
+    },
+    /// It was stopped when two examinations that differ were recorded.
+    Adjudication {
+        /// The first reviewer.
+        first: AccountId,
+        /// The second reviewer.
+        second: AccountId,
+    },
     /// It was held when an officer would have released the answer.
     Release {
         /// The conclusion.
@@ -29,6 +41,60 @@ pub enum Resume {
     },
     /// The sealed mail cannot be delivered.
     Deliver,
+    /// The released answer was called back before it left.
+    Recall,
+}
+
+impl Resume {
+    /// What becomes of the request when the hold is allowed, for the person who decides.
+    pub fn if_allowed(&self) -> &'static str {
+        match self {
+            Self::Check => "the request is accepted and goes to a reviewer on duty",
+            Self::Dispatch => "the request goes to a reviewer on duty",
+            Self::SecondReview { .. } => "the request goes on to its second reviewer",
+            Self::Adjudication { .. } => "the request goes on to its adjudicator",
+            Self::Release { .. } => {
+                "the answer waits for a release authority again, who reads it and signs it"
+            }
+            Self::Respond { .. } => {
+                "the released answer is sealed for the recipient's certificate of today and sent"
+            }
+            Self::Deliver | Self::Recall => {
+                "the released answer is sealed anew, for the address and certificate of today, and sent"
+            }
+        }
+    }
+
+    /// What becomes of the request when the hold is refused, for the person who decides.
+    pub fn if_refused(&self) -> &'static str {
+        match self {
+            Self::Check | Self::Dispatch => {
+                "the request is rejected, and the agency reads why; its images are destroyed"
+            }
+            Self::SecondReview { .. } | Self::Adjudication { .. } | Self::Release { .. } => {
+                "the request is rejected without an answer; the records of its examination are kept"
+            }
+            Self::Respond { .. } | Self::Deliver => {
+                "nothing: a released answer cannot be unsaid; mend what stops it and allow the hold"
+            }
+            Self::Recall => {
+                "the request is rejected, and the answer never leaves; the records of its examination are kept"
+            }
+        }
+    }
+
+    /// Whether an examination of the request is on record when it is held there.
+    pub fn is_examined(&self) -> bool {
+        match self {
+            Self::Check | Self::Dispatch => false,
+            Self::SecondReview { .. }
+            | Self::Adjudication { .. }
+            | Self::Release { .. }
+            | Self::Respond { .. }
+            | Self::Deliver
+            | Self::Recall => true,
+        }
+    }
 }
 
 /// What happened.
@@ -46,6 +112,8 @@ pub enum Event {
         /// Where it goes on.
         resume: Resume,
     },
+    /// The human's time ran out: the next role has it, or the last one again.
+    HoldOverdue,
     /// The human allowed it.
     HoldAllowed,
     /// The human refused it.

@@ -4,13 +4,17 @@
 //! Pure: no I/O, no clock.
 
 mod event;
+mod hold;
 mod priority;
 mod schedule;
+mod service_clock;
 mod stage;
 
 pub use event::{Event, Resume};
+pub use hold::{escalate, stop};
 pub use priority::{MOST_OVERTAKEN, head_start, rank, waited_as};
-pub use schedule::{Owner, Terms, deadline, owner};
+pub use schedule::{Owner, Terms, deadline, decision_due, owner};
+pub use service_clock::{ClockState, Look, Passage, ServiceClock, Threshold, look, service_clock};
 pub use stage::{Lease, Stage, StageCode};
 
 use crate::domain::{AccountId, Outcome};
@@ -38,18 +42,13 @@ fn step(stage: &Stage, event: Event) -> Option<Stage> {
         Event::CheckAccepted => matches!(stage, Stage::Received).then_some(Stage::Accepted),
         Event::CheckRejected => matches!(stage, Stage::Received).then_some(Stage::Rejected),
         Event::Held { role, resume } => {
-            may_hold(stage, &resume).then_some(Stage::Held { role, resume })
+            may_hold(stage, &resume).then(|| Stage::Held { role, resume, missed: Vec::new() })
         }
+        Event::HoldOverdue => hold::overdue(stage),
         Event::HoldAllowed => allowed(stage),
         Event::HoldRefused => {
-            let unreleased = matches!(
-                stage,
-                Stage::Held {
-                    resume: Resume::Check | Resume::Dispatch | Resume::Release { .. },
-                    ..
-                }
-            );
-            unreleased.then_some(Stage::Rejected)
+            let unsent = matches!(stage, Stage::Held { resume, .. } if !matches!(resume, Resume::Respond { .. } | Resume::Deliver));
+            unsent.then_some(Stage::Rejected)
         }
         Event::Queued => {
             let from = matches!(stage, Stage::Accepted | Stage::Offered { .. } | Stage::Queued);
@@ -97,13 +96,20 @@ fn may_hold(stage: &Stage, resume: &Resume) -> bool {
     match resume {
         Resume::Check => matches!(stage, Stage::Received),
         Resume::Dispatch => {
-            matches!(stage, Stage::Accepted | Stage::Queued | Stage::Offered { .. })
+            matches!(
+                stage,
+                Stage::Accepted | Stage::Queued | Stage::Offered { .. } | Stage::Leased { .. }
+            )
+        }
+        Resume::SecondReview { .. } | Resume::Adjudication { .. } => {
+            stop(stage).as_ref() == Some(resume)
         }
         Resume::Release { outcome, reviewers } => {
             *stage == Stage::AwaitingRelease { outcome: *outcome, reviewers: reviewers.clone() }
         }
         Resume::Respond { .. } => matches!(stage, Stage::Released { .. }),
         Resume::Deliver => matches!(stage, Stage::Delivering),
+        Resume::Recall => matches!(stage, Stage::Released { .. } | Stage::Delivering),
     }
 }
 
@@ -148,13 +154,17 @@ fn allowed(stage: &Stage) -> Option<Stage> {
     };
     Some(match resume {
         Resume::Check | Resume::Dispatch => Stage::Accepted,
+        Resume::SecondReview { first } => Stage::Examined { first: *first },
+        Resume::Adjudication { first, second } => {
+            Stage::AdjudicationDue { first: *first, second: *second }
+        }
         Resume::Release { outcome, reviewers } => {
             Stage::AwaitingRelease { outcome: *outcome, reviewers: reviewers.clone() }
         }
         Resume::Respond { outcome, officer } => {
             Stage::Released { outcome: *outcome, officer: *officer }
         }
-        Resume::Deliver => Stage::Delivering,
+        Resume::Deliver | Resume::Recall => Stage::Delivering,
     })
 }
 
@@ -215,7 +225,10 @@ fn before_release(stage: &Stage) -> bool {
             stage,
             Stage::Released { .. }
                 | Stage::Delivering
-                | Stage::Held { resume: Resume::Respond { .. } | Resume::Deliver, .. }
+                | Stage::Held {
+                    resume: Resume::Respond { .. } | Resume::Deliver | Resume::Recall,
+                    ..
+                }
         )
         && !stage.is_answered()
 }

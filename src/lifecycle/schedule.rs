@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Stage;
-use crate::domain::{AccountId, Role};
+use crate::domain::{AccountId, Lane, Role};
 
 /// Who owes the next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,10 @@ pub struct Terms {
     pub offer: TimeDelta,
     /// A human's time to decide a hold or a release.
     pub decision: TimeDelta,
+    /// The same in the lane `threat`, for a hold.
+    pub threat_decision: TimeDelta,
+    /// Time from the receipt of an imminent threat to its call-back and its supervisor's confirmation.
+    pub emergency: TimeDelta,
     /// How long a request may wait for reviewers.
     pub expiry: TimeDelta,
 }
@@ -41,6 +45,8 @@ impl Default for Terms {
             system: TimeDelta::minutes(5),
             offer: TimeDelta::minutes(10),
             decision: TimeDelta::hours(24),
+            threat_decision: TimeDelta::minutes(15),
+            emergency: TimeDelta::hours(24),
             expiry: TimeDelta::days(30),
         }
     }
@@ -96,4 +102,12 @@ pub fn deadline(stage: &Stage, now: DateTime<Utc>, terms: &Terms) -> Option<Date
         | Stage::Destroyed => return None,
     };
     Some(now + term)
+}
+
+/// Until when a hold that begins now is decided. Nobody waits a day for a decision about a life in danger.
+pub fn decision_due(lane: Lane, now: DateTime<Utc>, terms: &Terms) -> DateTime<Utc> {
+    match lane {
+        Lane::Threat => now + terms.threat_decision,
+        Lane::Priority | Lane::Routine => now + terms.decision,
+    }
 }

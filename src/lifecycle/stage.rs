@@ -51,6 +51,9 @@ pub enum Stage {
         role: Role,
         /// Where it goes on.
         resume: Resume,
+        /// The roles that let its time run out, in the order in which they had it; each once.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        missed: Vec<Role>,
     },
     /// The policies allow it.
     Accepted,

@@ -19,16 +19,23 @@ fn at_release() -> Resume {
     Resume::Release { outcome: Outcome::Lead, reviewers: vec![person(1), person(2)] }
 }
 
+fn held(resume: Resume) -> Stage {
+    Stage::Held { role: Role::LocalAdministrator, resume, missed: Vec::new() }
+}
+
 fn stages() -> Vec<Stage> {
     use Stage as S;
     let resume = Resume::Respond { outcome: Outcome::Lead, officer: person(9) };
     vec![
         S::Received,
         S::Rejected,
-        S::Held { role: Role::LocalAdministrator, resume: Resume::Check },
-        S::Held { role: Role::LocalAdministrator, resume: at_release() },
-        S::Held { role: Role::LocalAdministrator, resume },
-        S::Held { role: Role::LocalAdministrator, resume: Resume::Deliver },
+        held(Resume::Check),
+        held(at_release()),
+        held(resume),
+        held(Resume::Deliver),
+        held(Resume::Recall),
+        held(Resume::SecondReview { first: person(1) }),
+        held(Resume::Adjudication { first: person(1), second: person(2) }),
         S::Accepted,
         S::Queued,
         S::Offered { reviewer: person(1) },
@@ -63,6 +70,10 @@ fn events(n: u128) -> Vec<Event> {
         E::Held { role, resume: at_release() },
         E::Held { role, resume: respond },
         E::Held { role, resume: Resume::Deliver },
+        E::Held { role, resume: Resume::Recall },
+        E::Held { role, resume: Resume::SecondReview { first: person(1) } },
+        E::Held { role, resume: Resume::Adjudication { first: person(1), second: person(2) } },
+        E::HoldOverdue,
         E::HoldAllowed,
         E::HoldRefused,
         E::Queued,
@@ -191,7 +202,7 @@ fn a_release_that_is_held_comes_back_as_it_was_or_ends_unreleased() {
     let awaiting =
         Stage::AwaitingRelease { outcome: Outcome::Lead, reviewers: vec![person(1), person(2)] };
     let held = next(&awaiting, Event::Held { role, resume: at_release() }).unwrap();
-    assert_eq!(held, Stage::Held { role, resume: at_release() });
+    assert_eq!(held, Stage::Held { role, resume: at_release(), missed: Vec::new() });
     assert_eq!(next(&held, Event::HoldAllowed).unwrap(), awaiting, "nobody examined it anew");
     assert_eq!(next(&held, Event::HoldRefused).unwrap(), Stage::Rejected);
     assert_eq!(next(&held, Event::Withdrawn).unwrap(), Stage::Withdrawn, "no answer left");
@@ -202,6 +213,68 @@ fn a_release_that_is_held_comes_back_as_it_was_or_ends_unreleased() {
         Resume::Release { outcome: Outcome::Lead, reviewers: vec![person(1)] },
     ] {
         assert!(next(&awaiting, Event::Held { role, resume }).is_err());
+    }
+}
+
+#[test]
+fn an_overdue_hold_goes_up_and_never_to_nobody() {
+    let begun = Stage::Held { role: Reviewer, resume: Resume::Check, missed: Vec::new() };
+    let (mut stage, mut trail) = (begun, Vec::new());
+    for _ in 0..4 {
+        stage = next(&stage, Event::HoldOverdue).unwrap();
+        let Stage::Held { role, missed, resume: Resume::Check } = &stage else {
+            panic!("{stage:?}")
+        };
+        trail.push((*role, missed.clone()));
+    }
+    use Role::{LocalAdministrator as Top, ReleaseAuthority as Officer, Reviewer};
+    let all = vec![Reviewer, Officer, Top];
+    let up =
+        [(Officer, vec![Reviewer]), (Top, vec![Reviewer, Officer]), (Top, all.clone()), (Top, all)];
+    assert_eq!(trail, up);
+    assert_eq!(next(&stage, Event::HoldAllowed).unwrap(), Stage::Accepted);
+    for role in Role::VARIANTS {
+        assert_ne!(escalate(*role), Some(*role), "{role:?}");
+    }
+}
+
+#[test]
+fn a_hold_stored_before_it_could_be_missed_still_reads() {
+    let stored = r#"{"stage":"held","role":"local_administrator","resume":{"at":"check"}}"#;
+    assert_eq!(serde_json::from_str::<Stage>(stored).unwrap(), held(Resume::Check));
+}
+
+#[test]
+fn what_is_stopped_can_be_held_and_goes_on_without_a_step_twice() {
+    let role = Role::LocalAdministrator;
+    for stage in stages() {
+        let Some(resume) = stop(&stage) else {
+            let ended = !stage.is_open() || stage.is_answered();
+            assert!(ended || stage.code() == StageCode::Held, "{}", stage.code());
+            continue;
+        };
+        let examined = resume.is_examined();
+        let stopped = next(&stage, Event::Held { role, resume }).unwrap();
+        let again = next(&stopped, Event::HoldAllowed).unwrap();
+        assert_eq!(again.lease(), None, "a claim ends with the hold");
+        if examined {
+            assert_ne!(again.code(), StageCode::Accepted, "{}", stage.code());
+        }
+        assert_eq!(next(&stopped, Event::HoldRefused).unwrap(), Stage::Rejected);
+    }
+    let respond = Resume::Respond { outcome: Outcome::Lead, officer: person(9) };
+    for resume in [respond, Resume::Deliver] {
+        assert!(next(&held(resume), Event::HoldRefused).is_err(), "released and not recalled");
+    }
+}
+
+#[test]
+fn a_threat_is_decided_sooner() {
+    use crate::domain::Lane;
+    let (now, terms) = (DateTime::<Utc>::UNIX_EPOCH, Terms::default());
+    assert_eq!(decision_due(Lane::Threat, now, &terms) - now, TimeDelta::minutes(15));
+    for lane in [Lane::Priority, Lane::Routine] {
+        assert_eq!(decision_due(lane, now, &terms) - now, TimeDelta::hours(24));
     }
 }
 

@@ -85,6 +85,26 @@ impl Deliverable {
     }
 }
 
+/// What one dialogue with a mail server carries.
+#[derive(Clone, Copy)]
+pub(super) struct Outbound<'a> {
+    pub(super) from: &'a MailAddress,
+    pub(super) to: &'a MailAddress,
+    pub(super) bytes: &'a [u8],
+}
+
+impl<'a> From<&'a Deliverable> for Outbound<'a> {
+    fn from(mail: &'a Deliverable) -> Self {
+        Self { from: &mail.from, to: &mail.to, bytes: &mail.bytes }
+    }
+}
+
+impl<'a> From<&'a super::notice::PageMail> for Outbound<'a> {
+    fn from(mail: &'a super::notice::PageMail) -> Self {
+        Self { from: mail.from(), to: mail.to(), bytes: mail.bytes() }
+    }
+}
+
 impl std::fmt::Debug for Deliverable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Deliverable")

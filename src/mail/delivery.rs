@@ -6,11 +6,15 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use super::deliverable::Deliverable;
+use super::notice::PageMail;
 
 /// Takes finished mail to its recipient.
 pub trait Mailer: Send + Sync + fmt::Debug {
     /// One attempt. Never waits without a deadline, never panics, never sends in clear.
     fn deliver<'a>(&'a self, mail: &'a Deliverable) -> BoxFuture<'a, DeliveryResult>;
+
+    /// One attempt to send a page, over the same verified connection.
+    fn page<'a>(&'a self, mail: &'a PageMail) -> BoxFuture<'a, DeliveryResult>;
 }
 
 /// How one attempt ended.

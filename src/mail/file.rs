@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 
 use super::deliverable::Deliverable;
 use super::delivery::{Cause, DeliveryResult, Mailer, Phase, Reply};
+use super::notice::PageMail;
 
 /// Writes `<digits of the Message-ID>.eml`, whole or not at all. The same mail twice is one file.
 #[derive(Debug)]
@@ -29,12 +30,11 @@ impl FileMailer {
         self.folder.join(format!("{}.eml", mail.message_id().digits()))
     }
 
-    async fn write(&self, mail: &Deliverable) -> std::io::Result<()> {
+    async fn write(&self, target: PathBuf, bytes: &[u8]) -> std::io::Result<()> {
         let _alone = self.writing.lock().await;
-        let target = self.path(mail);
         let unfinished = target.with_extension("part");
         let mut file = tokio::fs::File::create(&unfinished).await?;
-        file.write_all(mail.bytes()).await?;
+        file.write_all(bytes).await?;
         file.sync_all().await?;
         tokio::fs::rename(&unfinished, &target).await?;
         sync_folder(&self.folder).await
@@ -46,15 +46,21 @@ async fn sync_folder(folder: &Path) -> std::io::Result<()> {
     tokio::fs::File::open(folder).await?.sync_all().await
 }
 
+async fn written(write: impl Future<Output = std::io::Result<()>>) -> DeliveryResult {
+    match write.await {
+        Ok(()) => DeliveryResult::Sent { reply: Reply { code: 250, enhanced: None } },
+        Err(_) => DeliveryResult::of(Phase::Internal, Cause::Storage),
+    }
+}
+
 impl Mailer for FileMailer {
     fn deliver<'a>(&'a self, mail: &'a Deliverable) -> BoxFuture<'a, DeliveryResult> {
-        async move {
-            match self.write(mail).await {
-                Ok(()) => DeliveryResult::Sent { reply: Reply { code: 250, enhanced: None } },
-                Err(_) => DeliveryResult::of(Phase::Internal, Cause::Storage),
-            }
-        }
-        .boxed()
+        written(self.write(self.path(mail), mail.bytes())).boxed()
+    }
+
+    fn page<'a>(&'a self, mail: &'a PageMail) -> BoxFuture<'a, DeliveryResult> {
+        let target = self.folder.join(format!("page-{}.eml", mail.name()));
+        written(self.write(target, mail.bytes())).boxed()
     }
 }
 

@@ -18,7 +18,7 @@ use receipt::wait_for_check;
 
 use super::context::Rules;
 use super::sealed::{self, Intake};
-use super::{Context, PipelineError, Refusal};
+use super::{Context, PipelineError, Refusal, service};
 use crate::audit::{Actor, AuditEvent};
 use crate::domain::form::{
     Context as FormContext, ParseFailure, PurposeKind, body_digest, parse_form,
@@ -289,6 +289,7 @@ async fn store(
         body_sha256: hex::encode(digest),
     };
     let stage = Stage::Received;
+    let clock = service::begun(&registry, &unit, lane(&intake.form), now);
     let request = NewRequest {
         id,
         unit,
@@ -306,6 +307,7 @@ async fn store(
         idempotency: submission
             .key
             .map(|key| NewIdempotencyKey { key: stored_key(ctx, &key), body_digest: digest }),
+        clock,
     };
     insert(ctx, &submission.agency, request, now).await
 }

@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
+use super::emergency::{self, suspension};
+use super::standing::Moment;
 use super::{Context, Disposition, PipelineError, dispatch, hold, sealed, standing, step};
 use crate::audit::AuditEvent;
 use crate::domain::{MessageId, RequestId, Verdict};
@@ -25,18 +27,25 @@ pub async fn handle(
         return step::acknowledge(ctx, cause, Step::Check).await;
     }
     let now = ctx.now();
-    let registry = ctx.registry().await?;
+    let (registry, policies) = (ctx.registry().await?, ctx.policies().await?);
     let intake = sealed::intake_of(ctx, &row)?;
-    let standing = standing::standing(ctx, &registry, &row, intake.signature_verified);
+    let moment = Moment::now(ctx, &registry, &policies);
+    let mut standing = standing::standing(&moment, &row, intake.signature_verified);
+    let email = intake.form.requester.email.expose();
+    standing.requester_suspended = suspension::is_suspended(ctx, &row, email).await?;
     // The form is as fresh as it was when it came; it does not grow stale in a queue.
     let facts = facts::form(&intake.form, &standing, row.received_at);
-    let decision = ctx.policies.decide_form(&standing::packs(&registry, &row), &facts);
+    let decision = policies.decide_form(&standing::packs(&registry, &row), &facts);
     let verdict = decision.verdict();
-    let change = match verdict {
+    let mut change = match verdict {
         Verdict::Accept => accepted(ctx, &row, &decision, &standing, now)?,
         Verdict::Hold => hold::change(ctx, &row, &decision, Resume::Check)?,
         Verdict::Reject => rejected(ctx, &row, &decision, now)?,
     };
+    if verdict != Verdict::Reject {
+        // The duties run from the receipt, while a person reads a held one as well.
+        emergency::begin(ctx, &row, &mut change, now);
+    }
     let disposition = step::apply_for(ctx, change, Some((cause, Step::Check))).await?;
     ctx.progress.checked(request);
     if disposition == Disposition::Done {

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
 use super::PipelineError;
+use super::policy_source::PolicySource;
 use super::release::Previews;
 use crate::audit::{Actor, AuditEvent};
 use crate::clock::Clock;
@@ -18,6 +19,7 @@ use crate::id_source::IdSource;
 use crate::images::ImageLimits;
 use crate::lifecycle::Terms;
 use crate::mail::{Mailer, Sealer};
+use crate::paging::PagingSettings;
 use crate::policy::PolicySet;
 use crate::policy::facts::Limits;
 use crate::registry::Registry;
@@ -44,6 +46,8 @@ pub struct Rules {
     pub repeat: chrono::TimeDelta,
     /// How long a receipt waits for the check.
     pub check_wait: Duration,
+    /// Days that the record of an ended request is kept at least.
+    pub retention_days: u32,
     /// Numbers for the packs' rules.
     pub policy: Limits,
 }
@@ -55,8 +59,8 @@ pub struct Context {
     pub store: Store,
     /// Sealed records and images.
     pub vault: Arc<Vault>,
-    /// Packs in force.
-    pub policies: Arc<PolicySet>,
+    /// Where the packs in force are from.
+    pub policies: PolicySource,
     /// Units, agencies, people.
     pub registry: RegistrySource,
     /// Time.
@@ -77,6 +81,8 @@ pub struct Context {
     pub progress: Progress,
     /// Documents that officers are reading.
     pub previews: Previews,
+    /// Where pages go and what they say.
+    pub paging: Arc<PagingSettings>,
 }
 
 impl Context {
@@ -93,6 +99,11 @@ impl Context {
     /// The registry as it is now.
     pub async fn registry(&self) -> Result<Arc<Registry>, PipelineError> {
         self.registry.current(&self.store, &self.vault).await
+    }
+
+    /// The policies as they are now. Who decides takes them once and decides with them to the end.
+    pub async fn policies(&self) -> Result<Arc<PolicySet>, PipelineError> {
+        self.policies.current(&self.store, self.now()).await
     }
 
     /// An audit event of one of the stages.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::standing::Moment;
 use super::{Context, Disposition, PipelineError, hold, sealed, standing};
 use crate::audit::AuditEvent;
 use crate::domain::{
@@ -28,7 +29,7 @@ const LATELY: TimeDelta = TimeDelta::hours(24);
 
 /// What is to be given out, seen from its unit.
 fn wanted(registry: &Registry, row: &RequestRow, form: &Form) -> Wanted {
-    let capacity = registry.unit(&row.unit).map_or(0, |unit| unit.service.capacity());
+    let capacity = registry.unit(&row.unit).map_or(0, |unit| unit.desk.capacity());
     Wanted { request: row.id, lane: row.lane, needed: needed(form), capacity: capacity.into() }
 }
 
@@ -68,17 +69,12 @@ async fn candidates(
 }
 
 /// Whether the policies let this reviewer claim the job.
-fn may_claim(
-    ctx: &Context,
-    registry: &Registry,
-    (row, form): (&RequestRow, &Form),
-    person: AccountId,
-) -> bool {
-    let now = ctx.now();
+fn may_claim(moment: &Moment<'_>, (row, form): (&RequestRow, &Form), person: AccountId) -> bool {
+    let (registry, policies, now) = (moment.registry, moment.policies, moment.at);
     registry.account(person).is_some_and(|person| {
         let reviewer = standing::reviewer(registry, row, form, person, now);
         let packs = standing::packs(registry, row);
-        ctx.policies.decide(&packs, &facts::lease(&reviewer, now)).verdict() == Verdict::Accept
+        policies.decide(&packs, &facts::lease(&reviewer, now)).verdict() == Verdict::Accept
     })
 }
 
@@ -110,18 +106,20 @@ pub async fn refuses(
     let Some(one) = all.iter_mut().find(|one| one.reviewer == person) else {
         return Ok(Some(PassedOver::NotQualified));
     };
-    one.allowed = may_claim(ctx, registry, (row, form), person);
+    let policies = ctx.policies().await?;
+    one.allowed = may_claim(&Moment::now(ctx, registry, &policies), (row, form), person);
     Ok(passed_over(&wanted(registry, row, form), one))
 }
 
 /// Whom the job is offered to. A unit that is offline offers nothing.
 async fn chosen(
     ctx: &Context,
-    registry: &Registry,
+    moment: &Moment<'_>,
     (row, form): (&RequestRow, &Form),
     asked: &[AccountId],
 ) -> Result<Choice, PipelineError> {
-    if registry.unit(&row.unit).is_none_or(|unit| unit.service.is_offline(ctx.now())) {
+    let registry = moment.registry;
+    if registry.unit(&row.unit).is_none_or(|unit| unit.desk.is_offline(ctx.now())) {
         return Ok(Choice { chosen: None, passed_over: BTreeMap::new(), available: 0 });
     }
     let mut candidates = candidates(ctx, registry, (row, form), asked).await?;
@@ -130,7 +128,7 @@ async fn chosen(
     loop {
         let choice = choose(&wanted, &candidates);
         let Some(chosen) = choice.chosen else { return Ok(choice) };
-        if may_claim(ctx, registry, (row, form), chosen) {
+        if may_claim(moment, (row, form), chosen) {
             return Ok(choice);
         }
         for one in candidates.iter_mut().filter(|one| one.reviewer == chosen) {
@@ -142,7 +140,7 @@ async fn chosen(
 /// How many more jobs the reviewers of a unit who are on duty have room for.
 async fn room(ctx: &Context, registry: &Registry, unit: &Unit) -> Result<i64, PipelineError> {
     let now = ctx.now();
-    if unit.service.is_offline(now) {
+    if unit.desk.is_offline(now) {
         return Ok(0);
     }
     let on_duty = registry.on_duty(&unit.id, now);
@@ -153,7 +151,7 @@ async fn room(ctx: &Context, registry: &Registry, unit: &Unit) -> Result<i64, Pi
         .map(|person| person.id)
         .collect();
     let loads = ctx.store.loads(&unit.id, &people, MOST_COUNTED).await?;
-    let capacity = i64::from(unit.service.capacity());
+    let capacity = i64::from(unit.desk.capacity());
     Ok(loads.values().map(|open| (capacity - open).max(0)).sum())
 }
 
@@ -236,18 +234,19 @@ pub async fn offer(
     asked: &[AccountId],
 ) -> Result<Offer, PipelineError> {
     let now = ctx.now();
-    let registry = ctx.registry().await?;
+    let (registry, policies) = (ctx.registry().await?, ctx.policies().await?);
     let intake = sealed::intake_of(ctx, row)?;
     let cause = cause.map(|id| (id, Step::Dispatch));
-    let standing = standing::standing(ctx, &registry, row, intake.signature_verified);
+    let moment = Moment::now(ctx, &registry, &policies);
+    let standing = standing::standing(&moment, row, intake.signature_verified);
     let facts = facts::dispatch(&intake.form, &standing, now);
-    let decision = ctx.policies.decide(&standing::packs(&registry, row), &facts);
+    let decision = policies.decide(&standing::packs(&registry, row), &facts);
     let allowed_by = hold::allowed_by(ctx, row, &decision).await?;
     if decision.verdict() != Verdict::Accept && allowed_by.is_none() {
         let change = hold::change(ctx, row, &decision, Resume::Dispatch)?;
         return super::step::apply_for(ctx, change, cause).await.map(Offer::NotMade);
     }
-    let choice = chosen(ctx, &registry, (row, &intake.form), asked).await?;
+    let choice = chosen(ctx, &moment, (row, &intake.form), asked).await?;
     if choice.chosen.is_none() && row.stage == Stage::Queued {
         return Ok(Offer::NotMade(Disposition::Done));
     }

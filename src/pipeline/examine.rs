@@ -10,7 +10,10 @@ pub use waive::waive;
 
 use chrono::{DateTime, Utc};
 
-use super::{Context, PipelineError, Refusal, dispatch, draft, lease, sealed, standing, step, wording};
+use super::standing::Moment;
+use super::{
+    Context, PipelineError, Refusal, dispatch, draft, lease, sealed, standing, step, wording,
+};
 use crate::audit::{Actor, AuditEvent};
 use crate::domain::examination::{Conclusion, Examination};
 use crate::domain::{Account, Lane, RequestId, Role, ShapeError, Verdict};
@@ -128,7 +131,7 @@ pub async fn conclude(
     shape::complete(ctx, &row, &mut exam, probes.len()).await?;
     let key = sealed::key_of(ctx, &row)?;
     let candidate = candidate_image::take(ctx, &mut exam)?;
-    let claims = wording::claims(ctx, &exam)?;
+    let claims = wording::claims(ctx, &exam).await?;
     let decision =
         examined_under(ctx, person, &row, (&exam, probes.len(), !claims.is_empty())).await?;
     let accepted = refuse_unless_accepted(ctx, person, &row, &decision).await;
@@ -210,15 +213,14 @@ async fn examined_under(
     row: &RequestRow,
     (exam, probes, claims_identity): (&Examination, usize, bool),
 ) -> Result<PolicyDecision, PipelineError> {
-    let registry = ctx.registry().await?;
+    let (registry, policies) = (ctx.registry().await?, ctx.policies().await?);
     let form = sealed::form_of(ctx, row)?;
     let now = ctx.now();
     let packs = standing::packs(&registry, row);
     let reviewer = standing::reviewer(&registry, row, &form, person, now);
     let done = standing::examination(exam, &form, probes, claims_identity);
-    let service = standing::service(ctx, &registry, row);
-    let mut decision =
-        ctx.policies.decide(&packs, &facts::conclude(&reviewer, &done, &service, now));
+    let service = standing::service(&Moment::now(ctx, &registry, &policies), row);
+    let mut decision = policies.decide(&packs, &facts::conclude(&reviewer, &done, &service, now));
     if let Stage::SecondReview { first, .. } = &row.stage
         && decision.verdict() == Verdict::Accept
     {
@@ -229,12 +231,10 @@ async fn examined_under(
             comparison_done: standing::compared(&done),
             waiver: None,
         };
-        decision = ctx.policies.decide(&packs, &facts::second_review(&reviewer, review, now));
+        decision = policies.decide(&packs, &facts::second_review(&reviewer, review, now));
     }
     let cited = exam.declined_under.as_deref();
-    if exam.conclusion == Conclusion::Declined
-        && cited.and_then(|c| ctx.policies.clause(c)).is_none()
-    {
+    if exam.conclusion == Conclusion::Declined && cited.and_then(|c| policies.clause(c)).is_none() {
         return Err(PipelineError::Refused(Refusal::Shape(vec![ShapeError::new(
             "clause_unknown",
             "/declined_under",

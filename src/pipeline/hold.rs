@@ -1,11 +1,12 @@
 //! A hold: a named human decides, with a reason. Never nobody, never silence.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Context, PipelineError, dispatch, sealed, standing, step, wording};
 use crate::audit::{Actor, AuditEvent};
 use crate::domain::{Account, AccountId, Finding, Personal, RequestId, Role, Verdict};
-use crate::lifecycle::{Event, Resume, Stage, StageCode, deadline, next};
+use crate::lifecycle::{Event, Resume, Stage, StageCode, deadline, decision_due, next};
 use crate::messages::{EventData, Message, Step};
 use crate::policy::PolicyDecision;
 use crate::store::{
@@ -45,7 +46,7 @@ pub fn begin(
 ) -> Result<Change, PipelineError> {
     let now = ctx.now();
     let stage = next(&row.stage, Event::Held { role, resume })?;
-    let until = deadline(&stage, now, &ctx.rules.terms);
+    let until = Some(decision_due(row.lane, now, &ctx.rules.terms));
     let mut update = RequestUpdate::stage(row.id, row.version, stage.clone(), now, until);
     update.findings = Some(findings.clone());
     let event = event.request(row.id).unit(&row.unit).agency(&row.ori).detail("role", role.into());
@@ -55,7 +56,73 @@ pub fn begin(
     Ok(change)
 }
 
-/// Requests of the person's unit that wait for the person's role.
+/// The change with which a hold that nobody decided in time goes to the next role, or to the last one again.
+pub fn overdue(
+    ctx: &Context,
+    row: &RequestRow,
+    now: DateTime<Utc>,
+) -> Result<Change, PipelineError> {
+    let role_of = |stage: &Stage| {
+        if let Stage::Held { role, .. } = stage { (*role).into() } else { "nobody" }
+    };
+    let stage = next(&row.stage, Event::HoldOverdue)?;
+    let (from, to) = (role_of(&row.stage), role_of(&stage));
+    let action = if from == to { "hold.overdue" } else { "hold.escalated" };
+    let mut event = ctx
+        .event("sweep", action, now)
+        .request(row.id)
+        .unit(&row.unit)
+        .detail("from", from)
+        .detail("to", to);
+    if let Some(first) = row.findings.first() {
+        event = event.clause(&first.clause);
+    }
+    tracing::warn!(request = %row.id, from, to, "a hold is overdue");
+    let until = Some(decision_due(row.lane, now, &ctx.rules.terms));
+    Ok(Change::update(RequestUpdate::stage(row.id, row.version, stage, now, until), vec![event]))
+}
+
+/// Pure: whether a hold concerns a role: it decides, or let the time run out and may still see it.
+fn concerns(stage: &Stage, who: Role) -> bool {
+    matches!(stage, Stage::Held { role, missed, .. } if *role == who || missed.contains(&who))
+}
+
+/// Pure: whether a hold has been overdue, or is.
+pub fn is_late(stage: &Stage, deadline_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+    let missed = matches!(stage, Stage::Held { missed, .. } if !missed.is_empty());
+    missed || deadline_at.is_some_and(|due| due <= now)
+}
+
+/// A decision about an earlier hold of the same request.
+#[derive(Debug, Clone, Serialize)]
+pub struct EarlierDecision {
+    /// Who decided.
+    pub account: AccountId,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What.
+    #[serde(flatten)]
+    pub decision: HoldDecision,
+}
+
+/// Every decision about a hold of the request, oldest first.
+pub async fn decisions(
+    ctx: &Context,
+    row: &RequestRow,
+) -> Result<Vec<EarlierDecision>, PipelineError> {
+    let records = ctx.store.records(row.id).await?;
+    let key = sealed::key_of(ctx, row)?;
+    let decided = records.iter().filter(|record| record.kind == RecordKind::HoldDecision);
+    decided
+        .map(|record| {
+            let decision = sealed::open_record(ctx, &key, record)?;
+            Ok(EarlierDecision { account: record.author, at: record.written_at, decision })
+        })
+        .collect()
+}
+
+/// Requests of the person's unit that wait for the person's role, or did until it let them be late. Late ones first,
+/// then by due time.
 pub async fn list(ctx: &Context, person: &Account) -> Result<Vec<RequestRow>, PipelineError> {
     let filter = WorkFilter {
         unit: person.unit.clone(),
@@ -63,11 +130,11 @@ pub async fn list(ctx: &Context, person: &Account) -> Result<Vec<RequestRow>, Pi
         lane: None,
         limit: 1_000,
     };
-    let rows = ctx.store.jobs(&filter).await?;
-    Ok(rows
-        .into_iter()
-        .filter(|row| matches!(row.stage, Stage::Held { role, .. } if role == person.role))
-        .collect())
+    let mut rows = ctx.store.jobs(&filter).await?;
+    rows.retain(|row| concerns(&row.stage, person.role));
+    let now = ctx.now();
+    rows.sort_by_key(|row| (!is_late(&row.stage, row.deadline_at, now), row.deadline_at, row.id));
+    Ok(rows)
 }
 
 /// Decides a hold.
@@ -81,7 +148,7 @@ pub async fn decide(
     if row.unit != person.unit {
         return Err(PipelineError::not_found());
     }
-    let Stage::Held { role, resume } = row.stage.clone() else {
+    let Stage::Held { role, resume, .. } = row.stage.clone() else {
         return Err(PipelineError::conflict("state", "this request is not held; read its status"));
     };
     if role != person.role {
@@ -96,13 +163,13 @@ pub async fn decide(
             "give the reason of the decision in a sentence; it is kept with the case",
         ));
     }
-    if ctx.policies.clause(&decision.clause).is_none() {
+    if ctx.policies().await?.clause(&decision.clause).is_none() {
         return Err(PipelineError::conflict(
             "clause",
             "cite a clause of a pack in force; `leadbroker policy clauses` lists them",
         ));
     }
-    wording::refuse_claims(ctx, &decision)?;
+    wording::refuse_claims(ctx, &decision).await?;
     let event = if decision.allow { Event::HoldAllowed } else { Event::HoldRefused };
     let stage = next(&row.stage, event)?;
     let change = decided(ctx, person, &row, (resume, stage.clone(), &decision))?;
@@ -125,9 +192,7 @@ fn covers(held: &[Finding], shown: &[Finding]) -> bool {
 /// Pure: the last decision since the last examination. One from before it was about the examination; one about the
 /// release reaches the delivery of what was then released.
 fn still_standing(records: &[RecordRow]) -> Option<&RecordRow> {
-    let about_the_answer =
-        |record: &&RecordRow| matches!(record.kind, RecordKind::HoldDecision | RecordKind::Release);
-    let mut since = records.iter().rev().take_while(about_the_answer);
+    let mut since = records.iter().rev().take_while(|record| !record.kind.is_examination());
     since.find(|record| record.kind == RecordKind::HoldDecision)
 }
 
@@ -164,8 +229,7 @@ fn decided(
         update.number_in = Some(row.unit.clone());
     }
     // What was examined is kept as long as the records of its examination.
-    let examined = matches!(resume, Resume::Release { .. });
-    update.drop_probes = stage.code() == StageCode::Rejected && !examined;
+    update.drop_probes = stage.code() == StageCode::Rejected && !resume.is_examined();
     let event = AuditEvent::new(now, Actor::Person { account: person.id }, "hold.decided")
         .request(row.id)
         .unit(&row.unit)
@@ -183,6 +247,9 @@ fn decided(
         sealed: sealed::seal_record(ctx, record, &key, decision)?,
     });
     change.outgoing.push(dispatch::told(ctx, row, &stage, now));
+    if matches!(stage, Stage::Examined { .. } | Stage::AdjudicationDue { .. }) {
+        change.outgoing.push(dispatch::announce(ctx, row, now));
+    }
     if stage.code() != StageCode::Rejected
         && let Some(step) = step_after(&resume)
     {
@@ -195,14 +262,16 @@ fn decided(
 fn step_after(resume: &Resume) -> Option<Step> {
     match resume {
         Resume::Check | Resume::Dispatch => Some(Step::Dispatch),
-        Resume::Release { .. } => None,
+        Resume::SecondReview { .. } | Resume::Adjudication { .. } | Resume::Release { .. } => None,
         // A mail that could not be delivered is sealed anew: the certificate or the address has changed.
-        Resume::Respond { .. } | Resume::Deliver => Some(Step::Respond),
+        Resume::Respond { .. } | Resume::Deliver | Resume::Recall => Some(Step::Respond),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use strum::VariantArray as _;
+
     use super::*;
 
     #[test]
@@ -225,6 +294,27 @@ mod tests {
     }
 
     #[test]
+    fn a_late_hold_concerns_who_decides_and_who_did_not() {
+        let stage = Stage::Held {
+            role: Role::LocalAdministrator,
+            resume: Resume::Check,
+            missed: vec![Role::ReleaseAuthority],
+        };
+        let concerned: Vec<Role> =
+            Role::VARIANTS.iter().copied().filter(|role| concerns(&stage, *role)).collect();
+        assert_eq!(concerned, [Role::ReleaseAuthority, Role::LocalAdministrator]);
+        assert!(!concerns(&Stage::Queued, Role::LocalAdministrator));
+        let (now, fresh) = (DateTime::UNIX_EPOCH, held_now());
+        assert!(is_late(&stage, Some(now + chrono::TimeDelta::hours(1)), now), "it was late once");
+        assert!(is_late(&fresh, Some(now), now));
+        assert!(!is_late(&fresh, Some(now + chrono::TimeDelta::seconds(1)), now));
+    }
+
+    fn held_now() -> Stage {
+        Stage::Held { role: Role::Reviewer, resume: Resume::Check, missed: Vec::new() }
+    }
+
+    #[test]
     fn a_decision_reaches_to_the_next_examination_and_over_a_release() {
         use RecordKind as K;
         let records = |kinds: &[RecordKind]| -> Vec<RecordRow> {
@@ -232,7 +322,7 @@ mod tests {
                 id: uuid::Uuid::from_u128(nth as u128),
                 kind: *kind,
                 author: AccountId::new(uuid::Uuid::nil()),
-                written_at: chrono::DateTime::UNIX_EPOCH,
+                written_at: DateTime::UNIX_EPOCH,
                 sealed: Some(Vec::new()),
             };
             kinds.iter().enumerate().map(row).collect()
@@ -246,6 +336,7 @@ mod tests {
             (&[K::Examination, K::SecondReview, K::HoldDecision], Some(2)),
             (&[K::Examination, K::Adjudication, K::HoldDecision, K::Release], Some(2)),
             (&[K::Examination, K::Release, K::HoldDecision], Some(2)),
+            (&[K::Examination, K::HoldDecision, K::CallBack, K::Confirmation], Some(1)),
         ] {
             let records = records(kinds);
             let found = still_standing(&records).map(|record| record.id.as_u128());

@@ -61,7 +61,7 @@ async fn claim_once(
     let form = sealed::form_of(ctx, &row)?;
     let registry = ctx.registry().await?;
     not_under_another_account(&registry, &row.stage, person)?;
-    let most = registry.unit(&row.unit).map_or(0, |unit| unit.service.capacity());
+    let most = registry.unit(&row.unit).map_or(0, |unit| unit.desk.capacity());
     if ctx.store.claims_held(person.id).await? >= i64::from(most) {
         return Err(PipelineError::conflict(
             "capacity",
@@ -71,8 +71,10 @@ async fn claim_once(
         ));
     }
     let reviewer = standing::reviewer(&registry, &row, &form, person, now);
-    let decision =
-        ctx.policies.decide(&standing::packs(&registry, &row), &facts::lease(&reviewer, now));
+    let decision = ctx
+        .policies()
+        .await?
+        .decide(&standing::packs(&registry, &row), &facts::lease(&reviewer, now));
     refuse_unless_accepted(ctx, person, &row, &decision).await?;
     not_in_conflict(ctx, &row, &form, person).await?;
     let until = now + ctx.rules.lease;
@@ -302,7 +304,7 @@ pub async fn give_back(
     let row = row_for(ctx, person, request).await?;
     let now = ctx.now();
     held(&row, person, (token, now))?;
-    wording::refuse_claims(ctx, &back)?;
+    wording::refuse_claims(ctx, &back).await?;
     let id = ctx.ids.id();
     let key = sealed::key_of(ctx, &row)?;
     let event = by_person(person, "job.given_back", now, &row)

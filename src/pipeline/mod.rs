@@ -9,26 +9,39 @@
 //! | [`release`] | an officer who examined nothing signs the exact bytes |
 //! | [`respond`] | the answer is signed, encrypted, stored, and handed to the recipient's server |
 //! | [`retain`] | withdrawal and expiry |
+//! | [`destroy`] | the end of a record, and the legal hold that keeps it |
 //!
 //! Each is *load -> decide (pure) -> apply (one transaction) -> acknowledge*. What they share stands beside them:
-//! [`context`] (what a stage may use), [`draft`] (what came too late), [`hold`] (a named human decides), [`lease`]
-//! (claims on jobs), [`sealed`] (reading and writing what is sealed), [`standing`] (what the rules look at), [`step`]
-//! (how a stage ends), [`wording`] (what nobody writes), [`repeats`] (what was asked before).
+//! [`context`] (what a stage may use), [`draft`] (what came too late), [`emergency`] (what an imminent threat owes),
+//! [`explain`] (what the rules say, without a decision), [`hold`] (a named human decides), [`lease`] (claims on jobs),
+//! [`page`] (who is told that a job waits), [`policy_sets`] (two people change the policies), [`policy_source`] (the
+//! policies in force), [`read`] (who is shown what), [`repeats`] (what was asked before), [`replay`] (what other ones
+//! would have decided), [`sealed`] (reading and writing what is sealed), [`service`] (when an answer is due),
+//! [`standing`] (what the rules look at), [`step`] (how a stage ends), [`wording`] (what nobody writes).
 
 pub mod accept;
 pub mod audit_export;
 pub mod check;
 pub mod context;
+pub mod destroy;
 pub mod dispatch;
 pub mod draft;
+pub mod emergency;
 pub mod examine;
+pub mod explain;
 pub mod hold;
 pub mod lease;
+pub mod page;
+pub mod policy_sets;
+pub mod policy_source;
+pub mod read;
 pub mod release;
 pub mod repeats;
+pub mod replay;
 pub mod respond;
 pub mod retain;
 pub mod sealed;
+pub mod service;
 pub mod standing;
 pub mod step;
 pub mod wording;

@@ -13,13 +13,14 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use self::previews::Made;
-use super::{Context, PipelineError, dispatch, examine, hold, sealed, standing, step};
+use super::read::{self, Wanted};
+use super::{Context, PipelineError, dispatch, emergency, examine, hold, sealed, standing, step};
 use crate::domain::form::FormAffirmation;
 use crate::domain::{Account, Outcome, RequestId, Role, Verdict};
-use crate::lifecycle::{Event, Resume, Stage, deadline, next};
+use crate::lifecycle::{Event, Resume, Stage, StageCode, deadline, next};
 use crate::messages::{EventData, Message, Step};
 use crate::policy::PolicyDecision;
-use crate::policy::facts::{self, SecondReviewState};
+use crate::policy::facts::{self, Content, SecondReviewState};
 use crate::store::{Change, NewRecord, RecordKind, RequestRow, RequestUpdate};
 
 pub use previews::Previews;
@@ -58,6 +59,8 @@ struct Printed {
     second_review: SecondReviewState,
     /// A placeholder stands in what the unit's registry and packs give the document.
     placeholder_open: bool,
+    /// SHA-256 of the set of packs whose words they are.
+    policies: String,
 }
 
 /// What a release signs: the request, the officer, the document.
@@ -72,10 +75,12 @@ pub async fn preview(
     request: RequestId,
 ) -> Result<Preview, PipelineError> {
     let row = examine::row_for(ctx, officer, request).await?;
+    if officer.role == Role::ReleaseAuthority && row.stage.code() != StageCode::AwaitingRelease {
+        let _ = awaiting(&row, officer)?;
+    }
+    let wanted = Wanted { content: Content::Document, action: "document.previewed", which: "" };
+    let row = read::allow(ctx, officer, request, wanted).await?;
     let (outcome, _) = awaiting(&row, officer)?;
-    let now = ctx.now();
-    let event = examine::by_person(officer, "document.previewed", now, &row).clause("LACRIS-AUD-2");
-    let _ = ctx.store.apply(Change::audited(vec![event])).await?;
     Ok(made(ctx, &row, outcome).await?.0.clone())
 }
 
@@ -104,29 +109,20 @@ fn awaiting<'r>(
     Ok((*outcome, reviewers))
 }
 
-/// Whether the answer's document rests on records of this kind. A draft or a reason to give the job back is not of it.
-fn is_of_the_answer(kind: RecordKind) -> bool {
-    match kind {
-        RecordKind::Examination
-        | RecordKind::SecondReview
-        | RecordKind::Adjudication
-        | RecordKind::Release
-        | RecordKind::Withdrawal
-        | RecordKind::Waiver => true,
-        RecordKind::HoldDecision | RecordKind::Draft | RecordKind::GiveBack => false,
-    }
-}
-
 /// The document as it was last read; made if nobody did.
 async fn made(ctx: &Context, row: &RequestRow, outcome: Outcome) -> Result<Made, PipelineError> {
-    if let Some(made) = ctx.previews.of(row.id, row.version) {
+    // Words of a set that is no longer in force may not leave; the officer reads the new ones.
+    let policies = ctx.policies().await?;
+    if let Some(made) = ctx.previews.of(row.id, row.version)
+        && made.1.policies == policies.set().sha256
+    {
         return Ok(made);
     }
     let (document, printed) = document::compose(ctx, row, outcome).await?;
     // The moment of the last record, not of the row: a reminder of an overdue release must not change what was read.
     let records = ctx.store.records(row.id).await?;
-    // Nor must a decision about a hold of the release.
-    let last = records.iter().rfind(|record| is_of_the_answer(record.kind));
+    // Nor must a decision about a hold of the release, or a call to the agency.
+    let last = records.iter().rfind(|record| record.kind.is_examination());
     let made_at = last.map_or(row.updated_at, |record| record.written_at);
     let pdf = tokio::task::spawn_blocking(move || crate::report::render(&document, made_at))
         .await
@@ -187,9 +183,10 @@ pub async fn release(
         generative_ai: printed.generative_ai,
         credentials_in_force: standing::credentials_in_force(&registry, reviewers, now),
         placeholder_open: printed.placeholder_open,
+        emergency: emergency::state_of(ctx, &row, now).await?,
     };
     let agency = standing::agency(&registry, &row);
-    let decision = ctx.policies.decide(
+    let decision = ctx.policies().await?.decide(
         &standing::packs(&registry, &row),
         &facts::release(&asked, &agency, &row.unit, now),
     );

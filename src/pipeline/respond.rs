@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::release::ReleaseRecord;
-use super::{Context, Disposition, PipelineError, hold, sealed, standing, step};
+use super::{Context, Disposition, PipelineError, emergency, hold, sealed, standing, step};
 use crate::domain::{AccountId, Form, MessageId, Outcome, RequestId, Role, Verdict};
 use crate::lifecycle::{Event, Resume, Stage, deadline, next};
 use crate::mail::render::AnswerMail;
@@ -52,8 +52,9 @@ pub async fn handle(
         law_enforcement: true,
         owns_email: agency.owns_address(form.requester.email.expose()),
         field_tool: form.is_from_the_field(),
+        emergency: emergency::state_of(ctx, &row, now).await?,
     };
-    let decision = ctx.policies.decide(
+    let decision = ctx.policies().await?.decide(
         &standing::packs(&registry, &row),
         &facts::deliver(&delivery, &agency, &row.unit, now),
     );
@@ -118,7 +119,10 @@ fn held(
     (decision, reason): (&crate::policy::PolicyDecision, Option<String>),
     (outcome, officer): (Outcome, AccountId),
 ) -> Result<Change, PipelineError> {
-    let resume = if row.stage == Stage::Delivering {
+    let unproved = decision.findings().iter().any(|finding| finding.clause == emergency::CLAUSE);
+    let resume = if unproved {
+        Resume::Recall
+    } else if row.stage == Stage::Delivering {
         Resume::Deliver
     } else {
         Resume::Respond { outcome, officer }
@@ -138,8 +142,9 @@ async fn seal(
     (release, now): (&ReleaseRecord, DateTime<Utc>),
 ) -> Result<Deliverable, PipelineError> {
     let unit = registry.unit(&row.unit).ok_or(PipelineError::Inconsistent("the unit's entry"))?;
+    let policies = ctx.policies().await?;
     let statement =
-        |name: &str| standing::statement(&ctx.policies, &unit.packs, name).map(|words| words.text);
+        |name: &str| standing::statement(&policies, &unit.packs, name).map(|words| words.text);
     let words = AnswerMail {
         unit_name: unit.name.clone(),
         contact: unit.contact.clone(),

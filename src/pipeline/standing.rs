@@ -13,7 +13,7 @@ use crate::domain::{
     Account, AccountId, Agency, AgencyStanding, Form, Outcome, PackId, RepositoryKind, Role,
 };
 use crate::lifecycle::Stage;
-use crate::policy::facts::{self, Offered, Officer, ReviewerStanding, Service, Standing};
+use crate::policy::facts::{self, Limits, Offered, Officer, ReviewerStanding, Service, Standing};
 use crate::policy::{PolicyDecision, PolicySet};
 use crate::registry::Registry;
 use crate::store::RequestRow;
@@ -46,11 +46,32 @@ pub fn agency(registry: &Registry, row: &RequestRow) -> Agency {
     })
 }
 
+/// What a question is asked about beside the request: registry, policies and figures at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment<'m> {
+    /// Units, agencies, people.
+    pub registry: &'m Registry,
+    /// The set that decides.
+    pub policies: &'m PolicySet,
+    /// The site's figures.
+    pub limits: Limits,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+impl<'m> Moment<'m> {
+    /// This moment.
+    pub fn now(ctx: &Context, registry: &'m Registry, policies: &'m PolicySet) -> Self {
+        Self { registry, policies, limits: ctx.rules.policy, at: ctx.now() }
+    }
+}
+
 /// The unit's service.
-pub fn service(ctx: &Context, registry: &Registry, row: &RequestRow) -> Service {
-    let (unit, now) = (registry.unit(&row.unit), ctx.now());
+pub fn service(moment: &Moment<'_>, row: &RequestRow) -> Service {
+    let Moment { registry, policies, limits, at } = *moment;
+    let unit = registry.unit(&row.unit);
     let repositories = unit.map(|unit| unit.repositories.as_slice()).unwrap_or_default();
-    let words = unit.map(|unit| ctx.policies.words().of_unit(&unit.words));
+    let words = unit.map(|unit| policies.words().of_unit(&unit.words));
     Service {
         unit: row.unit.clone(),
         enabled: unit.is_some(),
@@ -64,27 +85,23 @@ pub fn service(ctx: &Context, registry: &Registry, row: &RequestRow) -> Service 
                 (repository.id.clone(), kind)
             })
             .collect(),
-        limits: ctx.rules.policy,
+        limits,
         packs: unit_packs(registry, row),
         systems: registry
             .systems(&row.unit)
-            .map(|system| (system.name.clone(), system.is_safeguarded(now)))
+            .map(|system| (system.name.clone(), system.is_safeguarded(at)))
             .collect(),
-        words: words.unwrap_or_else(|| ctx.policies.words().clone()),
+        words: words.unwrap_or_else(|| policies.words().clone()),
     }
 }
 
 /// Who asks, and whom.
-pub fn standing(
-    ctx: &Context,
-    registry: &Registry,
-    row: &RequestRow,
-    signature_verified: bool,
-) -> Standing {
+pub fn standing(moment: &Moment<'_>, row: &RequestRow, signature_verified: bool) -> Standing {
     Standing {
-        agency: agency(registry, row),
-        service: service(ctx, registry, row),
+        agency: agency(moment.registry, row),
+        service: service(moment, row),
         signature_verified,
+        requester_suspended: false,
     }
 }
 

@@ -7,18 +7,19 @@ use super::{Context, PipelineError, Refusal};
 use crate::policy::Claim;
 
 /// Every place in the texts of a record that says so. Call it on whatever a person wrote, before it is stored.
-pub fn claims(ctx: &Context, written: &impl Serialize) -> Result<Vec<Claim>, PipelineError> {
+pub async fn claims(ctx: &Context, written: &impl Serialize) -> Result<Vec<Claim>, PipelineError> {
     let written = serde_json::to_value(written)
         .map_err(|_| PipelineError::Inconsistent("a record as it was written"))?;
     let mut texts = Vec::new();
     collect(String::new(), &written, &mut texts);
-    let claims = texts.iter().flat_map(|(at, text)| ctx.policies.identity_claims(at, text));
+    let policies = ctx.policies().await?;
+    let claims = texts.iter().flat_map(|(at, text)| policies.identity_claims(at, text));
     Ok(claims.collect())
 }
 
 /// Refuses a record that says so.
-pub fn refuse_claims(ctx: &Context, written: &impl Serialize) -> Result<(), PipelineError> {
-    let claims = claims(ctx, written)?;
+pub async fn refuse_claims(ctx: &Context, written: &impl Serialize) -> Result<(), PipelineError> {
+    let claims = claims(ctx, written).await?;
     if claims.is_empty() {
         return Ok(());
     }

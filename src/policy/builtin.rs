@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{PackError, PolicySet};
+use super::{PackError, PolicySet, SetOrigin};
 
 macro_rules! files {
     ($($path:literal),* $(,)?) => {
@@ -125,5 +125,5 @@ pub fn files() -> BTreeMap<String, Vec<u8>> {
 
 /// The packs that come with the program.
 pub fn load(now: DateTime<Utc>) -> Result<PolicySet, Vec<PackError>> {
-    PolicySet::load(&files(), now)
+    Ok(PolicySet::load(&files(), now)?.from_origin(SetOrigin::BuiltIn))
 }

@@ -8,6 +8,7 @@ use cedar_policy::{
 };
 use strum::VariantArray;
 
+use super::characters::{is_plain_id, shown};
 use super::error::PackProblem;
 use super::gate::Gate;
 use super::load::{CORE, Errors, Parts, Reader, labelled_line, line_with};
@@ -50,14 +51,22 @@ pub(super) fn placeholders(path: &str, text: &str, errors: &mut Errors) {
 
 /// The clauses by id.
 pub(super) fn clauses(
-    path: &str,
+    (path, text): (&str, &str),
     table: ClauseTable,
     errors: &mut Errors,
 ) -> BTreeMap<String, Clause> {
     let mut clauses = BTreeMap::new();
     for clause in table.clause {
+        let named = format!("id = \"{}\"", clause.id);
+        if !is_plain_id(&clause.id) {
+            let problem = PackProblem::BadId(shown(&clause.id));
+            errors.at(path, line_with(text, &named), problem);
+        }
         if let Some(twice) = clauses.insert(clause.id.clone(), clause) {
-            errors.add(path, PackProblem::Duplicate(twice.id));
+            // The second place is the one to look at.
+            let places = text.lines().enumerate().filter(|(_, line)| line.contains(&named));
+            let second = places.map(|(number, _)| number + 1).nth(1);
+            errors.at(path, second, PackProblem::Duplicate(twice.id));
         }
     }
     clauses
@@ -155,6 +164,9 @@ fn rule(
         }
     };
     let id = id?;
+    if !is_plain_id(&id) {
+        errors.rule(path, text, &id, PackProblem::BadId(self::shown(&id)));
+    }
     let rule = Rule {
         line: line_with(text, &format!("@id(\"{id}\")")).unwrap_or(1),
         clause: clause?,

@@ -110,6 +110,7 @@ mod tests {
             active: true,
             credentials: Vec::new(),
             positions: Vec::new(),
+            pager_email: None,
             relatives: relatives.iter().map(|name| (*name).to_owned()).collect(),
         }
     }

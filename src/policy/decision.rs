@@ -1,6 +1,7 @@
 //! What was decided, and on which clauses.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::Serialize;
 
@@ -16,6 +17,39 @@ pub struct PackInForce {
     pub sha256: String,
 }
 
+/// Where a set of packs is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SetOrigin {
+    /// It comes with the program.
+    BuiltIn,
+    /// A folder of the server's own machine.
+    Directory,
+    /// Two people put it in force, as this version.
+    Activated(i64),
+}
+
+/// Which set of packs decides.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct SetInForce {
+    /// Where it is from.
+    pub origin: SetOrigin,
+    /// SHA-256 of its [`Archive`](super::Archive), hexadecimal.
+    pub sha256: String,
+}
+
+impl fmt::Display for SetInForce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.origin {
+            SetOrigin::BuiltIn => f.write_str("built_in")?,
+            SetOrigin::Directory => f.write_str("directory")?,
+            SetOrigin::Activated(version) => write!(f, "{version}")?,
+        }
+        // Cut as the packs' digests are in the audit log.
+        write!(f, ":{}", self.sha256.get(..16).unwrap_or_default())
+    }
+}
+
 /// What the policies say at a gate. Only the engine makes one, and never without its clauses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[must_use]
@@ -27,6 +61,7 @@ pub struct PolicyDecision {
     clauses: BTreeSet<String>,
     rules: BTreeSet<String>,
     packs: BTreeSet<PackInForce>,
+    set: Option<SetInForce>,
 }
 
 /// What a decision is made of, before its verdict is drawn.
@@ -38,6 +73,7 @@ pub(super) struct Answers {
     pub(super) clauses: BTreeSet<String>,
     pub(super) rules: BTreeSet<String>,
     pub(super) packs: BTreeSet<PackInForce>,
+    pub(super) set: Option<SetInForce>,
 }
 
 impl PolicyDecision {
@@ -52,6 +88,7 @@ impl PolicyDecision {
             clauses: answers.clauses,
             rules: answers.rules,
             packs: answers.packs,
+            set: answers.set,
         }
     }
 
@@ -88,6 +125,11 @@ impl PolicyDecision {
     /// The packs that were in force.
     pub fn packs(&self) -> &BTreeSet<PackInForce> {
         &self.packs
+    }
+
+    /// The set of packs that decided.
+    pub fn set(&self) -> Option<&SetInForce> {
+        self.set.as_ref()
     }
 
     /// The proof that the policies accept, or the decision back.

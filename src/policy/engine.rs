@@ -8,7 +8,7 @@ use cedar_policy::{
 use serde::Serialize;
 use strum::VariantArray;
 
-use super::decision::{Answers, Explained, PolicyDecision};
+use super::decision::{Answers, Explained, PolicyDecision, SetInForce, SetOrigin};
 use super::error::PackProblem;
 use super::facts::{Facts, FormFacts, Shown};
 use super::gate::Gate;
@@ -30,6 +30,7 @@ pub struct PolicySet {
     packs: BTreeMap<PackId, Pack>,
     words: Lexicon,
     pub(super) identification: IdentificationWords,
+    set: SetInForce,
     core: PackId,
     authorizer: Authorizer,
     entities: Entities,
@@ -58,7 +59,7 @@ impl PolicySet {
     pub(super) fn new(
         schema: Schema,
         packs: BTreeMap<PackId, Pack>,
-        (words, identification): (Lexicon, IdentificationWords),
+        ((words, identification), sha256): ((Lexicon, IdentificationWords), String),
     ) -> Result<Self, PackProblem> {
         let uid = |text: String| {
             text.parse::<EntityUid>().map_err(|e| PackProblem::Unreadable(e.to_string()))
@@ -77,7 +78,26 @@ impl PolicySet {
             identification: identification.leaving(packs.values()),
             packs,
             words,
+            set: SetInForce { origin: SetOrigin::Directory, sha256 },
         })
+    }
+
+    /// Which set it is.
+    pub fn set(&self) -> &SetInForce {
+        &self.set
+    }
+
+    /// The same set, from elsewhere than a folder.
+    #[must_use]
+    pub fn from_origin(mut self, origin: SetOrigin) -> Self {
+        self.set.origin = origin;
+        self
+    }
+
+    /// The same set under another name.
+    #[must_use]
+    pub(super) fn named(self, set: SetInForce) -> Self {
+        Self { set, ..self }
     }
 
     /// Every pack that was loaded.
@@ -198,6 +218,7 @@ impl PolicySet {
                 "ask the unit's administrator to install the pack, then send again",
             );
         }
+        answers.set = Some(self.set.clone());
         answers.packs = self.in_force(packs).map(|p| p.in_force.clone()).collect();
         for facts in questions {
             self.ask(packs, facts, &mut answers);

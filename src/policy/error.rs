@@ -110,6 +110,23 @@ pub enum PackProblem {
     /// A rule for an action that is no gate, or a template.
     #[error("{0}")]
     Scope(&'static str),
+    /// A character that a reader does not see.
+    #[error("the character `{0}` cannot be seen or turns the text around; write the line anew")]
+    Hidden(String),
+    /// An id with characters that look like others.
+    #[error(
+        "the id `{0}` holds more than ASCII letters, digits and `._-`, so it may look like another id; write it anew"
+    )]
+    BadId(String),
+    /// A pack wants to take over another one.
+    #[error(
+        "packs do not import one another, so `extends` has no place here; \
+         name every pack that is in force under `packs` of the unit or the agency, and the strictest verdict wins"
+    )]
+    Import,
+    /// The files together make no set.
+    #[error(transparent)]
+    Archive(super::ArchiveError),
     /// The schema does not know what a rule looks at, or the rule can never apply.
     #[error("the schema refuses it: {0}")]
     Schema(String),

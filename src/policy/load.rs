@@ -8,7 +8,7 @@ use miette::Diagnostic;
 use openssl::sha::{Sha256, sha256};
 use serde::de::DeserializeOwned;
 
-use super::check;
+use super::archive::Archive;
 use super::decision::PackInForce;
 use super::engine::PolicySet;
 use super::error::{PackError, PackProblem};
@@ -17,10 +17,11 @@ use super::identification::{self, IdentificationWords};
 use super::manifest::{ClauseTable, Manifest};
 use super::pack::{Clause, GateRules, Pack, RULES, Stated, Statement};
 use super::words::{self, Lexicon};
+use super::{characters, check};
 use crate::domain::PackId;
 
 /// The file of the schema.
-const SCHEMA: &str = "schema.cedarschema";
+pub(super) const SCHEMA: &str = "schema.cedarschema";
 /// The pack that is always in force.
 pub(super) const CORE: &str = "core";
 
@@ -32,6 +33,12 @@ impl PolicySet {
     /// `<pack>/pack.toml`, `clauses.toml`, `rules.cedar` and `statements/*.txt`. Refuses all if one is not sound.
     pub fn load(files: &Files, now: DateTime<Utc>) -> Result<Self, Vec<PackError>> {
         let mut errors = Errors::default();
+        let archive = Archive::new(files);
+        for (path, bytes) in files {
+            if let Ok(text) = std::str::from_utf8(bytes) {
+                characters::hidden(path, text, &mut errors);
+            }
+        }
         let schema = read_schema(files, &mut errors);
         let words = read_words(files, &mut errors);
         let identification = read_identification(files, &mut errors);
@@ -49,9 +56,11 @@ impl PolicySet {
                 }
             }
         }
-        match (schema, words.zip(identification)) {
-            (Some(schema), Some(lists)) if errors.list.is_empty() => {
-                Self::new(schema, packs, lists).map_err(|problem| {
+        let archive = archive.map_err(|e| errors.add("(the whole set)", PackProblem::Archive(e)));
+        match (schema, words.zip(identification), archive) {
+            (Some(schema), Some(lists), Ok(archive)) if errors.list.is_empty() => {
+                let sha256 = hex::encode(archive.digest());
+                Self::new(schema, packs, (lists, sha256)).map_err(|problem| {
                     vec![PackError { file: SCHEMA.to_owned(), line: None, rule: None, problem }]
                 })
             }
@@ -86,7 +95,7 @@ impl Errors {
         self.list.push(PackError {
             file: file.to_owned(),
             line: line_with(text, &format!("@id(\"{rule}\")")),
-            rule: Some(rule.to_owned()),
+            rule: Some(characters::shown(rule)),
             problem,
         });
     }
@@ -127,7 +136,12 @@ fn read_identification(files: &Files, errors: &mut Errors) -> Option<Identificat
 fn read_schema(files: &Files, errors: &mut Errors) -> Option<Schema> {
     let text = text_of(files, SCHEMA, errors)?;
     match Schema::from_cedarschema_str(text) {
-        Ok((schema, _)) => Some(schema),
+        Ok((schema, warnings)) => {
+            for warning in warnings {
+                errors.add(SCHEMA, PackProblem::Schema(warning.to_string()));
+            }
+            Some(schema)
+        }
         Err(e) => {
             let problem = PackProblem::Unreadable(e.to_string());
             errors.at(SCHEMA, labelled_line(text, &e), problem);
@@ -206,7 +220,9 @@ impl Reader<'_> {
 
         let id = self.identity(&manifest, errors)?;
         let statements = self.statements(&manifest, errors);
-        let clauses = check::clauses(&self.path("clauses.toml"), table, errors);
+        let path = self.path("clauses.toml");
+        let text = text_of(self.files, &path, errors).unwrap_or_default();
+        let clauses = check::clauses((&path, text), table, errors);
         let gates = check::rules(self, rules_text, rule_ids, errors);
         let parts = Parts { rules_text, clauses: &clauses, gates: &gates, statements: &statements };
         self.cross_check(&manifest, &parts, errors);
@@ -229,10 +245,12 @@ impl Reader<'_> {
     /// Statements and rules cite clauses that exist, and every clause is answered.
     fn cross_check(&self, manifest: &Manifest, parts: &Parts<'_>, errors: &mut Errors) {
         let clauses = parts.clauses;
+        let path = self.path("pack.toml");
+        let text = text_of(self.files, &path, errors).unwrap_or_default();
         for clause in manifest.statements.values().flat_map(|s| &s.clauses) {
             if !clauses.contains_key(clause) {
                 let problem = PackProblem::UnknownClause(clause.clone());
-                errors.add(&self.path("pack.toml"), problem);
+                errors.at(&path, line_with(text, &format!("\"{clause}\"")), problem);
             }
         }
         check::citations(&self.path(RULES), parts, errors);
@@ -271,12 +289,15 @@ impl Reader<'_> {
 
     fn identity(&self, manifest: &Manifest, errors: &mut Errors) -> Option<PackId> {
         let path = self.path("pack.toml");
-        if let Some(text) = text_of(self.files, &path, errors) {
-            check::placeholders(&path, text, errors);
+        let text = text_of(self.files, &path, errors).unwrap_or_default();
+        check::placeholders(&path, text, errors);
+        if manifest.extends.is_some() {
+            errors.at(&path, line_with(text, "extends"), PackProblem::Import);
         }
         let today = self.now.date_naive();
         if let Some(date) = manifest.effective.filter(|date| *date > today) {
-            errors.add(&path, PackProblem::NotYetEffective(date.to_string()));
+            let line = line_with(text, "effective =");
+            errors.at(&path, line, PackProblem::NotYetEffective(date.to_string()));
         }
         let review = (Stated::ReviewDue, manifest.review_due.is_some());
         for (date, stated) in [(Stated::Effective, manifest.effective.is_some()), review] {
@@ -293,7 +314,7 @@ impl Reader<'_> {
             let fits =
                 hash.len() == 64 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
             if !fits {
-                errors.add(&path, PackProblem::BadHash(hash.clone()));
+                errors.at(&path, line_with(text, hash), PackProblem::BadHash(hash.clone()));
             }
         }
         match manifest.id.parse::<PackId>() {

@@ -28,6 +28,9 @@ pub(super) struct Manifest {
     /// Reasons for which a second review may be waived.
     #[serde(default)]
     pub(super) waivers: BTreeSet<WaiverReason>,
+    /// No pack imports another one; the key is known so that the refusal can say so.
+    #[serde(default)]
+    pub(super) extends: Option<toml::Value>,
     #[serde(default, rename = "statement")]
     pub(super) statements: BTreeMap<String, StatementEntry>,
 }

@@ -36,6 +36,7 @@ pub(super) fn check(registry: &Registry) -> Vec<RegistryError> {
     people(registry, &mut faults);
     systems(registry, &mut faults);
     trainings(registry, &mut faults);
+    faults.found.extend(super::escalations::check(registry));
     faults.found
 }
 
@@ -78,10 +79,10 @@ fn units(registry: &Registry, faults: &mut Faults) {
         if unit.packs.is_empty() {
             faults.add(place(), "a unit needs at least one policy pack");
         }
-        if unit.service.capacity() == 0 {
+        if unit.desk.capacity() == 0 {
             faults.add(
                 place(),
-                "`service.capacity` is 1 at least; set `service.offline_until` while nobody works",
+                "`desk.capacity` is 1 at least; set `desk.offline_until` while nobody works",
             );
         }
         for trainer in &unit.trainers {
@@ -96,6 +97,7 @@ fn units(registry: &Registry, faults: &mut Faults) {
             }
         }
         albuquerque(registry, unit, faults);
+        service(unit, faults);
         let lacris = unit.packs.iter().any(|pack| pack.as_str() == "lacris");
         for repository in &unit.repositories {
             if lacris && repository.kind != RepositoryKind::Mugshot {
@@ -116,6 +118,36 @@ fn is_position(code: &str) -> bool {
     !code.is_empty()
         && code.len() <= 64
         && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+/// A service target that no calendar can keep is a fault of the registry, not of the people.
+fn service(unit: &Unit, faults: &mut Faults) {
+    let Some(terms) = &unit.service else { return };
+    let place = || format!("units.{}.service", unit.id);
+    for open in &terms.open {
+        if open.days.is_empty() || open.from >= open.until {
+            faults.add(place(), "opening hours name their days, and end after they begin");
+        }
+    }
+    let mut lanes = BTreeSet::new();
+    for target in &terms.targets {
+        let lane: &'static str = target.lane.into();
+        if !lanes.insert(lane) {
+            faults.add(place(), format!("the lane `{lane}` has two targets; keep one"));
+        }
+        if target.minutes == 0 || !(1..=100).contains(&target.remind_at_percent) {
+            faults.add(
+                place(),
+                format!("the target of `{lane}` is at least a minute, its reminder at 1 to 100 percent of it"),
+            );
+        }
+        if !target.around_the_clock && terms.open.is_empty() {
+            faults.add(
+                place(),
+                format!("the target of `{lane}` counts the unit's hours, and none are given: add `open`, or `around_the_clock = true`"),
+            );
+        }
+    }
 }
 
 /// Whom this pack wants named: who oversees the program (APD-4B), and who authorises what leaves (APD-4C).
@@ -374,6 +406,34 @@ mod tests {
         assert_eq!(parse(&written).unwrap().units[0].words, registry.units[0].words);
         assert!(parse(unit).unwrap().units[0].words.is_empty());
         assert!(parse(&format!("{unit}words = {{ addd = [] }}\n")).is_err());
+    }
+
+    #[test]
+    fn a_service_target_that_nobody_can_keep_is_refused() {
+        let unit = "[[units]]\nid = \"lacris\"\nname = \"Sample\"\npacks = [\"lacris\"]\n\
+                    contact = \"sample@unit.example.gov\"\nrepositories = []\n[units.service]\n\
+                    time_zone = \"America/Los_Angeles\"\n";
+        let open = "open = [{ days = [\"Mon\"], from = \"08:00:00\", until = \"17:00:00\" }]\n";
+        let target = "targets = [{ lane = \"routine\", minutes = 60 }]\n";
+        let registry = parse(&format!("{unit}{open}{target}")).unwrap();
+        let written = toml::to_string(&registry).unwrap();
+        assert_eq!(parse(&written).unwrap(), registry);
+        for (terms, says) in [
+            (target.to_owned(), "add `open`"),
+            (format!("{open}{}", target.replace("60", "0")), "at least a minute"),
+            (open.replace("17:00", "07:00"), "end after they begin"),
+            (
+                format!(
+                    "{open}{}",
+                    target.replace("[{", "[{ lane = \"routine\", minutes = 1 }, {")
+                ),
+                "two targets",
+            ),
+        ] {
+            let faults = parse(&format!("{unit}{terms}")).unwrap_err();
+            assert!(faults.iter().any(|fault| fault.to_string().contains(says)), "{faults:?}");
+        }
+        assert!(parse(&format!("{unit}{open}").replace("Los_Angeles", "Nowhere")).is_err());
     }
 
     #[test]

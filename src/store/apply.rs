@@ -8,7 +8,7 @@ use super::batch::{Value, execute_in, insert_rows};
 use super::change::{Applied, Change, Guard, MailingStatus, MailingUpdate};
 use super::dialect::Dialect;
 use super::guard::guard;
-use super::{StoreError, rows};
+use super::{StoreError, emergency, pages, rows, service_clocks};
 use crate::audit::AuditEvent;
 use crate::messages::{Message, Route, Step};
 
@@ -17,7 +17,7 @@ use crate::messages::{Message, Route, Step};
 pub(super) struct Outcomes {
     /// One for each change, in order.
     pub(super) applied: Vec<Applied>,
-    /// Whether messages were written.
+    /// Whether messages or pages were written.
     pub(super) messages: bool,
 }
 
@@ -42,16 +42,18 @@ pub(super) async fn apply_group(
     finish(connection, &kept).await?;
     insert_requests(connection, &kept).await?;
     insert_records(connection, &kept).await?;
+    let paged = pages::follow(connection, &kept).await?;
     for change in &kept {
         if let Some(mailed) = &change.mailed {
             update_mailing(connection, mailed).await?;
         }
     }
+    emergency::write(connection, &kept).await?;
     let messages: Vec<&Message> = kept.iter().flat_map(|change| &change.outgoing).collect();
     insert_messages(connection, relay, &messages).await?;
     let events: Vec<&AuditEvent> = kept.iter().flat_map(|change| &change.audit).collect();
     append(connection, dialect, &events).await?;
-    Ok(Outcomes { applied, messages: !messages.is_empty() })
+    Ok(Outcomes { applied, messages: paged || !messages.is_empty() })
 }
 
 /// The messages that caused the changes are done with; commands are of no further interest.
@@ -75,6 +77,7 @@ async fn insert_requests(
 ) -> Result<(), StoreError> {
     let mut requests = Vec::new();
     let mut probes = Vec::new();
+    let mut clocks = Vec::new();
     for change in kept {
         let Guard::Insert(new) = &change.guard else {
             continue;
@@ -98,6 +101,7 @@ async fn insert_requests(
             new.data_key.clone().into(),
             new.form.clone().into(),
         ]);
+        clocks.extend(new.clock.as_ref().map(|clock| service_clocks::row(new.id, clock)));
         for probe in &new.probes {
             probes.push(vec![
                 new.id.to_string().into(),
@@ -121,7 +125,8 @@ async fn insert_requests(
         "INSERT INTO probes (request, ordinal, object_key, image_hash, media_type, byte_len)",
         probes,
     )
-    .await
+    .await?;
+    insert_rows(connection, "INSERT INTO service_clocks (request, due_at, look_at)", clocks).await
 }
 
 async fn insert_records(

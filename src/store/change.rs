@@ -3,10 +3,13 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::emergency::{EmergencyStep, EmergencyWrite};
 use crate::audit::AuditEvent;
 use crate::domain::{AccountId, Finding, Lane, MessageId, Ori, Outcome, RequestId, UnitId};
 use crate::lifecycle::Stage;
 use crate::messages::{Message, Step};
+use crate::store::pages::{PageChange, PageUpdate};
+use crate::store::{ClockLook, NewClock};
 
 /// What became of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +32,12 @@ pub enum Guard {
     Insert(Box<NewRequest>),
     /// The request still has the version that was read.
     Update(Box<RequestUpdate>),
+    /// Nobody looked at the service clock meanwhile.
+    Look(Box<ClockLook>),
+    /// Nobody took the step before.
+    Emergency(EmergencyStep),
+    /// The page is still as it was read.
+    Page(Box<PageUpdate>),
 }
 
 /// State, records, audit entries and messages that belong together.
@@ -44,10 +53,14 @@ pub struct Change {
     pub mailing: Option<NewMailing>,
     /// A mailing's progress.
     pub mailed: Option<MailingUpdate>,
+    /// Duties that begin or have their consequence, and suspensions.
+    pub emergency: Vec<EmergencyWrite>,
     /// Audit entries. No audit record, no action.
     pub audit: Vec<AuditEvent>,
     /// Messages to send.
     pub outgoing: Vec<Message>,
+    /// Attempts to page somebody, begun or tried. A request's pages are opened and ended with its stage.
+    pub pages: Vec<PageChange>,
 }
 
 impl Change {
@@ -59,8 +72,10 @@ impl Change {
             records: Vec::new(),
             mailing: None,
             mailed: None,
+            emergency: Vec::new(),
             audit,
             outgoing: Vec::new(),
+            pages: Vec::new(),
         }
     }
 
@@ -101,6 +116,8 @@ pub struct NewRequest {
     pub probes: Vec<NewProbe>,
     /// Idempotency key.
     pub idempotency: Option<NewIdempotencyKey>,
+    /// Its service clock, where the unit has a target for the lane.
+    pub clock: Option<NewClock>,
 }
 
 /// A probe to store; its bytes are in the image store already.
@@ -154,6 +171,10 @@ pub struct RequestUpdate {
     pub drop_probes: bool,
     /// Destroy the key: nothing sealed can be read again.
     pub destroy_key: bool,
+    /// Sealed files that are to leave the image store.
+    pub discard: Vec<String>,
+    /// A legal hold that stands since, or none any more.
+    pub legal_hold: Option<Option<DateTime<Utc>>>,
 }
 
 impl RequestUpdate {
@@ -178,6 +199,8 @@ impl RequestUpdate {
             number_in: None,
             drop_probes: false,
             destroy_key: false,
+            discard: Vec::new(),
+            legal_hold: None,
         }
     }
 }
@@ -216,6 +239,32 @@ pub enum RecordKind {
     Draft,
     /// Why a reviewer gave the job back.
     GiveBack,
+    /// An attempt to call the agency back about an emergency.
+    CallBack,
+    /// A supervisor's confirmation of an emergency.
+    Confirmation,
+    /// Why a suspension was lifted.
+    SuspensionLift,
+    /// A legal hold that was set or lifted.
+    LegalHold,
+}
+
+impl RecordKind {
+    /// Whether it is an examination, or stands in for one: what the answer's document says and when it was complete.
+    pub fn is_examination(self) -> bool {
+        match self {
+            Self::Examination | Self::SecondReview | Self::Adjudication | Self::Waiver => true,
+            Self::Release
+            | Self::Draft
+            | Self::GiveBack
+            | Self::HoldDecision
+            | Self::Withdrawal
+            | Self::CallBack
+            | Self::Confirmation
+            | Self::SuspensionLift
+            | Self::LegalHold => false,
+        }
+    }
 }
 
 /// A sealed record to store.

@@ -78,6 +78,12 @@ impl Store {
                 .bind(micros(now))
                 .execute(&mut *connection)
                 .await?;
+                sqlx::query(
+                    "UPDATE page_attempts SET status = 'waiting', available_at = $1 WHERE status = 'sending'",
+                )
+                .bind(micros(now))
+                .execute(&mut *connection)
+                .await?;
                 Ok(done.rows_affected())
             })
         })

@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::{AnyConnection, Row};
 
 use super::apply::micros;
-use super::batch::{execute_in, fetch_in, fetch_rows};
+use super::batch::{execute_in, fetch_in, fetch_rows, insert_rows};
 use super::capacity::admit;
 use super::change::{Applied, Change, Guard, NewRequest, RequestUpdate};
 use super::dialect::Dialect;
 use super::rows::Column;
-use super::{StoreError, rows};
+use super::{StoreError, emergency, rows, service_clocks};
 use crate::domain::UnitId;
 
 /// For each change, whether it may be written.
@@ -24,17 +24,32 @@ pub(super) async fn guard(
     let mut applied = vec![Applied::Now; changes.len()];
     let mut inserts = Vec::new();
     let mut updates = Vec::new();
+    let mut steps = Vec::new();
+    let mut pages = Vec::new();
     let mut done = Vec::new();
     for (change, applied) in changes.iter().zip(&mut applied) {
         match &change.guard {
             Guard::Insert(request) => inserts.push((request.as_ref(), applied)),
             Guard::Update(update) => updates.push((update.as_ref(), applied)),
+            Guard::Look(look) => {
+                if !service_clocks::write(connection, look).await? {
+                    *applied = Applied::Stale;
+                }
+            }
+            Guard::Emergency(step) => steps.push((step, applied)),
+            Guard::Page(update) => pages.push((update.as_ref(), applied)),
             Guard::None => done.extend(change.done.map(|cause| (cause, applied))),
         }
     }
     take_idempotency_keys(connection, inserts).await?;
     let updates = admit(connection, dialect, updates).await?;
     update_requests(connection, updates).await?;
+    emergency::take_all(connection, steps).await?;
+    for (update, applied) in pages {
+        if !super::pages::update(connection, update).await? {
+            *applied = Applied::Stale;
+        }
+    }
     // INVARIANT (once): without a request's version, the delivery row itself is the guard.
     if !done.is_empty() {
         let messages: Vec<String> = done.iter().map(|((id, _), _)| id.to_string()).collect();
@@ -200,6 +215,24 @@ async fn drop_what_must_go(
     if update.destroy_key {
         let head = "UPDATE search_requests SET data_key = NULL, form = NULL WHERE id IN";
         execute_in(connection, head, Vec::new(), &id).await?;
+        // Nothing can open them any more; nobody needs the bytes.
+        let head = "UPDATE case_records SET sealed = NULL WHERE request IN";
+        execute_in(connection, head, Vec::new(), &id).await?;
+        let head = "UPDATE mailings SET envelope = NULL WHERE request IN";
+        execute_in(connection, head, Vec::new(), &id).await?;
+    }
+    let gone = update.discard.iter().map(|key| vec![key.as_str().into()]).collect();
+    insert_rows(connection, "INSERT INTO discarded_objects (object_key)", gone).await?;
+    match update.legal_hold {
+        Some(Some(since)) => {
+            let head = "UPDATE search_requests SET legal_hold_at = $1 WHERE id IN";
+            execute_in(connection, head, vec![micros(since).into()], &id).await?;
+        }
+        Some(None) => {
+            let head = "UPDATE search_requests SET legal_hold_at = NULL WHERE id IN";
+            execute_in(connection, head, Vec::new(), &id).await?;
+        }
+        None => {}
     }
     Ok(())
 }

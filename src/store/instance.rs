@@ -29,6 +29,29 @@ impl Store {
         Ok(Some((column.int("version")?, column.bytes("sealed")?)))
     }
 
+    /// Every version of the registry and when it was imported, newest first.
+    pub async fn registry_versions(&self) -> Result<Vec<(i64, DateTime<Utc>)>, StoreError> {
+        let rows =
+            sqlx::query("SELECT version, imported_at FROM registry_versions ORDER BY version DESC")
+                .fetch_all(&self.readers)
+                .await?;
+        rows.iter()
+            .map(|row| {
+                let column = Column { row, table: "registry_versions" };
+                Ok((column.int("version")?, column.time("imported_at")?))
+            })
+            .collect()
+    }
+
+    /// The sealed content of a version of the registry.
+    pub async fn registry_of(&self, version: i64) -> Result<Option<Vec<u8>>, StoreError> {
+        let row = sqlx::query("SELECT sealed FROM registry_versions WHERE version = $1")
+            .bind(version)
+            .fetch_optional(&self.readers)
+            .await?;
+        row.map(|row| Column { row: &row, table: "registry_versions" }.bytes("sealed")).transpose()
+    }
+
     /// Stores a new registry, with its audit entry. Old versions stay: who was on duty then has one answer.
     pub async fn add_registry(
         &self,

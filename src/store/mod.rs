@@ -13,15 +13,20 @@ mod codes;
 mod dead_letters;
 mod deliveries;
 mod dialect;
+mod emergency;
 mod guard;
 mod instance;
 mod leases;
 mod measures;
+mod page_reads;
+mod pages;
+mod policy_sets;
 mod pool;
 mod probe;
 mod reads;
 mod repeats;
 mod rows;
+mod service_clocks;
 mod writer;
 
 pub use audit_log::StoredCheckpoint;
@@ -32,13 +37,20 @@ pub use change::{
 pub use dead_letters::DeadLetter;
 pub use deliveries::{Claimed, Due};
 pub use dialect::Dialect;
+pub use emergency::{
+    DutyRow, EmergencyStep, EmergencyWrite, NewDuty, NewSuspension, SuspensionRow,
+};
 pub use leases::WorkPage;
 pub use measures::Measures;
+pub use page_reads::{AttemptRow, ClaimedAttempt, PageRow};
+pub use pages::{AttemptStatus, AttemptUpdate, NewAttempt, PageChange, PageUpdate, page_id};
+pub use policy_sets::{NewPolicySet, PolicySetConfirmation, PolicySetRow};
 pub use pool::{Store, StoreSettings};
-pub use probe::{Probe, probe};
+pub use probe::{Probe, StoredPolicySet, probe, probe_policy_set};
 pub use reads::{Page, RecordRow, WorkFilter};
 pub use repeats::Shared;
 pub use rows::{MailingRow, ProbeRow, RequestRow, StoredEvent};
+pub use service_clocks::{ClockLook, ClockRow, NewClock};
 
 /// A database did not do what was asked.
 #[derive(Debug, thiserror::Error)]

@@ -197,6 +197,52 @@ impl Store {
             .collect()
     }
 
+    /// Requests that were received at `since` or later, by id, behind `after`.
+    pub async fn received(
+        &self,
+        since: DateTime<Utc>,
+        after: Option<RequestId>,
+        limit: i64,
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        let sql = format!(
+            "SELECT {REQUEST_COLUMNS} FROM search_requests WHERE received_at >= $1 AND id > $2
+             ORDER BY id LIMIT $3"
+        );
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(micros(since))
+            .bind(after.map_or_else(String::new, |id| id.to_string()))
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await?
+            .iter()
+            .map(RequestRow::read)
+            .collect()
+    }
+
+    /// How many requests were received at `since` or later.
+    pub async fn count_received(&self, since: DateTime<Utc>) -> Result<u64, StoreError> {
+        let row =
+            sqlx::query("SELECT count(*) AS requests FROM search_requests WHERE received_at >= $1")
+                .bind(micros(since))
+                .fetch_one(&self.readers)
+                .await?;
+        let count = Column { row: &row, table: "search_requests" }.int("requests")?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    /// Since when a legal hold keeps the request's record.
+    pub async fn legal_hold(
+        &self,
+        request: RequestId,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let row = sqlx::query("SELECT legal_hold_at FROM search_requests WHERE id = $1")
+            .bind(request.to_string())
+            .fetch_optional(&self.readers)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        Column { row: &row, table: "search_requests" }.maybe_time("legal_hold_at")
+    }
+
     /// A request's probes, in the form's order.
     pub async fn probes(&self, request: RequestId) -> Result<Vec<ProbeRow>, StoreError> {
         let rows = sqlx::query(

@@ -115,7 +115,7 @@ pub(super) struct Column<'r> {
 }
 
 impl Column<'_> {
-    fn bad(&self, column: &'static str) -> StoreError {
+    pub(super) fn bad(&self, column: &'static str) -> StoreError {
         StoreError::Inconsistent { table: self.table, column }
     }
 

@@ -190,6 +190,19 @@ pub(super) async fn step<T: DeserializeOwned>(request: Request) -> Result<T, Pro
     small(request, STEP_BYTES).await
 }
 
+/// Reads the bytes of a signed body of at most `limit` bytes: what was signed, not what it was read as.
+pub(super) async fn signed(request: Request, limit: usize) -> Result<Bytes, Problem> {
+    if kind_of(request.headers())? != BodyKind::Json {
+        return Err(unsupported("send `application/json` in UTF-8"));
+    }
+    whole(request, limit).await
+}
+
+/// The document of a signed body.
+pub(super) fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    parse(bytes)
+}
+
 /// Reads a JSON body of at most `limit` bytes.
 pub(super) async fn small<T: DeserializeOwned>(
     request: Request,

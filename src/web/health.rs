@@ -24,6 +24,8 @@ enum Check {
     Away,
     Slow,
     NotUsed,
+    /// What was to take its place cannot be used; the one before is.
+    KeptOld,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -32,8 +34,11 @@ struct Checks {
     image_store: Check,
     broker: Check,
     deliveries: Check,
+    policies: Check,
     /// Age of what has waited longest past its time, in seconds.
     oldest_waiting_seconds: Option<i64>,
+    /// The version of the policy set that was put in force and cannot be used; the log says why.
+    policy_set_refused: Option<i64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -46,7 +51,8 @@ impl Readiness {
     /// Pure: only a database that is away makes the service useless; all else it survives.
     fn of(checks: Checks) -> (StatusCode, Self) {
         let fine = |check| matches!(check, Check::Ok | Check::NotUsed);
-        let all = [checks.database, checks.image_store, checks.broker, checks.deliveries];
+        let Checks { database, image_store, broker, deliveries, policies, .. } = checks;
+        let all = [database, image_store, broker, deliveries, policies];
         if checks.database == Check::Away {
             return (StatusCode::SERVICE_UNAVAILABLE, Self { status: "unavailable", checks });
         }
@@ -80,7 +86,17 @@ pub(super) async fn ready(State(web): State<Arc<Web>>) -> Response {
         }
         Ok(Err(_)) | Err(_) => (Check::Away, None),
     };
-    let checks = Checks { database, image_store, broker, deliveries, oldest_waiting_seconds };
+    // As it was last read: a look from outside must not wait for the database twice.
+    let refused = ctx.policies.refused();
+    let checks = Checks {
+        database,
+        image_store,
+        broker,
+        deliveries,
+        policies: if refused.is_some() { Check::KeptOld } else { Check::Ok },
+        oldest_waiting_seconds,
+        policy_set_refused: refused.and_then(|refused| refused.version),
+    };
     let (status, body) = Readiness::of(checks);
     (status, Json(body)).into_response()
 }
@@ -114,7 +130,9 @@ mod tests {
             image_store: Check::Ok,
             broker: Check::NotUsed,
             deliveries: Check::Ok,
+            policies: Check::Ok,
             oldest_waiting_seconds: None,
+            policy_set_refused: None,
         };
         let of = |checks| {
             let (status, body) = Readiness::of(checks);
@@ -124,6 +142,7 @@ mod tests {
         assert_eq!(of(Checks { broker: Check::Away, ..fine }), (200, "degraded"));
         assert_eq!(of(Checks { image_store: Check::Away, ..fine }), (200, "degraded"));
         assert_eq!(of(Checks { deliveries: Check::Slow, ..fine }), (200, "degraded"));
+        assert_eq!(of(Checks { policies: Check::KeptOld, ..fine }), (200, "degraded"));
         assert_eq!(of(Checks { database: Check::Away, ..fine }), (503, "unavailable"));
     }
 

@@ -7,6 +7,8 @@ use strum::VariantArray as _;
 use super::state::Web;
 use crate::lifecycle::StageCode;
 use crate::messages::Step;
+use crate::paging::PageState;
+use crate::policy::SetOrigin;
 use crate::store::{MailingStatus, Measures, StoreError};
 use crate::telemetry::name;
 
@@ -19,6 +21,19 @@ pub(super) async fn all(web: &Web) -> Result<(), StoreError> {
     gauge!(name::AUDIT_ENTRIES).set(float(measures.audit_entries));
     gauge!(name::OUTBOX).set(float(measures.outbox));
     gauge!(name::HOLDS_OVERDUE).set(float(measures.old_holds));
+    let version = match ctx.policies.last_read().set().origin {
+        SetOrigin::Activated(version) => version,
+        SetOrigin::BuiltIn | SetOrigin::Directory => 0,
+    };
+    gauge!(name::POLICY_SET).set(float(version));
+    let refused = ctx.policies.refused().is_some();
+    gauge!(name::POLICY_SET_REFUSED).set(if refused { 1.0 } else { 0.0 });
+    let pages = ctx.store.page_counts().await?;
+    for state in [PageState::Open, PageState::Acknowledged] {
+        let found = pages.iter().find(|(of, _)| *of == state).map_or(0, |(_, number)| *number);
+        let state: &'static str = state.into();
+        gauge!(name::PAGES_OPEN, "state" => state).set(float(found));
+    }
     if let Some(health) = &web.app.broker_health {
         gauge!(name::BROKER_CONNECTED).set(if *health.borrow() { 1.0 } else { 0.0 });
     }

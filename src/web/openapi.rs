@@ -87,6 +87,8 @@ fn parameters(operation: &Operation) -> Vec<Value> {
         "message" => "MessageId",
         "n" => "Ordinal",
         "draft" => "DraftId",
+        "page" => "PageId",
+        "destination" => "DestinationName",
         _ => "RequestId",
     };
     let mut parameters: Vec<Value> = operation

@@ -3,6 +3,7 @@
 
 mod agencies;
 mod machines;
+mod pages;
 mod people;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -171,6 +172,7 @@ pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static Operation)> 
     let groups = [
         ("agencies", agencies::OPERATIONS),
         ("people", people::OPERATIONS),
+        ("people", pages::OPERATIONS),
         ("machines", machines::OPERATIONS),
     ];
     groups

@@ -17,20 +17,24 @@ use super::state::Web;
 use super::{AppState, HttpLimits, Problem, router};
 use crate::audit::{Actor, AuditEvent, verify};
 use crate::clock::{Clock as _, FixedClock};
+use crate::domain::PageAttemptId;
 use crate::domain::form::FormLimits;
 use crate::id_source::{IdSource, SystemIds};
 use crate::images::ImageLimits;
-use crate::lifecycle::Terms;
+use crate::lifecycle::{Stage, Terms};
 use crate::mail::authority::{Authority, CertificateUse, KeyKind, Validity};
 use crate::mail::file::FileMailer;
 use crate::mail::smime::SigningIdentity;
 use crate::mail::{MailAddress, Sealer, SealerSettings};
+use crate::paging::PagingSettings;
+use crate::paging::Target;
 use crate::pipeline::Context;
 use crate::pipeline::context::{Progress, RegistrySource, Rules};
+use crate::pipeline::policy_source::PolicySource;
 use crate::pipeline::release::Previews;
 use crate::policy::facts::Limits;
 use crate::registry::Registry;
-use crate::store::{Store, StoreSettings};
+use crate::store::{Applied, Change, NewAttempt, PageChange, RequestUpdate, Store, StoreSettings};
 use crate::vault::{ImageStore, MasterKey, SigningKey, Vault};
 
 const AGENCY: &str = "agency-token";
@@ -39,6 +43,8 @@ const SUSPENDED: &str = "suspended-agency-token";
 const REVIEWER: &str = "reviewer-token";
 const AUDITOR: &str = "auditor-token";
 const KEEPER: &str = "administrator-token";
+const SECOND_KEEPER: &str = "second-account-of-the-administrator-token";
+const OFFICER: &str = "officer-token";
 const SECRET: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
 
 /// An API over an embedded database, without workers: whatever is submitted stays received.
@@ -82,6 +88,10 @@ fn registry() -> Registry {
     .unwrap();
     reviewer["password_argon2"] = hash.to_string().into();
     reviewer["totp_secret"] = SECRET.into();
+    let mut officer = account(4, "release_authority", OFFICER);
+    officer["account"]["name"] = "O. Sample".into();
+    let mut second = account(5, "local_administrator", SECOND_KEEPER);
+    second["account"]["login"] = "second".into();
     serde_json::from_value(json!({
         "units": [{
             "id": "lacris", "name": "Sample Unit", "packs": ["lacris"],
@@ -96,9 +106,31 @@ fn registry() -> Registry {
             reviewer,
             account(2, "auditor", AUDITOR),
             account(3, "local_administrator", KEEPER),
+            officer,
+            second,
         ],
     }))
     .unwrap()
+}
+
+const PAGE_SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
+
+fn paging_settings() -> PagingSettings {
+    let mut settings =
+        PagingSettings::plain("https://leadbroker.example.gov", None, "leadbroker.example.gov")
+            .unwrap();
+    settings.names.push("duty-desk".to_owned());
+    settings.destinations.push(crate::paging::Destination {
+        name: "duty-desk".to_owned(),
+        url: "https://pages.example.gov/".to_owned(),
+        secret: PAGE_SECRET.to_vec(),
+        service_key: String::new(),
+        template: crate::paging::settings::Template::Generic,
+        allow_private: false,
+        authorities: None,
+        timeout_seconds: 10,
+    });
+    settings
 }
 
 fn sealer(clock: &FixedClock, vault: &Vault) -> Sealer {
@@ -133,7 +165,7 @@ async fn world() -> World {
     let ids: Arc<dyn IdSource> = Arc::new(SystemIds);
     let ctx = Context {
         store,
-        policies: Arc::new(crate::policy::builtin::load(clock.now()).unwrap()),
+        policies: PolicySource::new(crate::policy::builtin::load(clock.now()).unwrap()),
         registry: RegistrySource::default(),
         clock: clock.clone(),
         ids,
@@ -144,6 +176,7 @@ async fn world() -> World {
             lease: TimeDelta::minutes(30),
             lease_most: TimeDelta::hours(2),
             repeat: TimeDelta::hours(24),
+            retention_days: 1826,
             check_wait: Duration::ZERO,
             policy: Limits::default(),
         }),
@@ -153,6 +186,7 @@ async fn world() -> World {
         picture_worker: at("none"),
         progress: Progress::default(),
         previews: Previews::default(),
+        paging: Arc::new(paging_settings()),
         vault: Arc::new(vault),
     };
     let state = AppState {
@@ -255,6 +289,8 @@ async fn nothing_but_health_and_log_in_answers_without_a_token() {
         "dead-letters/{id}",
         "audit/requests/{id}",
         "audit/export",
+        "pages",
+        "pages/{id}",
     ];
     let posts = [
         "search-requests",
@@ -270,6 +306,7 @@ async fn nothing_but_health_and_log_in_answers_without_a_token() {
         "holds/{id}/decide",
         "dead-letters/{id}/replay",
         "dead-letters/{id}/drop",
+        "pages/{id}/acknowledgement",
     ];
     let all = gets.iter().map(|p| ("GET", p)).chain(posts.iter().map(|p| ("POST", p)));
     for (method, path) in all {
@@ -591,4 +628,215 @@ async fn images_of_a_crash_go_and_what_a_row_names_stays() {
     let actions = world.actions().await;
     assert_eq!(actions.iter().filter(|action| *action == "image.orphan_deleted").count(), 1);
     assert_eq!(crate::worker::orphans::once(&world.ctx).await.unwrap(), 0);
+}
+
+const SETS: &str = "/api/v1/policy-sets";
+
+/// The packs that come with the program, as this version.
+fn proposal(version: i64) -> Value {
+    let file = |(path, bytes): (String, Vec<u8>)| json!({ "path": path, "content": String::from_utf8(bytes).unwrap() });
+    let files: Vec<Value> = crate::policy::builtin::files().into_iter().map(file).collect();
+    json!({ "version": version, "files": files })
+}
+
+fn refusal(answer: &Answered) -> (u16, String) {
+    (answer.status, answer.json()["code"].as_str().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn a_policy_set_is_put_in_force_by_two_people_and_by_nobody_else() {
+    let world = world().await;
+    let before = world.get(AUDITOR, SETS).await.json();
+    assert_eq!(before["in_force"]["origin"], "built_in");
+    assert_eq!(before["items"], json!([]));
+    for token in [REVIEWER, AUDITOR, OFFICER] {
+        let answer = world.post(token, SETS, &proposal(1)).await;
+        assert_eq!(refusal(&answer), (403, "role".to_owned()), "{token}");
+    }
+    let answer = world.post(KEEPER, SETS, &proposal(1)).await;
+    assert_eq!(answer.status, 201);
+    let digest = answer.json()["sha256"].as_str().unwrap().to_owned();
+    let read = world.get(OFFICER, &format!("{SETS}/1")).await.json();
+    assert_eq!(read["files"], proposal(1)["files"]);
+    assert_eq!(world.get(OFFICER, &format!("{SETS}/2")).await.status, 404);
+    assert_eq!(refusal(&world.get(REVIEWER, SETS).await), (403, "role".to_owned()));
+    assert_eq!(refusal(&world.get(REVIEWER, &format!("{SETS}/1")).await), (403, "role".to_owned()));
+
+    let confirm = format!("{SETS}/1/confirm");
+    let very = json!({ "sha256": digest });
+    for (token, body, status, code) in [
+        (KEEPER, &very, 403, "separation_of_duties"),
+        (SECOND_KEEPER, &very, 403, "separation_of_duties"),
+        (AUDITOR, &very, 403, "role"),
+        (REVIEWER, &very, 403, "role"),
+        (OFFICER, &json!({ "sha256": "0".repeat(64) }), 409, "policy_set_changed"),
+    ] {
+        let answer = world.post(token, &confirm, body).await;
+        assert_eq!(refusal(&answer), (status, code.to_owned()), "{token}");
+    }
+    assert_eq!(world.get(AUDITOR, SETS).await.json()["in_force"]["origin"], "built_in");
+    let answer = world.post(OFFICER, &confirm, &very).await;
+    assert_eq!((answer.status, &answer.json()["state"]), (200, &json!("in_force")));
+    let after = world.get(AUDITOR, SETS).await.json();
+    assert_eq!(after["in_force"], json!({ "origin": { "activated": 1 }, "sha256": digest }));
+    let answer = world.post(OFFICER, &confirm, &very).await;
+    assert_eq!(refusal(&answer), (409, "policy_set_confirmed".to_owned()));
+    let actions = world.actions().await;
+    let count = |of: &str| actions.iter().filter(|action| *action == of).count();
+    assert_eq!((count("policy_set.proposed"), count("policy_set.confirmed")), (1, 1));
+    assert_eq!(count("authz.denied"), 9);
+}
+
+#[tokio::test]
+async fn a_proposal_is_sound_the_next_one_and_of_somebody_who_still_may() {
+    let world = world().await;
+    for (version, code) in [(0, "policy_set_version"), (2, "policy_set_version")] {
+        let answer = world.post(KEEPER, SETS, &proposal(version)).await;
+        assert_eq!(refusal(&answer), (409, code.to_owned()));
+    }
+    let mut bad = proposal(1);
+    let files = bad["files"].as_array_mut().unwrap();
+    files.retain(|file| !file["path"].as_str().unwrap().starts_with("lacris/"));
+    let answer = world.post(KEEPER, SETS, &bad).await;
+    assert_eq!(refusal(&answer), (422, "shape".to_owned()));
+    let told = answer.json()["errors"][0]["message"].as_str().unwrap().to_owned();
+    assert!(told.contains("`lacris` has the pack `lacris` in force"), "{told}");
+    bad["files"] = json!([{ "path": "../x", "content": "" }]);
+    assert_eq!(refusal(&world.post(KEEPER, SETS, &bad).await), (422, "shape".to_owned()));
+
+    let first = world.post(KEEPER, SETS, &proposal(1)).await.json();
+    let second = world.post(SECOND_KEEPER, SETS, &proposal(2)).await.json();
+    let body = json!({ "sha256": first["sha256"] });
+    let answer = world.post(OFFICER, &format!("{SETS}/1/confirm"), &body).await;
+    assert_eq!(refusal(&answer), (409, "policy_set_superseded".to_owned()));
+
+    let mut registry = registry();
+    for account in &mut registry.accounts {
+        account.account.active &= account.account.login != "second";
+    }
+    let sealed = world.ctx.vault.seal_registry(&SystemIds, &registry).unwrap();
+    let actor = Actor::Operator { command: "registry import".to_owned() };
+    let event = AuditEvent::new(world.clock.now(), actor, "registry.imported");
+    world.ctx.store.add_registry([1; 32], sealed, event).await.unwrap();
+    world.ctx.registry.forget();
+    let body = json!({ "sha256": second["sha256"] });
+    let answer = world.post(OFFICER, &format!("{SETS}/2/confirm"), &body).await;
+    assert_eq!(refusal(&answer), (409, "policy_set_proposer".to_owned()));
+}
+
+#[tokio::test]
+async fn a_request_is_explained_to_the_people_of_its_unit_and_that_is_recorded() {
+    let world = world().await;
+    let receipt = world.post(AGENCY, REQUESTS, &form("explained", 9)).await.json();
+    let path = format!("{REQUESTS}/{}/explanation", receipt["request"].as_str().unwrap());
+    let told = world.get(KEEPER, &path).await;
+    assert_eq!(told.status, 200);
+    let rules = told.json()["rules"].as_array().unwrap().len();
+    assert!(rules > 20, "{rules}");
+    assert_eq!(world.get(AUDITOR, &format!("{path}?gate=dispatch")).await.status, 200);
+    for (token, path, wanted) in [
+        (REVIEWER, path.clone(), (403, "role")),
+        (AGENCY, path.clone(), (401, "unauthorized")),
+        (KEEPER, format!("{path}?gate=lease"), (400, "query")),
+        (KEEPER, format!("{REQUESTS}/r-{:032x}/explanation", 7), (404, "not_found")),
+    ] {
+        let (status, code) = refusal(&world.get(token, &path).await);
+        assert_eq!((status, code.as_str()), wanted, "{path}");
+    }
+    let actions = world.actions().await;
+    let explained = actions.iter().filter(|action| *action == "search_request.explained");
+    assert_eq!(explained.count(), 2);
+}
+
+/// A request of the unit that waits with nobody to take it, whose page told the duty desk: the page's id.
+async fn waiting_page(world: &World) -> String {
+    let sent = form("24-9", 9);
+    let receipt = world.keyed(AGENCY, REQUESTS, "key-9", &sent).await.json();
+    let request = receipt["request"].as_str().unwrap().parse().unwrap();
+    let (store, now) = (&world.ctx.store, world.clock.now());
+    for (version, stage) in [(1, Stage::Accepted), (2, Stage::Queued)] {
+        let update = RequestUpdate::stage(request, version, stage, now, None);
+        let applied = store.apply(Change::update(update, Vec::new())).await.unwrap();
+        assert_eq!(applied, Applied::Now);
+    }
+    let page = store.pages(&"lacris".parse().unwrap(), false, 9).await.unwrap().remove(0);
+    let mut told = Change::audited(Vec::new());
+    told.pages.push(PageChange::Begun(NewAttempt {
+        id: PageAttemptId::new(world.ctx.ids.id()),
+        page: page.id,
+        step: 0,
+        target: Target::Webhook("duty-desk".to_owned()),
+        available_at: now,
+        at: now,
+    }));
+    assert_eq!(store.apply(told).await.unwrap(), Applied::Now);
+    page.id.to_string()
+}
+
+impl World {
+    async fn reply(&self, name: &str, at: DateTime<chrono::Utc>, body: &Value) -> Answered {
+        let body = body.to_string();
+        let signature = crate::paging::signed::sign(PAGE_SECRET, at, body.as_bytes()).unwrap();
+        let request = Request::post(format!("/api/v1/page-callbacks/{name}"))
+            .header(header::CONTENT_TYPE, "application/json")
+            .header("Leadbroker-Timestamp", at.timestamp().to_string())
+            .header("Leadbroker-Signature", signature);
+        self.send(request.body(Body::from(body)).unwrap()).await
+    }
+}
+
+#[tokio::test]
+async fn a_page_is_read_and_acknowledged_by_the_units_people() {
+    let world = world().await;
+    let page = waiting_page(&world).await;
+    let path = format!("/api/v1/pages/{page}");
+    let list = world.get(REVIEWER, "/api/v1/pages").await;
+    assert_eq!((list.status, &list.json()["items"][0]["page"]), (200, &json!(page)));
+    assert_eq!(world.get(REVIEWER, "/api/v1/pages?all=maybe").await.code().0, 400);
+    // Who else was told is for those who keep the duty.
+    for (token, attempts) in [(REVIEWER, 0), (AUDITOR, 1), (KEEPER, 1)] {
+        let shown = world.get(token, &path).await.json();
+        assert_eq!(shown["attempts"].as_array().unwrap().len(), attempts, "{shown}");
+        assert_eq!(
+            (&shown["state"], &shown["cause"]),
+            (&json!("open"), &json!("nobody_available"))
+        );
+    }
+    assert_eq!(world.get(AGENCY, &path).await.status, 401);
+    let acknowledge = format!("{path}/acknowledgement");
+    let refused = world.post(AUDITOR, &acknowledge, &json!(null)).await;
+    assert_eq!(refused.code(), (403, "role".to_owned()));
+    let done = world.post(REVIEWER, &acknowledge, &json!(null)).await;
+    assert_eq!((done.status, &done.json()["state"]), (200, &json!("acknowledged")));
+    let missing = format!("/api/v1/pages/pg-{:032x}", 1);
+    assert_eq!(world.get(REVIEWER, &missing).await.status, 404);
+    let actions = world.actions().await;
+    assert!(actions.contains(&"page.acknowledged".to_owned()), "{actions:?}");
+}
+
+#[tokio::test]
+async fn a_destinations_reply_counts_once_and_only_with_its_signature() {
+    let world = world().await;
+    let page = waiting_page(&world).await;
+    let now = world.clock.now();
+    let body = json!({ "page": page, "action": "acknowledge" });
+    let signature = (401, "signature".to_owned());
+    for late in [TimeDelta::minutes(6), TimeDelta::minutes(-6)] {
+        assert_eq!(world.reply("duty-desk", now + late, &body).await.code(), signature);
+    }
+    assert_eq!(world.reply("nobody", now, &body).await.code(), signature);
+    let unsigned = Request::post("/api/v1/page-callbacks/duty-desk")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(body.to_string()));
+    assert_eq!(world.send(unsigned.unwrap()).await.code(), signature);
+    let other = json!({ "page": page, "action": "resolve" });
+    assert_eq!(world.reply("duty-desk", now, &other).await.code().0, 422);
+    let unknown = json!({ "page": format!("pg-{:032x}", 1), "action": "acknowledge" });
+    assert_eq!(world.reply("duty-desk", now, &unknown).await.code().0, 404);
+
+    let done = world.reply("duty-desk", now, &body).await;
+    assert_eq!((done.status, &done.json()["acknowledged_by"]), (200, &json!("webhook:duty-desk")));
+    assert_eq!(world.reply("duty-desk", now, &body).await.code(), (409, "replayed".to_owned()));
+    let later = world.reply("duty-desk", now + TimeDelta::seconds(1), &body).await;
+    assert_eq!(later.status, 200, "a new reply is a new acknowledgement");
 }

@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 use super::orphans;
 use crate::lifecycle::{Stage, deadline};
 use crate::messages::{Message, Step};
-use crate::pipeline::{Context, PipelineError, dispatch, lease, retain};
+use crate::pipeline::emergency::enforce;
+use crate::pipeline::{Context, PipelineError, dispatch, hold, lease, retain, service};
 use crate::store::{Change, RequestRow, RequestUpdate};
 
 /// A published message without progress for this long is published again.
@@ -52,8 +53,9 @@ pub async fn once(ctx: &Context) -> Result<usize, PipelineError> {
         tracing::info!(messages = lost, "published again what made no progress");
     }
     discard(ctx).await?;
+    service_clocks(ctx, now).await?;
+    let mut moved = enforce::sweep(ctx).await?;
     let overdue = ctx.store.overdue(now, 500).await?;
-    let mut moved = 0;
     for row in &overdue {
         match overdue_request(ctx, row, now).await {
             Ok(()) => moved += 1,
@@ -70,6 +72,16 @@ async fn discard(ctx: &Context) -> Result<(), PipelineError> {
     for object_key in ctx.store.discarded(100).await? {
         ctx.vault.delete(&object_key).await?;
         ctx.store.forget_discarded(object_key).await?;
+    }
+    Ok(())
+}
+
+/// Reminders and overdue answers, by the units' service targets.
+async fn service_clocks(ctx: &Context, now: DateTime<Utc>) -> Result<(), PipelineError> {
+    for clock in ctx.store.clocks_to_look_at(now, 500).await? {
+        if let Err(error) = service::look_at(ctx, clock).await {
+            tracing::warn!(request = %clock.request, error = %error, "look at a service clock");
+        }
     }
     Ok(())
 }
@@ -95,7 +107,7 @@ async fn overdue_request(
         Stage::Released { .. } => again(ctx, row, Step::Respond, now).await?,
         // The mail has its own schedule of attempts, two days long.
         Stage::Delivering => extended(ctx, row, "delivery.overdue", now),
-        Stage::Held { .. } => extended(ctx, row, "hold.overdue", now),
+        Stage::Held { .. } => hold::overdue(ctx, row, now)?,
         Stage::AwaitingRelease { .. } => extended(ctx, row, "release.overdue", now),
         Stage::AwaitingPickup | Stage::FeedbackDue => extended(ctx, row, "requester.overdue", now),
         Stage::Rejected

@@ -41,6 +41,14 @@ pub(crate) fn new_database() -> String {
     format!("{}/{name}", server.rsplit_once('/').unwrap().0)
 }
 
+/// A file that only its owner may read.
+fn secret(path: &std::path::Path, text: &str) -> String {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    path.display().to_string()
+}
+
 /// An installation, started.
 #[derive(Debug)]
 pub(crate) struct Installation {
@@ -61,6 +69,11 @@ impl Drop for Installation {
 impl Installation {
     /// Keys, registry and configuration in a new folder, mail by the given server. Not started.
     pub(crate) fn new(stack: Stack) -> Self {
+        Self::with_desk(stack, None)
+    }
+
+    /// The same, with a duty desk at this URL that is paged for every job.
+    pub(crate) fn with_desk(stack: Stack, desk: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         let now = SystemClock.now();
@@ -70,13 +83,11 @@ impl Installation {
         for entry in &mut world.registry.accounts {
             entry.totp_secret = None;
         }
+        if desk.is_some() {
+            super::pages::page_the_desk(&mut world.registry);
+        }
         std::fs::write(at("registry.toml"), toml::to_string(&world.registry).unwrap()).unwrap();
-        let secret = |name: &str, text: &str| {
-            use std::os::unix::fs::PermissionsExt as _;
-            std::fs::write(at(name), text).unwrap();
-            std::fs::set_permissions(at(name), std::fs::Permissions::from_mode(0o600)).unwrap();
-            at(name).display().to_string()
-        };
+        let secret = |name: &str, text: &str| secret(&at(name), text);
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let (database, messaging) = match stack {
             Stack::Embedded => (
@@ -107,11 +118,15 @@ impl Installation {
                 "certificate_file": keys.unit_certificate.display().to_string(),
                 "key_file": secret("answers.key", &keys.unit_key),
             },
+            "paging": { "destinations": at("destinations.toml").display().to_string() },
             "limits": { "forms_per_second": 100_000 },
             "log": { "level": "error", "format": "text" },
         }))
         .unwrap();
         std::fs::write(at("leadbroker.toml"), config).unwrap();
+        let key = secret("desk.secret", super::pages::SECRET);
+        let destinations = desk.map(|url| super::pages::destination(url, &key)).unwrap_or_default();
+        std::fs::write(at("destinations.toml"), destinations).unwrap();
         let origin = format!("http://127.0.0.1:{port}");
         let this = Self { folder, origin, database, world, stack, child: None };
         let registry = this.folder.path().join("registry.toml");

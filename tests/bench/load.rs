@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use super::installation::{Installation, Stack, service};
 
-const BOUNDARY: &str = "bench-3f0c9a1e";
+pub(crate) const BOUNDARY: &str = "bench-3f0c9a1e";
 
 /// What every form of a load has in common.
 #[derive(Debug, Clone)]
@@ -55,7 +55,7 @@ impl Forms {
     }
 
     /// The next form as `multipart/form-data`.
-    fn body(&self) -> Vec<u8> {
+    pub(crate) fn body(&self) -> Vec<u8> {
         let mut form = self.form.clone();
         form["case_number"] = json!(format!("24-{:06}", self.next.fetch_add(1, Ordering::Relaxed)));
         let mut body = Vec::with_capacity(self.probe.len() + 8192);

@@ -19,6 +19,7 @@ mod figures;
 mod floor;
 mod installation;
 mod load;
+mod pages;
 mod queue;
 
 use std::time::Duration;
@@ -66,6 +67,14 @@ async fn main() {
     for (stack, name) in [(Stack::Embedded, "embedded"), (Stack::Distributed, "distributed")] {
         if only(name) {
             whole_way(&mut figures, stack, amount).await;
+            let count = amount.alone;
+            let waits = pages::run(stack, count).await;
+            let how = format!(
+                "{count} requests, {} a second, submit to the duty desk's webhook",
+                pages::A_SECOND
+            );
+            figures.add("page, p50", stack.name(), (quantile(&waits, 0.5), "ms"), &how);
+            figures.add("page, p99", stack.name(), (quantile(&waits, 0.99), "ms"), &how);
         }
     }
     eprintln!("\n{}", figures.table());

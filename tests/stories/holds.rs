@@ -1,6 +1,6 @@
 //! What waits for a named human at the release.
 
-use leadbroker::domain::AgencyStanding;
+use leadbroker::domain::{AgencyStanding, Role};
 use leadbroker::registry::Registry;
 use serde_json::{Value, json};
 
@@ -14,6 +14,7 @@ crate::both!(
     an_answer_that_the_administrator_refuses_never_leaves,
     no_human_decides_what_a_policy_refuses_at_the_release,
     a_narrative_that_a_person_must_read_is_held_and_never_told,
+    a_hold_that_nobody_decides_goes_up_and_is_never_forgotten,
 );
 
 fn clauses(told: &Value) -> Vec<&Value> {
@@ -103,7 +104,7 @@ async fn no_human_decides_what_a_policy_refuses_at_the_release(setup: Setup) {
     // The officer has the requester's name, and the agency is suspended too: the refusal is the officer's to read.
     let rename = |registry: &mut Registry, name: &str| {
         let officers = registry.accounts.iter_mut().map(|entry| &mut entry.account);
-        let release = leadbroker::domain::Role::ReleaseAuthority;
+        let release = Role::ReleaseAuthority;
         for officer in officers.filter(|one| one.role == release && one.unit.as_str() == "lacris") {
             name.clone_into(&mut officer.name);
         }
@@ -165,4 +166,78 @@ async fn a_narrative_that_a_person_must_read_is_held_and_never_told(setup: Setup
         assert_eq!((status, &receipt["state"]), (201, &json!(state)), "{receipt}");
     }
     site.assert_sound("words").await;
+}
+
+/// The held requests that a person reads, in the order of the desk.
+async fn desk(site: &mut Site, token: &str) -> Vec<Value> {
+    let (status, told) = site.call(("GET", "holds"), token, None).await;
+    assert_eq!(status, 200, "{told}");
+    told["items"].as_array().unwrap().clone()
+}
+
+async fn a_hold_that_nobody_decides_goes_up_and_is_never_forgotten(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    let short = |form: &mut Value| form["justification"]["situation"] = json!("Theft.");
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let (_, receipt) = site.submit_changed(&short).await;
+        held.push(receipt["request"].as_str().unwrap().to_owned());
+    }
+    let (first, late) = (held[0].clone(), held[1].clone());
+    let (officer, administrator) = (site.token(Role::ReleaseAuthority, 0), site.administrator());
+    assert_eq!(desk(&mut site, &officer).await, Vec::<Value>::new());
+    // A hold of another role: no pack in force here gives one, so the row is written as such a pack would.
+    let role = format!(
+        "UPDATE search_requests SET stage_data = replace(stage_data, 'local_administrator', 'release_authority')
+         WHERE id = '{late}'"
+    );
+    assert_eq!(site.sql(&role).await, 1);
+    let on_desk = desk(&mut site, &officer).await;
+    assert_eq!(on_desk.len(), 1, "{on_desk:?}");
+    assert_eq!(
+        (&on_desk[0]["role"], &on_desk[0]["overdue"]),
+        (&json!("release_authority"), &json!(false))
+    );
+    assert_eq!(on_desk[0]["clauses"], json!(["CORE-NARRATIVE", "LACRIS-AUD-8a"]));
+
+    site.deadline_passes(&late).await;
+    site.until_audited(&late, "hold.escalated", 1).await;
+    let escalated = site.audited(&late, "hold.escalated").await;
+    let told = &escalated[0];
+    assert_eq!(
+        (&told["detail"]["from"], &told["detail"]["to"]),
+        (&json!("release_authority"), &json!("local_administrator"))
+    );
+    assert_eq!(told["clauses"], json!(["CORE-NARRATIVE"]), "{told}");
+    // The role that let it be late still sees it, and decides no more.
+    let seen = desk(&mut site, &officer).await;
+    assert_eq!(
+        (&seen[0]["request"], &seen[0]["overdue"]),
+        (&json!(late), &json!(true)),
+        "{seen:?}"
+    );
+    let decision = json!({ "allow": true, "reason": "The officer told the rest.", "clause": "CORE-NARRATIVE" });
+    let path = format!("holds/{late}/decide");
+    let (status, refused) = site.call(("POST", &path), &officer, Some(&decision)).await;
+    assert_eq!((status, &refused["code"]), (403, &json!("role")), "{refused}");
+    // Late first, although it came last.
+    let order: Vec<Value> =
+        desk(&mut site, &administrator).await.iter().map(|hold| hold["request"].clone()).collect();
+    assert_eq!(order, [json!(late), json!(first)]);
+
+    // At the top it stays, and every missed due time is on record.
+    site.deadline_passes(&late).await;
+    site.until_audited(&late, "hold.overdue", 1).await;
+    let shown = site.cli_json(&administrator, &["holds", "show", &late]);
+    assert_eq!(shown["missed"], json!(["release_authority", "local_administrator"]), "{shown}");
+    assert_eq!(shown["reasons"][0]["clause"], "CORE-NARRATIVE");
+    assert!(shown["reasons"][0]["clause_text"].as_str().unwrap().len() > 20, "{shown}");
+    assert!(shown["if_allowed"].as_str().unwrap().contains("reviewer on duty"), "{shown}");
+    assert!(shown["if_refused"].as_str().unwrap().contains("rejected"), "{shown}");
+    assert_eq!(shown["decided_before"], json!([]));
+    let (status, answer) = site.decide(&late, true, "CORE-NARRATIVE").await;
+    assert_eq!((status, &answer["state"]), (200, &json!("accepted")), "{answer}");
+    site.follow(&late).await;
+    site.open_answer(&late).await;
+    site.assert_times(&late, "late", &[("hold.escalated", 1), ("hold.overdue", 1)]).await;
 }

@@ -1,6 +1,6 @@
 //! Claims on jobs: kept, handed over, given back, lost; and how many of them one desk holds.
 
-use leadbroker::domain::{AccountId, UnitService};
+use leadbroker::domain::{AccountId, UnitDesk};
 use leadbroker::registry::Registry;
 use serde_json::{Value, json};
 
@@ -22,9 +22,9 @@ fn code(answer: &(u16, Value)) -> (u16, &str) {
 }
 
 /// Sets how the people of the unit work.
-fn service(registry: &mut Registry, service: &UnitService) {
+fn desk(registry: &mut Registry, desk: &UnitDesk) {
     let unit = registry.units.iter_mut().find(|unit| unit.id.as_str() == "lacris").unwrap();
-    unit.service = service.clone();
+    unit.desk = desk.clone();
 }
 
 /// The accounts of the unit's first two reviewers, in the order of their tokens.
@@ -156,8 +156,8 @@ async fn what_comes_too_late_is_kept_for_its_author_alone(setup: Setup) {
 
 async fn a_desk_is_never_fuller_than_the_unit_says(setup: Setup) {
     let mut site = Site::serving(setup).await;
-    let one = UnitService { capacity: Some(1), ..UnitService::default() };
-    site.registry(|registry| service(registry, &one)).await;
+    let one = UnitDesk { capacity: Some(1), ..UnitDesk::default() };
+    site.registry(|registry| desk(registry, &one)).await;
     let (first, second) = (site.reviewer(0), site.reviewer(1));
     let mut requests = Vec::new();
     for _ in 0..3 {
@@ -203,8 +203,8 @@ async fn who_is_close_to_the_case_is_neither_asked_nor_served(setup: Setup) {
 async fn a_unit_that_is_offline_asks_nobody_and_keeps_the_job(setup: Setup) {
     let mut site = Site::serving(setup).await;
     let until = "2099-01-01T00:00:00Z".parse().unwrap();
-    let offline = UnitService { offline_until: Some(until), ..UnitService::default() };
-    site.registry(|registry| service(registry, &offline)).await;
+    let offline = UnitDesk { offline_until: Some(until), ..UnitDesk::default() };
+    site.registry(|registry| desk(registry, &offline)).await;
     let request = site.queued().await;
     let queued = site.audited(&request, "search_request.queued").await;
     assert_eq!(queued[0]["detail"]["nobody"], "offline", "{queued:?}");
@@ -212,7 +212,7 @@ async fn a_unit_that_is_offline_asks_nobody_and_keeps_the_job(setup: Setup) {
     let path = format!("search-requests/{request}/events");
     let (_, events) = site.call(("GET", &path), &agency, None).await;
     assert!(events.to_string().contains("gov.leadbroker.search_request.queued.v1"), "{events}");
-    site.registry(|registry| service(registry, &UnitService::default())).await;
+    site.registry(|registry| desk(registry, &UnitDesk::default())).await;
     site.until_audited(&request, "search_request.offered", 1).await;
 }
 

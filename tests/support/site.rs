@@ -122,6 +122,7 @@ impl Site {
         } else {
             format!("sqlite:{}", at("leadbroker.db").display())
         };
+        std::fs::write(at("destinations.toml"), "").unwrap();
         std::fs::write(at("leadbroker.toml"), config(&setup, &keys, (&at("."), port, &database)))
             .unwrap();
         let site = Self {
@@ -168,6 +169,11 @@ impl Site {
     pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
         std::fs::write(self.path(name), bytes).unwrap();
         self.path(name).display().to_string()
+    }
+
+    /// A file that only its owner may read.
+    pub fn secret(&self, name: &str, text: &str) -> String {
+        secret(&self.path(name), text)
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -303,6 +309,20 @@ impl Site {
         (answer.status().as_u16(), headers, answer.bytes().await.unwrap().to_vec())
     }
 
+    /// A call without a token, with headers of its own: status and body.
+    pub async fn post_with(
+        &self,
+        path: &str,
+        headers: &[(&str, String)],
+        body: &Value,
+    ) -> (u16, Value) {
+        let url = format!("{}/api/v1/{path}", self.origin);
+        let call = self.http.post(url).header("Content-Type", "application/json");
+        let call = headers.iter().fold(call, |call, (name, value)| call.header(*name, value));
+        let answer = call.body(body.to_string()).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
     /// The same call by each of these, all at once: what each was answered.
     pub async fn at_once(
         &self,
@@ -350,6 +370,39 @@ impl Site {
         let accounts = self.world.secrets.accounts.iter();
         let mut of_role = accounts.filter(|a| a.role == role && a.unit.as_str() == "lacris");
         of_role.nth(nth).unwrap().totp_secret.clone()
+    }
+
+    /// The first person of another unit with this role.
+    pub fn token_of(&self, unit: &str, role: Role) -> String {
+        let mut accounts = self.world.secrets.accounts.iter();
+        let of = accounts.find(|a| a.role == role && a.unit.as_str() == unit);
+        of.unwrap().token.clone()
+    }
+
+    /// Sends SIGHUP, and waits until readiness says what is wanted.
+    pub async fn hang_up(&self, wanted: impl Fn(&Value) -> bool) {
+        let pid = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+        for _ in 0..400 {
+            if wanted(&self.ready().await) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("readiness did not say what was wanted");
+    }
+
+    /// What readiness says.
+    pub async fn ready(&self) -> Value {
+        let answer = self.http.get(format!("{}/readyz", self.origin)).send().await.unwrap();
+        answer.json().await.unwrap()
+    }
+
+    /// Login names of the unit's people with this role.
+    pub fn logins(&self, role: Role) -> Vec<String> {
+        let accounts = self.world.registry.accounts.iter().map(|entry| &entry.account);
+        let of_role = accounts.filter(|a| a.role == role && a.unit.as_str() == "lacris");
+        of_role.map(|account| account.login.clone()).collect()
     }
 
     pub fn agency(&self) -> String {
@@ -402,6 +455,7 @@ fn config(setup: &Setup, keys: &Keys, (folder, port, database): (&Path, u16, &st
         },
         "audit": { "signing_key_file": secret(&at("signing.pem"), &keys.signing_key) },
         "mail": mail,
+        "paging": { "destinations": at("destinations.toml").display().to_string() },
         "log": { "level": "error", "format": "text" },
     }))
     .unwrap()

@@ -44,8 +44,9 @@ pub(super) async fn answer<T>(
 }
 
 /// Connects and logs in, and leaves: whether address, user and password are right. Nothing is declared.
-pub async fn log_in(url: &AmqpUrl) -> Result<(), AmqpError> {
-    let connection = connect(url, None, "leadbroker doctor").await?;
+/// `authorities` (PEM) are trusted with `amqps`; `None`: the system's.
+pub async fn log_in(url: &AmqpUrl, authorities: Option<String>) -> Result<(), AmqpError> {
+    let connection = connect(url, authorities, "leadbroker doctor").await?;
     // It has let us in; a late answer to the leave-taking is no fault.
     let _ = answer(connection.close(200, "done".into())).await;
     Ok(())

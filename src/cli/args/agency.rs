@@ -36,6 +36,20 @@ pub enum AgencyCommand {
         #[arg(long)]
         reason: String,
     },
+    /// Confirm an imminent threat, as a supervisor who is not the requester.
+    ConfirmEmergency {
+        /// The request (`r-…`).
+        request: String,
+        /// Your printed name.
+        #[arg(long)]
+        name: String,
+        /// Your rank or office.
+        #[arg(long)]
+        title: String,
+        /// What you confirm, in a sentence.
+        #[arg(long)]
+        statement: String,
+    },
     /// What a unit's form needs: its repositories, limits, and the statements to affirm.
     Form {
         /// The unit (`lacris`).

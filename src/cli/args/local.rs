@@ -108,6 +108,48 @@ pub enum PolicyCommand {
     },
     /// Every rule that is asked about a form, and what it says. Nothing is decided.
     Explain(ExplainArgs),
+    /// What a candidate would have decided differently about the requests that are stored. It is recorded.
+    Replay(ReplayArgs),
+    /// Propose a folder of packs to a running server, or confirm what another person proposed; needs an account's token.
+    #[command(group(clap::ArgGroup::new("which").required(true).args(["dir", "confirm"])))]
+    Activate(ActivateArgs),
+    /// Every version of the packs and where it stands; needs an account's token.
+    Sets(SetsArgs),
+}
+
+/// Of `policy replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Folder with the packs that are to be tried.
+    #[arg(long, value_name = "DIR")]
+    pub candidate: PathBuf,
+    /// Only requests that were received on this day (UTC) or later.
+    #[arg(long, value_name = "DATE")]
+    pub since: Option<chrono::NaiveDate>,
+}
+
+/// Of `policy activate`.
+#[derive(Debug, Args)]
+pub struct ActivateArgs {
+    /// Folder with the whole set of packs to propose.
+    pub dir: Option<PathBuf>,
+    /// Confirm this version.
+    #[arg(long, value_name = "VERSION", requires = "digest")]
+    pub confirm: Option<i64>,
+    /// SHA-256 of the set that you have read.
+    #[arg(long, value_name = "SHA256", conflicts_with = "dir")]
+    pub digest: Option<String>,
+}
+
+/// Of `policy sets`.
+#[derive(Debug, Args)]
+pub struct SetsArgs {
+    /// Save the files of this version.
+    #[arg(long, value_name = "VERSION", requires = "out")]
+    pub save: Option<i64>,
+    /// Folder to save them in.
+    #[arg(long, value_name = "DIR", requires = "save")]
+    pub out: Option<PathBuf>,
 }
 
 /// Of `policy explain`.
@@ -119,6 +161,15 @@ pub struct ExplainArgs {
     /// Only at submit, `use_probe` or dispatch; submit and `use_probe` if absent, as when a form comes.
     #[arg(long, value_name = "GATE", value_parser = gate)]
     pub gate: Option<Gate>,
+    /// A form as though it were for this unit, instead of the one that it names.
+    #[arg(long)]
+    pub unit: Option<String>,
+    /// A form as though this agency sent it, instead of the one that it names.
+    #[arg(long, value_name = "ORI")]
+    pub agency: Option<String>,
+    /// Ask this pack and `core` instead of those that the registry has in force; may be given more than once.
+    #[arg(long = "pack", value_name = "PACK")]
+    pub packs: Vec<String>,
 }
 
 fn gate(text: &str) -> Result<Gate, String> {

@@ -96,6 +96,71 @@ pub enum PeopleCommand {
     /// Messages that gave up after all their attempts.
     #[command(subcommand)]
     DeadLetters(DeadLetterCommand),
+    /// What imminent threats owe: call-backs and confirmations.
+    #[command(subcommand)]
+    Emergency(EmergencyCommand),
+    /// Requesters whose forms are refused.
+    #[command(subcommand)]
+    Suspensions(SuspensionCommand),
+    /// Destroy the record of an ended request for good; prints the certificate.
+    Destroy {
+        /// The request (`r-…`).
+        request: String,
+        /// Why, ten letters at least.
+        #[arg(long)]
+        reason: String,
+        /// The clause that the destruction rests on.
+        #[arg(long)]
+        clause: String,
+    },
+    /// What keeps a record from being destroyed.
+    #[command(subcommand)]
+    LegalHold(LegalHoldCommand),
+    /// Pages: who was told that a job waits.
+    #[command(subcommand, visible_alias = "page")]
+    Pages(PageCommand),
+}
+
+/// Of `legal-hold`.
+#[derive(Debug, Subcommand)]
+pub enum LegalHoldCommand {
+    /// Nothing destroys the record from now on.
+    Set {
+        /// The request (`r-…`).
+        request: String,
+        /// Who ordered it and why, ten letters at least.
+        #[arg(long)]
+        reason: String,
+    },
+    /// The legal hold has ended.
+    Lift {
+        /// The request (`r-…`).
+        request: String,
+        /// Who ended it and why, ten letters at least.
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// Of `pages`.
+#[derive(Debug, Subcommand)]
+pub enum PageCommand {
+    /// Pages of your unit that have not ended.
+    List {
+        /// Those that have ended as well.
+        #[arg(long)]
+        all: bool,
+    },
+    /// A page and what became of each attempt.
+    Show {
+        /// The page (`pg-…`).
+        page: String,
+    },
+    /// You have seen it: nobody further is paged for a while. The job is not taken by this.
+    Ack {
+        /// The page (`pg-…`).
+        page: String,
+    },
 }
 
 /// Of `give-back`.
@@ -219,6 +284,47 @@ pub enum DeadLetterCommand {
     },
 }
 
+/// Of `emergency`.
+#[derive(Debug, Subcommand)]
+pub enum EmergencyCommand {
+    /// Open duties with their due times, overdue ones first.
+    List,
+    /// Whom to call about what. Each reading is recorded.
+    Show {
+        /// The request (`r-…`).
+        request: String,
+    },
+    /// Record an attempt to call the agency back at the number in the registry.
+    CallBack {
+        /// The request (`r-…`).
+        request: String,
+        /// What it came to.
+        #[arg(long, value_parser = ["confirmed", "denied", "not-reached"])]
+        outcome: String,
+        /// Who answered; needed unless nobody did.
+        #[arg(long, value_name = "NAME")]
+        spoke_to_name: Option<String>,
+        /// What was said.
+        #[arg(long)]
+        note: Option<String>,
+    },
+}
+
+/// Of `suspensions`.
+#[derive(Debug, Subcommand)]
+pub enum SuspensionCommand {
+    /// All of them that your unit's requests caused. Each reading is recorded.
+    List,
+    /// Lift one.
+    Lift {
+        /// The suspension, as listed.
+        suspension: String,
+        /// Why, ten letters at least.
+        #[arg(long)]
+        reason: String,
+    },
+}
+
 /// Of `audit`.
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
@@ -231,6 +337,14 @@ pub enum AuditCommand {
     Repeats {
         /// The request (`r-…`).
         request: String,
+    },
+    /// Who read or was refused to read what of a request, when, why, under which clauses. Reading it is recorded.
+    Who {
+        /// The request (`r-…`).
+        request: String,
+        /// From the database of this machine's server (with `--config`), not from a running server.
+        #[arg(long)]
+        local: bool,
     },
     /// Export the whole log from a running server. Reading it is recorded.
     Export {

@@ -10,25 +10,21 @@ use super::Line;
 use super::machine::{folder, sqlite_file};
 use crate::app;
 use crate::broker::amqp::log_in;
+use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, MailTransport, Transport};
 use crate::mail::{Cause, DeliveryResult, Phase};
-use crate::store::{Probe, probe};
+use crate::pipeline::policy_source;
+use crate::store::{Probe, probe, probe_policy_set};
 
 /// A neighbour that needs longer is away.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Looks into the database without changing it, not even its version.
 pub(super) async fn database(config: &Config) -> Vec<Line> {
-    let url = config.database.url.expose();
-    let mut read_only = url.to_owned();
-    if let Some(rest) = url.strip_prefix("sqlite:") {
-        let file = sqlite_file(rest);
-        if !file.is_file() {
-            let hint = "`leadbroker migrate` makes it, or correct `database.url`";
-            return vec![Line::warn("database", "its file is not there yet", hint)];
-        }
-        read_only = format!("sqlite:{}?mode=ro", file.display());
-    }
+    let Some(read_only) = read_only(config) else {
+        let hint = "`leadbroker migrate` makes it, or correct `database.url`";
+        return vec![Line::warn("database", "its file is not there yet", hint)];
+    };
     match timeout(PATIENCE, probe(&read_only)).await.unwrap_or(Probe::Away) {
         Probe::Away => {
             let hint = "start it, or correct `database.url` and its password";
@@ -52,6 +48,32 @@ pub(super) async fn database(config: &Config) -> Vec<Line> {
             Line::ok("registry", format!("version {versions} is in force")),
         ],
     }
+}
+
+/// The database's URL, for a look that changes nothing; none while its file is not there.
+fn read_only(config: &Config) -> Option<String> {
+    let url = config.database.url.expose();
+    let Some(rest) = url.strip_prefix("sqlite:") else { return Some(url.to_owned()) };
+    let file = sqlite_file(rest);
+    file.is_file().then(|| format!("sqlite:{}?mode=ro", file.display()))
+}
+
+/// The policy set that two people put in force, if there is one, read as this program would read it.
+pub(super) async fn policy_set(config: &Config) -> Option<Line> {
+    let url = read_only(config)?;
+    let (version, digest, files) = timeout(PATIENCE, probe_policy_set(&url)).await.ok()??;
+    let read = policy_source::read(version, (&digest, &files), SystemClock.now());
+    Some(match read {
+        Ok(set) => Line::ok("policy set", format!("version {version} decides: {}", set.set())),
+        Err(reasons) => Line::fail(
+            "policy set",
+            format!(
+                "version {version} is in force and this program cannot use it: {}",
+                reasons.join("; ")
+            ),
+            "activate a sound version with the program that runs now; this one would not start",
+        ),
+    })
 }
 
 /// The image store: a folder to write to, or a server that listens.
@@ -159,7 +181,14 @@ pub(super) async fn broker(config: &Config) -> Option<Line> {
             let Ok(url) = config.messaging.url.expose().parse() else {
                 return Some(Line::fail(check, "its address is no AMQP URL", hint));
             };
-            Some(match timeout(PATIENCE, log_in(&url)).await {
+            let authorities = match app::broker_authorities(config) {
+                Ok(authorities) => authorities,
+                Err(error) => {
+                    let hint = "correct `messaging.ca_file`";
+                    return Some(Line::fail(check, error.to_string(), hint));
+                }
+            };
+            Some(match timeout(PATIENCE, log_in(&url, authorities)).await {
                 Ok(Ok(())) => Line::ok(check, "it lets leadbroker in"),
                 Ok(Err(error)) => Line::fail(check, error.to_string(), hint),
                 Err(_) => Line::fail(check, "it does not answer within 5 seconds", hint),

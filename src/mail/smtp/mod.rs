@@ -23,8 +23,9 @@ use tokio::time::Instant;
 use self::session::{Failure, Session};
 pub use self::settings::{SmtpDeadlines, SmtpLogin, SmtpSettings, SmtpTls};
 use super::address::is_domain;
-use super::deliverable::Deliverable;
+use super::deliverable::{Deliverable, Outbound};
 use super::delivery::{Cause, DeliveryResult, Mailer, Phase};
+use super::notice::PageMail;
 use super::wire;
 
 /// A kept connection that was idle for longer is not used again: servers close them.
@@ -110,8 +111,8 @@ impl SmtpMailer {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn attempt(&self, mail: &Deliverable) -> DeliveryResult {
-        if wire::check(mail.bytes()).is_err() {
+    async fn attempt(&self, mail: Outbound<'_>) -> DeliveryResult {
+        if wire::check(mail.bytes).is_err() {
             return DeliveryResult::of(Phase::Internal, Cause::UnsafeBytes);
         }
         // The semaphore is never closed; were it, there would be no connection.
@@ -146,7 +147,7 @@ impl SmtpMailer {
     async fn send(
         &self,
         mut session: Session,
-        mail: &Deliverable,
+        mail: Outbound<'_>,
     ) -> Result<super::Reply, Failure> {
         let sent = session.send(mail, &self.settings.deadlines).await;
         if sent.as_ref().err().is_none_or(Failure::leaves_connection_usable) {
@@ -183,7 +184,11 @@ async fn guarded(attempt: impl Future<Output = DeliveryResult>) -> DeliveryResul
 
 impl Mailer for SmtpMailer {
     fn deliver<'a>(&'a self, mail: &'a Deliverable) -> BoxFuture<'a, DeliveryResult> {
-        guarded(self.attempt(mail)).boxed()
+        guarded(self.attempt(mail.into())).boxed()
+    }
+
+    fn page<'a>(&'a self, mail: &'a PageMail) -> BoxFuture<'a, DeliveryResult> {
+        guarded(self.attempt(mail.into())).boxed()
     }
 }
 

@@ -13,7 +13,7 @@ use tokio_openssl::SslStream;
 use super::reply::{Answer, Gatherer, LONGEST_LINE};
 use super::settings::{SmtpDeadlines, SmtpLogin, SmtpSettings, SmtpTls};
 use super::tls;
-use crate::mail::deliverable::Deliverable;
+use crate::mail::deliverable::Outbound;
 use crate::mail::delivery::{Cause, DeliveryResult, Phase, Reply, TlsRefusal};
 use crate::mail::wire;
 
@@ -244,19 +244,19 @@ impl Session {
     /// Sends one mail.
     pub(super) async fn send(
         &mut self,
-        mail: &Deliverable,
+        mail: Outbound<'_>,
         waits: &SmtpDeadlines,
     ) -> Result<Reply, Failure> {
-        let from = format!("MAIL FROM:<{}>", mail.from().expose());
+        let from = format!("MAIL FROM:<{}>", mail.from.expose());
         self.talk.expect(Phase::Mail, &from, 250, waits.mail).await?;
-        let to = format!("RCPT TO:<{}>", mail.to().expose());
+        let to = format!("RCPT TO:<{}>", mail.to.expose());
         let answer = self.talk.ask(Phase::Rcpt, &to, waits.rcpt).await?;
         // 251: the server forwards it.
         if answer.code != 251 {
             wanted_code(Phase::Rcpt, 250, answer)?;
         }
         self.talk.expect(Phase::Data, "DATA", 354, waits.data).await?;
-        for block in wire::stuff_dots(mail.bytes()).chunks(BLOCK) {
+        for block in wire::stuff_dots(mail.bytes).chunks(BLOCK) {
             within(Phase::Body, waits.block, self.talk.send(block)).await?;
         }
         let answer = self.talk.expect(Phase::FinalDot, ".", 250, waits.final_dot).await?;

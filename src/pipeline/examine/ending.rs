@@ -18,6 +18,10 @@ pub(super) fn action(kind: RecordKind) -> &'static str {
         RecordKind::Release
         | RecordKind::HoldDecision
         | RecordKind::Withdrawal
+        | RecordKind::CallBack
+        | RecordKind::Confirmation
+        | RecordKind::SuspensionLift
+        | RecordKind::LegalHold
         | RecordKind::Draft
         | RecordKind::GiveBack => "record.written",
     }

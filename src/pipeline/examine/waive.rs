@@ -39,7 +39,7 @@ pub async fn waive(
             "say in a sentence why nobody else can examine it; it is kept with the case",
         ));
     }
-    wording::refuse_claims(ctx, &waiver)?;
+    wording::refuse_claims(ctx, &waiver).await?;
     let decision = decided(ctx, (approver, first), &row, &waiver).await?;
     refuse_unless_accepted(ctx, approver, &row, &decision).await?;
     let key = sealed::key_of(ctx, &row)?;
@@ -74,7 +74,7 @@ async fn decided(
     row: &RequestRow,
     waiver: &Waiver,
 ) -> Result<PolicyDecision, PipelineError> {
-    let registry = ctx.registry().await?;
+    let (registry, policies) = (ctx.registry().await?, ctx.policies().await?);
     let form = sealed::form_of(ctx, row)?;
     let now = ctx.now();
     let reviewer = registry
@@ -86,12 +86,12 @@ async fn decided(
         saw_first_answer: false,
         comparison_done: true,
         waiver: Some(facts::Waiver {
-            allowed: is_allowed(&ctx.policies, &registry, row, waiver),
+            allowed: is_allowed(&policies, &registry, row, waiver),
             approved: is_another(approver, reviewer, &form, row),
         }),
     };
     let packs = standing::packs(&registry, row);
-    Ok(ctx.policies.decide(&packs, &facts::second_review(&standing, review, now)))
+    Ok(policies.decide(&packs, &facts::second_review(&standing, review, now)))
 }
 
 /// Pure: every pack that binds the unit must list the reason, so that a further pack never loosens.

@@ -1,5 +1,7 @@
 //! From the records of a case to the document that says them, and nothing more.
 
+use std::sync::Arc;
+
 use chrono::Utc;
 
 use super::Printed;
@@ -13,7 +15,7 @@ use crate::domain::{Form, Outcome, PackId, Personal, UnitId};
 use crate::pipeline::examine::{ExaminationRecord, examination};
 use crate::pipeline::{Context, PipelineError, sealed, standing};
 use crate::policy::facts::SecondReviewState;
-use crate::policy::has_placeholder;
+use crate::policy::{PolicySet, has_placeholder};
 use crate::registry::Registry;
 use crate::report::document as paper;
 use crate::report::{Document, normalise_in_child};
@@ -26,6 +28,7 @@ struct Case<'c> {
     row: &'c RequestRow,
     form: Form,
     key: DataKey,
+    policies: Arc<PolicySet>,
     packs: Vec<PackId>,
     unit_name: String,
     agency_name: String,
@@ -63,7 +66,8 @@ pub(super) async fn compose(
     let second_review = case.state;
     let placeholder_open = case.placeholder_open;
     let statements = case.printed;
-    Ok((document, Printed { statements, generative_ai, second_review, placeholder_open }))
+    let policies = case.policies.set().sha256.clone();
+    Ok((document, Printed { statements, generative_ai, policies, second_review, placeholder_open }))
 }
 
 async fn document(case: &mut Case<'_>, outcome: Outcome) -> Result<Document, PipelineError> {
@@ -156,6 +160,7 @@ async fn load<'c>(
         row,
         form,
         key,
+        policies: ctx.policies().await?,
         packs: unit.packs.clone(),
         unit_name: unit.name.clone(),
         agency_name,
@@ -191,7 +196,7 @@ impl Case<'_> {
     /// A mandated statement, as the first of the unit's packs that has it words it. What further packs of the unit
     /// mandate for the same place is printed in the supplement.
     fn statement(&mut self, name: &str) -> Result<String, PipelineError> {
-        let mut wordings = standing::statements(&self.ctx.policies, &self.packs, name).into_iter();
+        let mut wordings = standing::statements(&self.policies, &self.packs, name).into_iter();
         let words = wordings.next().ok_or_else(|| {
             PipelineError::Document(format!("the unit's policy packs have no statement `{name}`"))
         })?;
@@ -205,7 +210,7 @@ impl Case<'_> {
 
     /// Adds a statement to the supplement, as every pack of the unit that has it words it.
     fn adds(&mut self, name: &str) {
-        for words in standing::statements(&self.ctx.policies, &self.packs, name) {
+        for words in standing::statements(&self.policies, &self.packs, name) {
             self.adds_words("", words);
         }
     }
@@ -220,7 +225,7 @@ impl Case<'_> {
 
     /// Notes that the document prints these words where a statement is mandated.
     fn prints(&mut self, name: &str, words: &str) {
-        for mandated in standing::statements(&self.ctx.policies, &self.packs, name) {
+        for mandated in standing::statements(&self.policies, &self.packs, name) {
             let text_sha256 = hex::encode(openssl::sha::sha256(words.as_bytes()));
             self.printed.push(FormAffirmation { text_sha256, ..mandated.printed });
         }

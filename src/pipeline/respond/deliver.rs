@@ -10,7 +10,9 @@ use crate::lifecycle::{Event, Resume, Stage, next};
 use crate::mail::{Cause, Deliverable, DeliveryResult, Phase};
 use crate::messages::{EventData, Step};
 use crate::pipeline::{Context, Disposition, PipelineError, dispatch, hold, sealed, step};
-use crate::store::{Change, MailingRow, MailingStatus, MailingUpdate, RequestRow, RequestUpdate};
+use crate::store::{
+    Applied, Change, MailingRow, MailingStatus, MailingUpdate, RequestRow, RequestUpdate,
+};
 
 /// Attempts before a person must look: with the delays below, two days.
 const MOST_ATTEMPTS: i64 = 52;
@@ -117,10 +119,15 @@ pub async fn handle(
     let (Some(row), Some(mail)) = (row, mail) else {
         return Ok(Disposition::DeadLetter { reason: "mailing_unknown".to_owned() });
     };
-    if row.stage != Stage::Delivering || mail.status == MailingStatus::Sent {
+    // One that was refused or called back is never tried again: after a hold the answer is sealed anew.
+    let over = matches!(mail.status, MailingStatus::Sent | MailingStatus::Refused);
+    if row.stage != Stage::Delivering || over {
         return step::acknowledge(ctx, cause, Step::Deliver).await;
     }
-    begin(ctx, &row, &mail).await?;
+    if begin(ctx, &row, &mail).await? != Applied::Now {
+        return Ok(Disposition::Retry { after: Some(Duration::ZERO), reason: "stale".to_owned() });
+    }
+    let row = RequestRow { version: row.version + 1, ..row };
     crate::crash_point!("deliver.before_send");
     let bytes = sealed::image(ctx, &sealed::key_of(ctx, &row)?, &mail.object_key).await?;
     let deliverable = Deliverable::from_stored(bytes)
@@ -130,12 +137,18 @@ pub async fn handle(
     finish(ctx, cause, &row, &mail, &result).await
 }
 
-/// An attempt is on record before the first byte is sent: after a crash it reads as begun, not as never made.
-async fn begin(ctx: &Context, row: &RequestRow, mail: &MailingRow) -> Result<(), PipelineError> {
+/// An attempt is on record before the first byte is sent: after a crash it reads as begun, not as never made. It takes the
+/// request's version, so that an attempt and a recall exclude each other.
+async fn begin(
+    ctx: &Context,
+    row: &RequestRow,
+    mail: &MailingRow,
+) -> Result<Applied, PipelineError> {
     let now = ctx.now();
     let event = audit(ctx, row, mail, "delivery.attempted", now)
         .detail("attempt", &(mail.attempts + 1).to_string());
-    let mut change = Change::audited(vec![event]);
+    let same = RequestUpdate::stage(row.id, row.version, row.stage.clone(), now, row.deadline_at);
+    let mut change = Change::update(same, vec![event]);
     change.mailed = Some(MailingUpdate {
         id: mail.id,
         status: MailingStatus::Sending,
@@ -144,8 +157,7 @@ async fn begin(ctx: &Context, row: &RequestRow, mail: &MailingRow) -> Result<(),
         begins: true,
         at: now,
     });
-    let _ = ctx.store.apply(change).await?;
-    Ok(())
+    Ok(ctx.store.apply(change).await?)
 }
 
 fn audit(

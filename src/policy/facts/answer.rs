@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::form::agency_record;
 use super::{Facts, Record, Value, texts};
+use crate::domain::emergency::EmergencyState;
 use crate::domain::form::FormAffirmation;
 use crate::domain::{Agency, Outcome, PackId, Role, UnitId};
 use crate::policy::Gate;
@@ -86,6 +87,9 @@ pub struct Release {
     /// A placeholder stands where the document should have words of the unit.
     #[serde(default)]
     pub placeholder_open: bool,
+    /// Where the duties of an emergency stand.
+    #[serde(default)]
+    pub emergency: EmergencyState,
 }
 
 fn yes() -> bool {
@@ -126,6 +130,9 @@ pub struct Delivery {
     /// The image was taken in the field, or the person was present (OX-461.5a).
     #[serde(default)]
     pub field_tool: bool,
+    /// Where the duties of an emergency stand.
+    #[serde(default)]
+    pub emergency: EmergencyState,
 }
 
 /// The facts at `release`. `agency` asked, `unit` answers.
@@ -153,7 +160,8 @@ pub fn release(release: &Release, agency: &Agency, unit: &UnitId, now: DateTime<
         .with("unit_packs", texts(release.unit_packs.iter().map(PackId::as_str)))
         .with("generative_ai", release.generative_ai)
         .with("credentials_in_force", release.credentials_in_force)
-        .with("placeholder_open", release.placeholder_open);
+        .with("placeholder_open", release.placeholder_open)
+        .with("emergency", <&'static str>::from(release.emergency));
     Facts::new(Gate::Release, values)
 }
 
@@ -166,6 +174,7 @@ pub fn deliver(delivery: &Delivery, agency: &Agency, unit: &UnitId, now: DateTim
     let agency = agency_record(agency, unit, now)
         .with("is_sender", true)
         .with("owns_email", delivery.owns_email);
+    let emergency: &'static str = delivery.emergency.into();
     let delivery = Record::default()
         .with("channel", channel)
         .with("released", delivery.released)
@@ -175,5 +184,9 @@ pub fn deliver(delivery: &Delivery, agency: &Agency, unit: &UnitId, now: DateTim
         .with("law_enforcement", delivery.law_enforcement)
         .with("owns_email", delivery.owns_email)
         .with("field_tool", delivery.field_tool);
-    Facts::new(Gate::Deliver, Record::default().with("agency", agency).with("delivery", delivery))
+    let values = Record::default()
+        .with("agency", agency)
+        .with("delivery", delivery)
+        .with("emergency", emergency);
+    Facts::new(Gate::Deliver, values)
 }

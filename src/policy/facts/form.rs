@@ -119,6 +119,9 @@ pub struct Standing {
     pub service: Service,
     /// The requester's signature was verified by its method: session, token or certificate.
     pub signature_verified: bool,
+    /// The requester is suspended, for an emergency that failed its proof.
+    #[serde(default)]
+    pub requester_suspended: bool,
 }
 
 impl Standing {
@@ -209,6 +212,7 @@ fn submit_facts(about: Record, form: &Form, standing: &Standing, now: DateTime<U
     let shown = worded(form, &standing.service.words);
     let values = Record::default()
         .with("form", about)
+        .with("requester_suspended", standing.requester_suspended)
         .with("words", texts(shown.iter().map(|shown| &shown.what)))
         .with("agency", standing.agency_record(form, now))
         .with("unit", standing.service.record(&form.provider_unit))

@@ -4,6 +4,7 @@
 //! A builder a gate; the names are those of `config/policies/schema.cedarschema`, and facts that do
 //! not fit the schema are refused by the engine.
 
+mod access;
 mod answer;
 mod form;
 mod image;
@@ -15,6 +16,7 @@ use cedar_policy::RestrictedExpression;
 
 use super::gate::Gate;
 
+pub use access::{Content, Destruction, Purpose, Reader, Reading, destroy, read};
 pub use answer::{Channel, Delivery, Officer, Release, SecondReviewState, deliver, release};
 pub use form::{FormFacts, Limits, Offered, Service, Standing, dispatch, form, probe, submit};
 pub use people::{

@@ -1,8 +1,11 @@
 //! Schemas of bodies and answers. The form and the receipt are the published contracts; the rest is checked against every
 //! answer that the tests of the API get.
 
+mod emergency;
 mod examination;
 mod kept;
+mod pages;
+mod policies;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -10,7 +13,7 @@ use strum::VariantArray;
 
 use super::reference;
 use crate::domain::form::{ImageSourceKind, SCHEMA};
-use crate::domain::{Lane, Outcome};
+use crate::domain::{Lane, Outcome, Role};
 use crate::lifecycle::StageCode;
 
 const RECEIPT: &str = include_str!("../../../docs/receipt.v1.schema.json");
@@ -151,11 +154,21 @@ fn followed() -> Components {
         ("RequestPage", object(&[("items", array("RequestItem")), ("next", or_null("RequestId"))])),
         ("Moment", object(&[("at", reference("Time")), ("state", reference("State"))])),
         (
+            "ServiceClock",
+            object(&[
+                ("state", json!({ "enum": ["running", "paused", "stopped"] })),
+                ("remind_at", or_null("Time")),
+                ("due_at", or_null("Time")),
+                ("why", string()),
+            ]),
+        ),
+        (
             "Request",
             item(&[
                 ("findings", array("Finding")),
                 ("deadline_at", or_null("Time")),
                 ("supersedes", or_null("RequestId")),
+                ("service", or_null("ServiceClock")),
                 ("timeline", array("Moment")),
             ]),
         ),
@@ -194,6 +207,7 @@ fn for_people() -> Components {
             ("received_at", reference("Time")),
             ("updated_at", reference("Time")),
             ("deadline_at", or_null("Time")),
+            ("service_due_at", or_null("Time")),
         ];
         members.extend_from_slice(more);
         object(&members)
@@ -202,23 +216,18 @@ fn for_people() -> Components {
     let lease = object(&[("token", number()), ("until", reference("Time"))]);
     let probe =
         object(&[("n", reference("Ordinal")), ("media_type", string()), ("bytes", number())]);
+    let case_file = [
+        ("form", json!({ "type": "object", "description": "The form as it was submitted." })),
+        ("findings", array("Finding")),
+        ("probes", json!({ "type": "array", "items": probe })),
+        ("lease", json!({ "anyOf": [lease, { "type": "null" }] })),
+        ("repeats", array("Repeat")),
+        ("earlier?", array("Earlier")),
+    ];
     let mut all = vec![
         ("Job", job(&[])),
         ("Jobs", object(&[("items", array("Job")), ("next", or_null("RequestId"))])),
-        (
-            "CaseFile",
-            job(&[
-                (
-                    "form",
-                    json!({ "type": "object", "description": "The form as it was submitted." }),
-                ),
-                ("findings", array("Finding")),
-                ("probes", json!({ "type": "array", "items": probe })),
-                ("lease", json!({ "anyOf": [lease, { "type": "null" }] })),
-                ("repeats", array("Repeat")),
-                ("earlier?", array("Earlier")),
-            ]),
-        ),
+        ("CaseFile", job(&case_file)),
         (
             "Claim",
             object(&[
@@ -229,7 +238,16 @@ fn for_people() -> Components {
             ]),
         ),
         ("Conclusion", object(&[("token", number()), ("examination", reference("Examination"))])),
-        ("Hold", job(&[("findings", array("Finding"))])),
+        (
+            "Hold",
+            job(&[
+                ("role", list::<Role>()),
+                ("overdue", json!({ "type": "boolean" })),
+                ("clauses", strings()),
+                ("findings", array("Finding")),
+            ]),
+        ),
+        ("HoldFile", job(&[&case_file[..], &hold_file()].concat())),
         ("Holds", items("Hold")),
         (
             "HoldDecision",
@@ -243,11 +261,44 @@ fn for_people() -> Components {
     all.extend(examination::seen());
     all.extend(examination::schemas());
     all.extend(kept::kept());
+    all.extend(emergency::schemas());
+    all.extend(policies::schemas());
+    all.extend(pages::pages());
     all
 }
 
+/// What a held request's case file has besides.
+fn hold_file() -> Vec<(&'static str, Value)> {
+    let roles = json!({ "type": "array", "items": list::<Role>() });
+    let reason = object(&[
+        ("clause_text", string()),
+        ("clause", string()),
+        ("pack", string()),
+        ("verdict", string()),
+        ("field", string()),
+        ("message", string()),
+        ("remedy", string()),
+    ]);
+    let decision = object(&[
+        ("account", string()),
+        ("at", reference("Time")),
+        ("allow", json!({ "type": "boolean" })),
+        ("reason", string()),
+        ("clause", string()),
+    ]);
+    vec![
+        ("role", list::<Role>()),
+        ("missed", roles),
+        ("overdue", json!({ "type": "boolean" })),
+        ("reasons", json!({ "type": "array", "items": reason })),
+        ("if_allowed", string()),
+        ("if_refused", string()),
+        ("decided_before", json!({ "type": "array", "items": decision })),
+    ]
+}
+
 fn others() -> Components {
-    let check = json!({ "enum": ["ok", "away", "slow", "not_used"] });
+    let check = json!({ "enum": ["ok", "away", "slow", "not_used", "kept_old"] });
     let receipt = contract(RECEIPT);
     let properties = receipt.get("properties").cloned().unwrap_or_default();
     let items = |member: &str| {
@@ -294,8 +345,10 @@ fn others() -> Components {
                         ("database", check.clone()),
                         ("image_store", check.clone()),
                         ("broker", check.clone()),
-                        ("deliveries", check),
+                        ("deliveries", check.clone()),
+                        ("policies", check),
                         ("oldest_waiting_seconds", json!({ "type": ["integer", "null"] })),
+                        ("policy_set_refused", json!({ "type": ["integer", "null"] })),
                     ]),
                 ),
             ]),

@@ -72,4 +72,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
     .body("Reason")
     .answers(&[(200, Json("StateOfRequest"))])
     .refuses(&[(409, "state"), (410, "destroyed"), (422, "reason")]),
+    post(
+        "/api/v1/search-requests/{id}/emergency-confirmation",
+        "confirmEmergency",
+        "A supervisor of the agency, who is not the requester, confirms an imminent threat.",
+        handler!(post api::v1::emergency_handle::confirm),
+    )
+    .who(Who::Agency)
+    .body("Confirmation")
+    .answers(&[(200, Json("Duties"))])
+    .refuses(&[(409, "state"), (409, "moved_on"), (410, "destroyed")]),
 ];

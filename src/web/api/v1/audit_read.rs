@@ -12,7 +12,9 @@ use serde_json::json;
 use super::id;
 use crate::audit::{Actor, AuditEntry, AuditEvent};
 use crate::domain::{Account, RequestId, Role};
-use crate::pipeline::{Context, PipelineError, audit_export, examine, repeats};
+use crate::pipeline::read::{self, Wanted};
+use crate::pipeline::{Context, PipelineError, audit_export, repeats};
+use crate::policy::facts::Content;
 use crate::store::Change;
 use crate::web::auth;
 use crate::web::problem::Answer;
@@ -24,12 +26,11 @@ pub(in crate::web) async fn of_request(
     headers: HeaderMap,
     Path(path): Path<String>,
 ) -> Answer {
-    let roles = [Role::Auditor, Role::LocalAdministrator];
-    let person = auth::person_as(&web, &headers, &roles).await?;
+    let person = auth::person(&web, &headers).await?;
     let ctx = web.ctx();
     let request: RequestId = id(&path)?;
-    let row = examine::row_for(ctx, &person, request).await?;
-    read_by(ctx, &person, Some(row.id), "audit.read").await?;
+    let wanted = Wanted { content: Content::Audit, action: "audit.read", which: "" };
+    let row = read::allow(ctx, &person, request, wanted).await?;
     let entries: Vec<AuditEntry> = ctx
         .store
         .audit_of(row.id)
@@ -47,11 +48,10 @@ pub(in crate::web) async fn repeats_of(
     headers: HeaderMap,
     Path(path): Path<String>,
 ) -> Answer {
-    let roles = [Role::Auditor, Role::LocalAdministrator];
-    let person = auth::person_as(&web, &headers, &roles).await?;
+    let person = auth::person(&web, &headers).await?;
     let ctx = web.ctx();
-    let row = examine::row_for(ctx, &person, id(&path)?).await?;
-    read_by(ctx, &person, Some(row.id), "repeats.read").await?;
+    let wanted = Wanted { content: Content::Audit, action: "repeats.read", which: "" };
+    let row = read::allow(ctx, &person, id(&path)?, wanted).await?;
     let repeats = repeats::of(ctx, &row).await?;
     Ok(Json(json!({ "request": row.id, "repeats": repeats })).into_response())
 }
@@ -59,7 +59,7 @@ pub(in crate::web) async fn repeats_of(
 /// The whole log with its checkpoints, one JSON document a line, for offline verification.
 pub(in crate::web) async fn export(State(web): State<Arc<Web>>, headers: HeaderMap) -> Answer {
     let person = auth::person_as(&web, &headers, &[Role::Auditor]).await?;
-    read_by(web.ctx(), &person, None, "audit.exported").await?;
+    exported_by(web.ctx(), &person).await?;
     let lines = audit_export::export(web.ctx().clone(), web.app.audit_origin.clone()).await?;
     let headers = [
         (header::CONTENT_TYPE, "application/jsonl; charset=utf-8"),
@@ -69,16 +69,11 @@ pub(in crate::web) async fn export(State(web): State<Arc<Web>>, headers: HeaderM
 }
 
 /// Reading the log is an entry of the log.
-async fn read_by(
-    ctx: &Context,
-    person: &Account,
-    request: Option<RequestId>,
-    action: &str,
-) -> Result<(), PipelineError> {
-    let mut event = AuditEvent::new(ctx.now(), Actor::Person { account: person.id }, action)
+async fn exported_by(ctx: &Context, person: &Account) -> Result<(), PipelineError> {
+    let actor = Actor::Person { account: person.id };
+    let event = AuditEvent::new(ctx.now(), actor, "audit.exported")
         .unit(&person.unit)
         .clause("LACRIS-AUD-2");
-    event.request = request;
     let _ = ctx.store.apply(Change::audited(vec![event])).await?;
     Ok(())
 }

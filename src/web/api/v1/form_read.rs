@@ -56,18 +56,18 @@ pub(in crate::web) async fn form(
     let unit = registry.unit(&unit).ok_or_else(Problem::not_found)?;
     let core: PackId = id(CORE)?;
     let packs = together(&[&[core], unit.packs.as_slice(), agency.packs.as_slice()]);
-    let policies = &web.ctx().policies;
+    let policies = web.ctx().policies().await?;
     let repositories: Vec<&str> = unit.repositories.iter().map(|r| r.id.as_str()).collect();
     let limits =
         Limits { form: web.ctx().rules.form, forms_per_second: web.app.limits.forms_per_second };
     Ok(Json(json!({
         "unit": unit.id,
         "name": unit.name,
-        "packs": versions(policies, &packs),
+        "packs": versions(&policies, &packs),
         "repositories": repositories,
         "source_kinds": ImageSourceKind::VARIANTS,
         "limits": limits,
-        "statements": to_affirm(policies, &packs),
+        "statements": to_affirm(&policies, &packs),
     }))
     .into_response())
 }

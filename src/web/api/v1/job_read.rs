@@ -3,6 +3,7 @@
 //! INVARIANT: no content leaves before its reading is durable in the audit log (LACRIS-AUD-2).
 //! INVARIANT: a second reviewer is shown nothing of the first examination.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -17,12 +18,14 @@ use serde_json::json;
 
 use super::{bad_query, id, query, shown};
 use crate::domain::examination::Examination;
-use crate::domain::{Account, Finding, Form, Lane, Ori, RequestId, Role, UnitId};
-use crate::lifecycle::{Stage, StageCode};
+use crate::domain::{Account, Finding, Form, Lane, Ori, RequestId, UnitId};
+use crate::lifecycle::StageCode;
 use crate::pipeline::examine::WorkQuery;
+use crate::pipeline::read::{self, Wanted};
 use crate::pipeline::repeats::{self, Repeat};
 use crate::pipeline::{Context, PipelineError, examine, sealed};
-use crate::store::{Change, RecordKind, RequestRow};
+use crate::policy::facts::Content;
+use crate::store::{RecordKind, RequestRow};
 use crate::web::auth;
 use crate::web::problem::{Answer, Problem};
 use crate::web::state::Web;
@@ -45,10 +48,12 @@ pub(super) struct Job {
     received_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     deadline_at: Option<DateTime<Utc>>,
+    /// When the answer is due to the agency, where the unit has a target for the lane.
+    service_due_at: Option<DateTime<Utc>>,
 }
 
 impl Job {
-    pub(super) fn of(row: &RequestRow) -> Self {
+    pub(super) fn of(row: &RequestRow, due: &BTreeMap<RequestId, DateTime<Utc>>) -> Self {
         Self {
             request: row.id,
             unit: row.unit.clone(),
@@ -59,6 +64,7 @@ impl Job {
             received_at: row.received_at,
             updated_at: row.updated_at,
             deadline_at: row.deadline_at,
+            service_due_at: due.get(&row.id).copied(),
         }
     }
 }
@@ -84,8 +90,9 @@ pub(super) struct Earlier {
     examination: Examination,
 }
 
+/// A case file, as its reader gets it.
 #[derive(Debug, Serialize)]
-struct CaseFile {
+pub(super) struct CaseFile {
     #[serde(flatten)]
     job: Job,
     form: Form,
@@ -121,7 +128,8 @@ pub(in crate::web) async fn list(
         .transpose()
         .map_err(|_| bad_query("`cursor` is the `next` of the page before"))?;
     let page = examine::worklist(web.ctx(), &person, WorkQuery { lane, after, limit }).await?;
-    let items: Vec<Job> = page.rows.iter().map(Job::of).collect();
+    let due = due(web.ctx(), &page.rows).await?;
+    let items: Vec<Job> = page.rows.iter().map(|row| Job::of(row, &due)).collect();
     Ok(unless_same(&headers, &json!({ "items": items, "next": page.next })))
 }
 
@@ -136,6 +144,15 @@ fn unless_same(headers: &HeaderMap, document: &serde_json::Value) -> Response {
         return (StatusCode::NOT_MODIFIED, etag).into_response();
     }
     (etag, Json(document)).into_response()
+}
+
+/// When the answers to these requests are due to their agencies.
+pub(super) async fn due(
+    ctx: &Context,
+    rows: &[RequestRow],
+) -> Result<BTreeMap<RequestId, DateTime<Utc>>, PipelineError> {
+    let requests: Vec<RequestId> = rows.iter().map(|row| row.id).collect();
+    Ok(ctx.store.service_due(&requests).await?)
 }
 
 /// The case file of a job that the person holds, releases, or decides a hold of.
@@ -157,12 +174,13 @@ pub(in crate::web) async fn probe(
 ) -> Answer {
     let person = auth::person(&web, &headers).await?;
     let ctx = web.ctx();
-    let row = readable(ctx, &person, id(&path)?).await?;
     let place: i64 = id(&place)?;
+    let which = place.to_string();
+    let wanted = Wanted { content: Content::Probe, action: "probe.read", which: &which };
+    let row = read::allow(ctx, &person, id(&path)?, wanted).await?;
     let probes = ctx.store.probes(row.id).await?;
     let probe =
         probes.iter().find(|probe| probe.ordinal == place).ok_or_else(Problem::not_found)?;
-    record(ctx, &person, &row, ("probe.read", &place.to_string())).await?;
     let bytes = sealed::probe_image(ctx, &row, probe).await?;
     Ok(attachment(bytes, &format!("probe-{place}.bin"), "application/octet-stream"))
 }
@@ -175,77 +193,30 @@ pub(super) fn attachment(bytes: Vec<u8>, name: &str, media_type: &'static str) -
     (headers, bytes).into_response()
 }
 
-/// A request whose content the person may read at its stage. A refusal is recorded.
+/// A request whose case file the person may read; the reading, or its refusal, is recorded.
 pub(super) async fn readable(
     ctx: &Context,
     person: &Account,
     request: RequestId,
-) -> Result<RequestRow, Problem> {
-    let row = examine::row_for(ctx, person, request).await?;
-    if may_read(&row.stage, person) {
-        return Ok(row);
-    }
-    let error = PipelineError::forbidden(
-        "not_assigned",
-        "a case is read by who holds its claim, releases it, or decides its hold; claim the job first",
-    );
-    Err(auth::refused(ctx, person, Some(request), error).await.into())
-}
-
-/// Pure: who needs the content for the step that is due, and nobody else.
-fn may_read(stage: &Stage, person: &Account) -> bool {
-    if let Some(lease) = stage.lease() {
-        return lease.reviewer == person.id;
-    }
-    match stage {
-        Stage::AwaitingRelease { reviewers, .. } => {
-            person.role == Role::ReleaseAuthority && !reviewers.contains(&person.id)
-        }
-        Stage::Held { role, .. } => person.role == *role || person.role == Role::LocalAdministrator,
-        Stage::Received
-        | Stage::Rejected
-        | Stage::Accepted
-        | Stage::Queued
-        | Stage::Offered { .. }
-        | Stage::Leased { .. }
-        | Stage::Examined { .. }
-        | Stage::SecondReview { .. }
-        | Stage::AdjudicationDue { .. }
-        | Stage::Adjudication { .. }
-        | Stage::Released { .. }
-        | Stage::Delivering
-        | Stage::Delivered
-        | Stage::AwaitingPickup
-        | Stage::Acknowledged
-        | Stage::FeedbackDue
-        | Stage::Closed
-        | Stage::Withdrawn
-        | Stage::Expired
-        | Stage::Destroyed => false,
-    }
-}
-
-/// Records that the person reads; without the record nothing is read.
-pub(super) async fn record(
-    ctx: &Context,
-    person: &Account,
-    row: &RequestRow,
-    (action, what): (&str, &str),
-) -> Result<(), PipelineError> {
-    let event = examine::by_person(person, action, ctx.now(), row)
-        .clause("LACRIS-AUD-2")
-        .detail("what", what)
-        .detail("stage", row.stage.code().as_str());
-    let _ = ctx.store.apply(Change::audited(vec![event])).await?;
-    Ok(())
+) -> Result<RequestRow, PipelineError> {
+    let wanted = Wanted { content: Content::CaseFile, action: "case.read", which: "" };
+    read::allow(ctx, person, request, wanted).await
 }
 
 /// Answers with the case file of a request that the person may read.
 pub(super) async fn case_file(ctx: &Context, person: &Account, row: &RequestRow) -> Answer {
-    record(ctx, person, row, ("case.read", "case_file")).await?;
+    Ok(Json(opened(ctx, person, row).await?).into_response())
+}
+
+/// The case file of a request that the person may read, once the reading is on record.
+pub(super) async fn opened(
+    ctx: &Context,
+    person: &Account,
+    row: &RequestRow,
+) -> Result<CaseFile, PipelineError> {
     let probes = ctx.store.probes(row.id).await?;
-    let file = CaseFile {
-        job: Job::of(row),
+    Ok(CaseFile {
+        job: Job::of(row, &due(ctx, std::slice::from_ref(row)).await?),
         form: sealed::form_of(ctx, row)?,
         findings: row.findings.clone(),
         probes: probes
@@ -267,34 +238,34 @@ pub(super) async fn case_file(ctx: &Context, person: &Account, row: &RequestRow)
             repeats::of(ctx, row).await?
         },
         earlier: earlier(ctx, person, row).await?,
-    };
-    Ok(Json(file).into_response())
+    })
 }
 
-/// Pure: the records that the person may see of a request at this stage.
-fn shown_records(stage: &Stage, person: &Account) -> &'static [(RecordKind, &'static str)] {
-    if let Stage::Adjudication { lease, .. } = stage
-        && lease.reviewer == person.id
-    {
-        return &[(RecordKind::Examination, "first"), (RecordKind::SecondReview, "second")];
-    }
-    &[]
-}
+/// What an adjudicator compares.
+const EARLIER: [(RecordKind, &str); 2] =
+    [(RecordKind::Examination, "first"), (RecordKind::SecondReview, "second")];
 
+/// The two examinations that differ, for the adjudicator who holds the claim; that is a reading of its own.
 async fn earlier(
     ctx: &Context,
     person: &Account,
     row: &RequestRow,
 ) -> Result<Vec<Earlier>, PipelineError> {
     let mut records = Vec::new();
-    for (kind, which) in shown_records(&row.stage, person) {
-        records.push(read(ctx, row, *kind, which).await?);
+    let holds = row.stage.lease().is_some_and(|lease| lease.reviewer == person.id);
+    if !holds || row.stage.code() != StageCode::Adjudication {
+        return Ok(records);
+    }
+    let wanted = Wanted { content: Content::Examination, action: "examination.read", which: "" };
+    let _ = read::allow(ctx, person, row.id, wanted).await?;
+    for (kind, which) in EARLIER {
+        records.push(recorded(ctx, row, kind, which).await?);
     }
     Ok(records)
 }
 
 /// The newest examination of a kind, with its candidate's picture.
-pub(super) async fn read(
+pub(super) async fn recorded(
     ctx: &Context,
     row: &RequestRow,
     kind: RecordKind,
@@ -307,74 +278,4 @@ pub(super) async fn read(
         candidate.image = Some(STANDARD.encode(sealed::image(ctx, &key, object).await?));
     }
     Ok(Earlier { which, examination })
-}
-
-#[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-    use crate::domain::{AccountId, Outcome};
-    use crate::lifecycle::{Lease, Resume};
-
-    fn person(number: u128, role: Role) -> Account {
-        Account {
-            person: None,
-            id: AccountId::new(Uuid::from_u128(number)),
-            login: "sample".to_owned(),
-            name: "R. Sample".to_owned(),
-            unit: "lacris".parse().unwrap(),
-            role,
-            active: true,
-            credentials: Vec::new(),
-            positions: Vec::new(),
-            relatives: Vec::new(),
-        }
-    }
-
-    fn lease(of: &Account) -> Lease {
-        Lease {
-            reviewer: of.id,
-            token: 1,
-            until: DateTime::UNIX_EPOCH,
-            since: DateTime::UNIX_EPOCH,
-        }
-    }
-
-    #[test]
-    fn a_case_is_read_by_whom_its_stage_waits_for() {
-        let (one, two) = (person(1, Role::Reviewer), person(2, Role::Reviewer));
-        let officer = person(3, Role::ReleaseAuthority);
-        let keeper = person(4, Role::LocalAdministrator);
-        let all = [&one, &two, &officer, &keeper, &person(5, Role::Auditor)];
-        let readers = |stage: &Stage| -> Vec<u128> {
-            let may = all.iter().filter(|person| may_read(stage, person));
-            may.map(|person| person.id.uuid().as_u128()).collect()
-        };
-        assert_eq!(readers(&Stage::Queued), []);
-        assert_eq!(readers(&Stage::Offered { reviewer: one.id }), []);
-        assert_eq!(readers(&Stage::Leased { lease: lease(&one) }), [1]);
-        assert_eq!(readers(&Stage::Examined { first: one.id }), []);
-        assert_eq!(readers(&Stage::SecondReview { first: one.id, lease: lease(&two) }), [2]);
-        let reviewers = vec![one.id, two.id];
-        let waiting = Stage::AwaitingRelease { outcome: Outcome::NoMatch, reviewers };
-        assert_eq!(readers(&waiting), [3]);
-        let own = Stage::AwaitingRelease { outcome: Outcome::NoMatch, reviewers: vec![officer.id] };
-        assert_eq!(readers(&own), []);
-        let held = Stage::Held { role: Role::LocalAdministrator, resume: Resume::Check };
-        assert_eq!(readers(&held), [4]);
-        assert_eq!(readers(&Stage::Delivered), []);
-    }
-
-    #[test]
-    fn only_the_adjudicator_sees_earlier_examinations() {
-        let (one, two) = (person(1, Role::Reviewer), person(2, Role::Reviewer));
-        let judge = person(3, Role::Adjudicator);
-        let second = Stage::SecondReview { first: one.id, lease: lease(&two) };
-        assert!(shown_records(&second, &two).is_empty());
-        let lease = lease(&judge);
-        let stage = Stage::Adjudication { first: one.id, second: two.id, lease };
-        assert_eq!(shown_records(&stage, &judge).len(), 2);
-        assert!(shown_records(&stage, &two).is_empty());
-    }
 }

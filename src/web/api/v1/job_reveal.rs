@@ -12,13 +12,13 @@ use axum::http::HeaderMap;
 use axum::response::IntoResponse as _;
 use serde_json::json;
 
-use super::job_read::{Earlier, read, record};
+use super::job_read::{Earlier, recorded};
 use super::{id, shown};
 use crate::domain::examination::Waiver;
 use crate::domain::{Account, RequestId};
 use crate::lifecycle::Stage;
 use crate::pipeline::{Context, PipelineError, examine, repeats};
-use crate::store::{RecordKind, RequestRow};
+use crate::store::{Change, RecordKind, RequestRow};
 use crate::web::problem::{Answer, Problem};
 use crate::web::state::Web;
 use crate::web::{auth, body};
@@ -49,10 +49,15 @@ pub(in crate::web) async fn examinations(
         );
         return Err(auth::refused(ctx, &person, Some(row.id), error).await.into());
     };
-    record(ctx, &person, &row, ("examinations.read", "examinations")).await?;
+    // Before anything is read: no audit record, no read (LACRIS-AUD-2).
+    let event = examine::by_person(&person, "examinations.read", ctx.now(), &row)
+        .clause("LACRIS-AUD-2")
+        .detail("what", "examinations")
+        .detail("stage", row.stage.code().as_str());
+    let _ = ctx.store.apply(Change::audited(vec![event])).await?;
     let mut shown: Vec<Earlier> = Vec::new();
     for (kind, which) in kinds {
-        shown.push(read(ctx, &row, kind, which).await?);
+        shown.push(recorded(ctx, &row, kind, which).await?);
     }
     let repeats = repeats::of(ctx, &row).await?;
     let answer = json!({ "request": row.id, "examinations": shown, "repeats": repeats });

@@ -12,9 +12,9 @@ use serde_json::json;
 
 use super::{bad_query, id, query, shown};
 use crate::domain::{Agency, Finding, Outcome, Personal, RequestId, UnitId};
-use crate::lifecycle::StageCode;
+use crate::lifecycle::{ServiceClock, StageCode};
 use crate::messages::{AgencyEvent, Body, Route, cloud_event};
-use crate::pipeline::{Context, PipelineError, Refusal, sealed};
+use crate::pipeline::{Context, PipelineError, Refusal, read, sealed, service};
 use crate::store::{RequestRow, StoredEvent};
 use crate::web::auth;
 use crate::web::problem::{Answer, Problem};
@@ -40,6 +40,8 @@ struct Whole {
     findings: Vec<Finding>,
     deadline_at: Option<DateTime<Utc>>,
     supersedes: Option<RequestId>,
+    /// When the answer is due, where the unit has a target for the lane.
+    service: Option<ServiceClock>,
     timeline: Vec<Moment>,
 }
 
@@ -96,7 +98,9 @@ pub(in crate::web) async fn one(
     let agency = auth::agency(&web, &headers).await?;
     let row = own(&web, &agency, &path).await?;
     let stored = web.ctx().store.messages_of(row.id).await?;
+    let registry = web.ctx().registry().await?;
     let whole = Whole {
+        service: service::clock_of(web.ctx(), &registry, &row).await?,
         item: item(web.ctx(), &row)?,
         timeline: timeline(row.received_at, told(&stored, &agency)),
         findings: row.findings,
@@ -123,8 +127,7 @@ pub(in crate::web) async fn events(
 
 /// A request of the agency's own; another agency's does not exist for it.
 async fn own(web: &Web, agency: &Agency, path: &str) -> Result<RequestRow, Problem> {
-    let row = web.ctx().store.request(id(path)?).await?;
-    row.filter(|row| row.ori == agency.ori).ok_or_else(Problem::not_found)
+    Ok(read::follow(web.ctx(), agency, id(path)?).await?)
 }
 
 /// Pure: the events among a request's messages that are for this agency.

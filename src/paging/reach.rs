@@ -1,0 +1,165 @@
+//! Who can be reached, and how.
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::escalation::Whom;
+use crate::domain::{Account, AccountId, Role, UnitId};
+use crate::lifecycle::{Owner, Stage, owner};
+use crate::registry::Registry;
+
+/// Where a page goes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Target {
+    /// To a person's `pager_email`.
+    Account(AccountId),
+    /// To a destination of the configuration.
+    Webhook(String),
+}
+
+impl Target {
+    /// What kind it is, for rows and metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Account(_) => "mail",
+            Self::Webhook(_) => "webhook",
+        }
+    }
+
+    /// Who or which.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Account(account) => account.to_string(),
+            Self::Webhook(name) => name.clone(),
+        }
+    }
+
+    /// Read back from [`Target::kind`] and [`Target::name`].
+    pub fn read(kind: &str, name: &str) -> Option<Self> {
+        match kind {
+            "mail" => name.parse().ok().map(Self::Account),
+            "webhook" => Some(Self::Webhook(name.to_owned())),
+            _ => None,
+        }
+    }
+}
+
+/// What decides who is reached.
+#[derive(Debug, Clone, Copy)]
+pub struct Reach<'a> {
+    /// People and duty.
+    pub registry: &'a Registry,
+    /// Of which unit.
+    pub unit: &'a UnitId,
+    /// Where the request stands.
+    pub stage: &'a Stage,
+    /// The configured destinations.
+    pub destinations: &'a [String],
+    /// When.
+    pub now: DateTime<Utc>,
+}
+
+impl Reach<'_> {
+    /// Who of `whom` can be paged: active people of the unit with a pager's address, and known destinations.
+    pub fn of(&self, whom: &Whom) -> Vec<Target> {
+        match whom {
+            Whom::Owner => match owner(self.stage) {
+                Owner::Person(account) => self.people(|one| one.id == account),
+                // Of a job that nobody is offered, the reviewers are not its owners: they were asked already.
+                Owner::Role(role) if role != Role::Reviewer => self.people(|one| one.role == role),
+                Owner::Role(_) | Owner::System | Owner::Requester | Owner::Nobody => Vec::new(),
+            },
+            Whom::OnDuty => {
+                let on_duty = self.registry.on_duty(self.unit, self.now);
+                // Who may not take the job is not woken for it.
+                let is_trained =
+                    |one: &Account| one.credentials.iter().any(|c| c.in_force(self.now));
+                self.people(|one| {
+                    one.role == Role::Reviewer && on_duty.contains(&one.id) && is_trained(one)
+                })
+            }
+            Whom::Role(role) => self.people(|one| one.role == *role),
+            Whom::Account(login) => self.people(|one| one.login == *login),
+            Whom::Webhook(name) if self.destinations.contains(name) => {
+                vec![Target::Webhook(name.clone())]
+            }
+            Whom::Webhook(_) => Vec::new(),
+        }
+    }
+
+    fn people(&self, wanted: impl Fn(&Account) -> bool) -> Vec<Target> {
+        self.registry
+            .accounts
+            .iter()
+            .map(|entry| &entry.account)
+            .filter(|one| one.unit == *self.unit && one.active && one.pager_email.is_some())
+            .filter(|one| wanted(one))
+            .map(|one| Target::Account(one.id))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_active_people_of_the_unit_with_an_address_are_reached() {
+        let account = |number: u8, role: &str, unit: &str, more: &str| {
+            format!(
+                "[[accounts]]\n[accounts.account]\nid = \"p-{number:032x}\"\nlogin = \"a{number}\"\n\
+                 name = \"R. Sample\"\nunit = \"{unit}\"\nrole = \"{role}\"\ncredentials = []\n{more}\n"
+            )
+        };
+        let mail = "active = true\npager_email = \"pager@unit.example.gov\"";
+        let trained = "credentials = [{ issuer = \"X\", course = \"Y\", capabilities = [], cjis_minimum = true, \
+                       issued_at = \"1969-01-01T00:00:00Z\", expires_at = \"1971-01-01T00:00:00Z\", approved_by = \"Z\" }]";
+        let shift = |number: u8| {
+            format!(
+                "[[shifts]]\nunit = \"lacris\"\naccount = \"p-{number:032x}\"\n\
+                 starts_at = \"1969-12-31T00:00:00Z\"\nends_at = \"1970-01-02T00:00:00Z\"\n"
+            )
+        };
+        let text = [
+            account(1, "reviewer", "lacris", &format!("{mail}\n{trained}"))
+                .replace("credentials = []\n", ""),
+            account(6, "reviewer", "lacris", mail),
+            account(2, "reviewer", "lacris", "active = true"),
+            account(3, "reviewer", "lacris", &mail.replace("true", "false")),
+            account(4, "local_administrator", "lacris", mail),
+            account(5, "local_administrator", "oxnard", mail),
+            shift(1),
+            shift(6),
+        ]
+        .concat();
+        let registry: Registry = toml::from_str(&text).unwrap();
+        let id = |number: u128| AccountId::new(uuid::Uuid::from_u128(number));
+        let unit: UnitId = "lacris".parse().unwrap();
+        let reach = |stage: &Stage, whom: &str| {
+            Reach {
+                registry: &registry,
+                unit: &unit,
+                stage,
+                destinations: &["duty-desk".to_owned()],
+                now: DateTime::UNIX_EPOCH,
+            }
+            .of(&whom.parse().unwrap())
+        };
+        let offered = |number| Stage::Offered { reviewer: id(number) };
+        assert_eq!(reach(&offered(1), "owner"), [Target::Account(id(1))]);
+        for unreachable in [2, 3, 5] {
+            assert_eq!(reach(&offered(unreachable), "owner"), []);
+        }
+        assert_eq!(reach(&Stage::Queued, "owner"), []);
+        assert_eq!(reach(&Stage::Queued, "role:local_administrator"), [Target::Account(id(4))]);
+        assert_eq!(reach(&Stage::Queued, "account:a5"), []);
+        assert_eq!(reach(&Stage::Queued, "on_duty"), [Target::Account(id(1))], "not the untrained");
+        assert_eq!(reach(&Stage::Queued, "webhook:other"), []);
+        assert_eq!(
+            reach(&Stage::Queued, "webhook:duty-desk"),
+            [Target::Webhook("duty-desk".to_owned())]
+        );
+        for target in [Target::Account(id(1)), Target::Webhook("duty-desk".to_owned())] {
+            assert_eq!(Target::read(target.kind(), &target.name()), Some(target));
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Who is shown what of a request: the engine decides, and the reading is durable in the audit log before anything leaves.
+//!
+//! INVARIANT: no audit record, no read (LACRIS-AUD-2).
+
+use super::{Context, PipelineError, Refusal, standing};
+use crate::audit::{Actor, AuditEvent};
+use crate::domain::{Account, Agency, AgencyStanding, RequestId, Role, Verdict};
+use crate::lifecycle::{Resume, Stage};
+use crate::policy::PolicyDecision;
+use crate::policy::facts::{self, Content, Purpose, Reader, Reading};
+use crate::store::{Change, RequestRow};
+
+/// Clauses whose breach means that the request does not exist for the reader.
+const ELSEWHERE: [&str; 2] = ["CORE-READ-UNIT", "CORE-READ-AGENCY"];
+
+/// One reading by a person: what, and what the audit log calls it.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// What.
+    pub content: Content,
+    /// Code in the audit log (`case.read`).
+    pub action: &'a str,
+    /// Which of several: a probe's place, an id.
+    pub which: &'a str,
+}
+
+/// Pure: everyone who examined the request, as its stage tells it.
+fn took_part(stage: &Stage, person: &Account) -> bool {
+    match stage {
+        Stage::AwaitingRelease { reviewers, .. }
+        | Stage::Held { resume: Resume::Release { reviewers, .. }, .. } => {
+            reviewers.contains(&person.id)
+        }
+        Stage::Examined { first } | Stage::SecondReview { first, .. } => *first == person.id,
+        Stage::AdjudicationDue { first, second } | Stage::Adjudication { first, second, .. } => {
+            [*first, *second].contains(&person.id)
+        }
+        Stage::Received
+        | Stage::Rejected
+        | Stage::Held { .. }
+        | Stage::Accepted
+        | Stage::Queued
+        | Stage::Offered { .. }
+        | Stage::Leased { .. }
+        | Stage::Released { .. }
+        | Stage::Delivering
+        | Stage::Delivered
+        | Stage::AwaitingPickup
+        | Stage::Acknowledged
+        | Stage::FeedbackDue
+        | Stage::Closed
+        | Stage::Withdrawn
+        | Stage::Expired
+        | Stage::Destroyed => false,
+    }
+}
+
+/// Pure: the step for which the person needs the content; nobody else needs it.
+fn purpose(stage: &Stage, person: &Account, content: Content) -> Purpose {
+    if content == Content::Audit {
+        return Purpose::Audit;
+    }
+    let holds = stage.lease().is_some_and(|lease| lease.reviewer == person.id);
+    match stage {
+        Stage::Leased { .. } if holds => Purpose::Examine,
+        Stage::SecondReview { .. } if holds => Purpose::SecondReview,
+        Stage::Adjudication { .. } if holds => Purpose::Adjudicate,
+        Stage::AwaitingRelease { .. }
+            if person.role == Role::ReleaseAuthority && !took_part(stage, person) =>
+        {
+            Purpose::Release
+        }
+        // Who missed the hold may still read it: the next role may ask.
+        Stage::Held { role, missed, .. }
+            if person.role == *role
+                || person.role == Role::LocalAdministrator
+                || missed.contains(&person.role) =>
+        {
+            Purpose::DecideHold
+        }
+        Stage::Received
+        | Stage::Rejected
+        | Stage::Held { .. }
+        | Stage::Accepted
+        | Stage::Queued
+        | Stage::Offered { .. }
+        | Stage::Leased { .. }
+        | Stage::Examined { .. }
+        | Stage::SecondReview { .. }
+        | Stage::AdjudicationDue { .. }
+        | Stage::Adjudication { .. }
+        | Stage::AwaitingRelease { .. }
+        | Stage::Released { .. }
+        | Stage::Delivering
+        | Stage::Delivered
+        | Stage::AwaitingPickup
+        | Stage::Acknowledged
+        | Stage::FeedbackDue
+        | Stage::Closed
+        | Stage::Withdrawn
+        | Stage::Expired
+        | Stage::Destroyed => Purpose::None,
+    }
+}
+
+/// Pure: a person's reading as the rules see it.
+fn by_person(row: &RequestRow, person: &Account, content: Content) -> Reading {
+    Reading {
+        reader: Reader {
+            role: Some(person.role),
+            active: person.active,
+            of_unit: person.unit == row.unit,
+            of_agency: false,
+            took_part: took_part(&row.stage, person),
+            holds_lease: row.stage.lease().is_some_and(|lease| lease.reviewer == person.id),
+            decides_hold: matches!(row.stage, Stage::Held { role, .. } if role == person.role),
+            positions: person.positions.clone(),
+        },
+        what: content,
+        purpose: purpose(&row.stage, person, content),
+        stage: row.stage.code().as_str().to_owned(),
+        unit_packs: Vec::new(),
+    }
+}
+
+/// Lets a person read, or refuses; either is durable when this returns. A request that the person may not know of is
+/// not found.
+pub async fn allow(
+    ctx: &Context,
+    person: &Account,
+    request: RequestId,
+    wanted: Wanted<'_>,
+) -> Result<RequestRow, PipelineError> {
+    let row = ctx.store.request(request).await?.ok_or_else(PipelineError::not_found)?;
+    let reading = by_person(&row, person, wanted.content);
+    let decision = decide(ctx, &row, &reading).await?;
+    let refusal = refusal(&decision);
+    let action = if refusal.is_some() { "authz.denied" } else { wanted.action };
+    let actor = Actor::Person { account: person.id };
+    let mut event = AuditEvent::new(ctx.now(), actor, action)
+        .request(row.id)
+        .unit(&row.unit)
+        .agency(&row.ori)
+        .decision(&decision)
+        .clause("LACRIS-AUD-2")
+        .detail("what", reading.what.into())
+        .detail("purpose", reading.purpose.into())
+        .detail("stage", &reading.stage)
+        .detail("role", person.role.into());
+    event.clauses.sort();
+    event.clauses.dedup();
+    if let Some(PipelineError::Refused(Refusal::Forbidden { code, .. })) = &refusal {
+        event = event.detail("code", code);
+    }
+    if !wanted.which.is_empty() {
+        event = event.detail("which", wanted.which);
+    }
+    let _ = ctx.store.apply(Change::audited(vec![event])).await?;
+    refusal.map_or(Ok(row), Err)
+}
+
+/// Lets an agency see where a request of its own stands. What it is shown is its own: it leaves no entry, a refusal
+/// says that there is no such request.
+pub async fn follow(
+    ctx: &Context,
+    agency: &Agency,
+    request: RequestId,
+) -> Result<RequestRow, PipelineError> {
+    let row = ctx.store.request(request).await?.ok_or_else(PipelineError::not_found)?;
+    let reading = Reading {
+        reader: Reader {
+            role: None,
+            active: match agency.standing {
+                AgencyStanding::Active => true,
+                AgencyStanding::Suspended => false,
+            },
+            of_unit: false,
+            of_agency: row.ori == agency.ori,
+            took_part: false,
+            holds_lease: false,
+            decides_hold: false,
+            positions: Vec::new(),
+        },
+        what: Content::Status,
+        purpose: Purpose::Follow,
+        stage: row.stage.code().as_str().to_owned(),
+        unit_packs: Vec::new(),
+    };
+    let decision = decide(ctx, &row, &reading).await?;
+    refusal(&decision).map_or(Ok(row), Err)
+}
+
+async fn decide(
+    ctx: &Context,
+    row: &RequestRow,
+    reading: &Reading,
+) -> Result<PolicyDecision, PipelineError> {
+    let registry = ctx.registry().await?;
+    let unit_packs = standing::unit_packs(&registry, row);
+    let reading = Reading { unit_packs, ..reading.clone() };
+    let policies = ctx.policies().await?;
+    Ok(policies.decide(&standing::packs(&registry, row), &facts::read(&reading)))
+}
+
+/// Pure: the refusal of a reading that is not accepted. Nobody decides a hold of a reading, so a hold is a refusal.
+fn refusal(decision: &PolicyDecision) -> Option<PipelineError> {
+    if decision.verdict() == Verdict::Accept {
+        return None;
+    }
+    let broken = |clause: &str| decision.findings().iter().any(|f| f.clause == clause);
+    if ELSEWHERE.iter().any(|clause| broken(clause)) {
+        return Some(PipelineError::not_found());
+    }
+    if broken("CORE-SEPARATION") {
+        return Some(PipelineError::forbidden(
+            "separation_of_duties",
+            "you examined this request; somebody else must release it (CORE-SEPARATION)",
+        ));
+    }
+    if broken("CORE-READ-AUDIT") || broken("CORE-READ-DOCUMENT") {
+        let finding = decision.findings().iter().find(|f| f.clause.starts_with("CORE-READ-"));
+        let message = finding.map_or_else(String::new, |f| format!("{}: {}", f.message, f.remedy));
+        return Some(PipelineError::forbidden("role", message));
+    }
+    Some(PipelineError::forbidden(
+        "not_assigned",
+        "a case is read by who holds its claim, releases it, or decides its hold; claim the job first",
+    ))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,322 @@
+//! Duties of emergencies, and who is suspended for them.
+
+use chrono::{DateTime, Utc};
+use sqlx::{AnyConnection, Row as _};
+use uuid::Uuid;
+
+use super::apply::micros;
+use super::batch::insert_rows;
+use super::change::{Applied, Change};
+use super::rows::Column;
+use super::{Store, StoreError};
+use crate::domain::emergency::{Breach, Duty, DutyKind, DutyOutcome};
+use crate::domain::{AccountId, Ori, RequestId, UnitId};
+
+/// A duty to store.
+#[derive(Debug, Clone)]
+pub struct NewDuty {
+    /// Of which request.
+    pub request: RequestId,
+    /// Which.
+    pub kind: DutyKind,
+    /// The unit that serves the request.
+    pub unit: UnitId,
+    /// Until when.
+    pub due_at: DateTime<Utc>,
+}
+
+/// A suspension to store.
+#[derive(Debug, Clone)]
+pub struct NewSuspension {
+    /// Its id.
+    pub id: Uuid,
+    /// Keyed hash of agency and address.
+    pub requester_hash: [u8; 32],
+    /// Agency.
+    pub ori: Ori,
+    /// The unit whose request caused it.
+    pub unit: UnitId,
+    /// The request that caused it.
+    pub request: RequestId,
+    /// Why.
+    pub cause: Breach,
+    /// Since when.
+    pub since: DateTime<Utc>,
+}
+
+/// What is written beside a change; it demands nothing.
+#[derive(Debug, Clone)]
+pub enum EmergencyWrite {
+    /// A duty begins.
+    Begin(NewDuty),
+    /// What follows from a failed duty is done.
+    Enforced(RequestId, DutyKind, DateTime<Utc>),
+    /// A requester is suspended; one who is already stays so.
+    Suspend(NewSuspension),
+}
+
+/// A step that only the first one takes.
+#[derive(Debug, Clone)]
+pub enum EmergencyStep {
+    /// An attempt at a duty that is open.
+    Attempt {
+        /// Of which request.
+        request: RequestId,
+        /// Which.
+        kind: DutyKind,
+        /// What it came to.
+        outcome: DutyOutcome,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// The consequence of a failed duty, which has not been drawn.
+    Enforce {
+        /// Of which request.
+        request: RequestId,
+        /// Which.
+        kind: DutyKind,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// The end of a suspension in force.
+    Lift {
+        /// Which.
+        suspension: Uuid,
+        /// Who lifts it.
+        by: AccountId,
+        /// When.
+        at: DateTime<Utc>,
+    },
+}
+
+/// A duty with its request.
+#[derive(Debug, Clone)]
+pub struct DutyRow {
+    /// Of which request.
+    pub request: RequestId,
+    /// The duty.
+    pub duty: Duty,
+}
+
+/// A suspension.
+#[derive(Debug, Clone)]
+pub struct SuspensionRow {
+    /// Its id.
+    pub id: Uuid,
+    /// Agency.
+    pub ori: Ori,
+    /// The unit whose request caused it.
+    pub unit: UnitId,
+    /// The request that caused it.
+    pub request: RequestId,
+    /// Why.
+    pub cause: Breach,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// Who lifted it.
+    pub lifted_by: Option<AccountId>,
+    /// When.
+    pub lifted_at: Option<DateTime<Utc>>,
+}
+
+/// Takes a step, if nobody took it before.
+pub(super) async fn take(
+    connection: &mut AnyConnection,
+    step: &EmergencyStep,
+) -> Result<bool, StoreError> {
+    let query = match step {
+        EmergencyStep::Attempt { request, kind, outcome, at } => sqlx::query(
+            "UPDATE emergency_duties SET outcome = $3, done_at = $4
+             WHERE request = $1 AND kind = $2 AND done_at IS NULL",
+        )
+        .bind(request.to_string())
+        .bind(<&'static str>::from(kind))
+        .bind(<&'static str>::from(outcome))
+        .bind(outcome.is_final().then(|| micros(*at))),
+        EmergencyStep::Enforce { request, kind, at } => sqlx::query(
+            "UPDATE emergency_duties SET enforced_at = $3
+             WHERE request = $1 AND kind = $2 AND enforced_at IS NULL",
+        )
+        .bind(request.to_string())
+        .bind(<&'static str>::from(kind))
+        .bind(micros(*at)),
+        EmergencyStep::Lift { suspension, by, at } => sqlx::query(
+            "UPDATE suspensions SET lifted_by = $2, lifted_at = $3
+             WHERE id = $1 AND lifted_at IS NULL",
+        )
+        .bind(suspension.to_string())
+        .bind(by.to_string())
+        .bind(micros(*at)),
+    };
+    Ok(query.execute(&mut *connection).await?.rows_affected() == 1)
+}
+
+/// Takes the steps of a group, in order.
+pub(super) async fn take_all(
+    connection: &mut AnyConnection,
+    steps: Vec<(&EmergencyStep, &mut Applied)>,
+) -> Result<(), StoreError> {
+    for (step, applied) in steps {
+        if !take(connection, step).await? {
+            *applied = Applied::Stale;
+        }
+    }
+    Ok(())
+}
+
+/// Writes what is beside the changes of a group.
+pub(super) async fn write(
+    connection: &mut AnyConnection,
+    kept: &[&Change],
+) -> Result<(), StoreError> {
+    let mut duties = Vec::new();
+    for write in kept.iter().flat_map(|change| &change.emergency) {
+        match write {
+            EmergencyWrite::Begin(duty) => duties.push(vec![
+                duty.request.to_string().into(),
+                <&'static str>::from(duty.kind).into(),
+                duty.unit.as_str().into(),
+                micros(duty.due_at).into(),
+            ]),
+            EmergencyWrite::Enforced(request, kind, at) => {
+                let step = EmergencyStep::Enforce { request: *request, kind: *kind, at: *at };
+                take(connection, &step).await?;
+            }
+            EmergencyWrite::Suspend(new) => suspend(connection, new).await?,
+        }
+    }
+    insert_rows(connection, "INSERT INTO emergency_duties (request, kind, unit, due_at)", duties)
+        .await
+}
+
+async fn suspend(connection: &mut AnyConnection, new: &NewSuspension) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO suspensions (id, requester_hash, ori, unit, request, cause, since)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+    )
+    .bind(new.id.to_string())
+    .bind(new.requester_hash.to_vec())
+    .bind(new.ori.as_str())
+    .bind(new.unit.as_str())
+    .bind(new.request.to_string())
+    .bind(<&'static str>::from(new.cause))
+    .bind(micros(new.since))
+    .execute(&mut *connection)
+    .await?;
+    Ok(())
+}
+
+/// Stages in which a request owes nothing: it ended without an answer.
+const OWES_NOTHING: &str = "('rejected', 'withdrawn', 'expired', 'destroyed')";
+
+impl Store {
+    /// The duties of a request, none if it is no emergency.
+    pub async fn duties_of(&self, request: RequestId) -> Result<Vec<Duty>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM emergency_duties WHERE request = $1 ORDER BY kind")
+            .bind(request.to_string())
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|row| Ok(duty(row)?.duty)).collect()
+    }
+
+    /// The open duties of a unit, what is due first first.
+    pub async fn open_duties(&self, unit: &UnitId, limit: i64) -> Result<Vec<DutyRow>, StoreError> {
+        let sql = format!(
+            "SELECT d.* FROM emergency_duties d JOIN search_requests r ON r.id = d.request
+             WHERE d.unit = $1 AND d.done_at IS NULL AND r.stage NOT IN {OWES_NOTHING}
+             ORDER BY d.due_at, d.request, d.kind LIMIT $2"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(unit.as_str())
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(duty).collect()
+    }
+
+    /// Requests with a duty that failed and has had no consequence: denied, or a confirmation that is overdue.
+    pub async fn failed_duties(
+        &self,
+        now: DateTime<Utc>,
+        limit: i64,
+    ) -> Result<Vec<RequestId>, StoreError> {
+        let sql = format!(
+            "SELECT DISTINCT d.request AS request FROM emergency_duties d
+             JOIN search_requests r ON r.id = d.request
+             WHERE d.enforced_at IS NULL AND (d.outcome = 'denied'
+                 OR (d.kind = 'confirmation' AND d.done_at IS NULL AND d.due_at <= $1
+                     AND r.stage NOT IN {OWES_NOTHING}))
+             LIMIT $2"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(micros(now))
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|row| Column { row, table: "emergency_duties" }.parsed("request")).collect()
+    }
+
+    /// Whether a requester is suspended.
+    pub async fn is_suspended(&self, requester_hash: [u8; 32]) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT count(*) FROM suspensions WHERE requester_hash = $1 AND lifted_at IS NULL",
+        )
+        .bind(requester_hash.to_vec())
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(row.try_get::<i64, _>(0)? > 0)
+    }
+
+    /// The suspensions that a unit's requests caused, newest first.
+    pub async fn suspensions(
+        &self,
+        unit: &UnitId,
+        limit: i64,
+    ) -> Result<Vec<SuspensionRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM suspensions WHERE unit = $1 ORDER BY since DESC, id LIMIT $2",
+        )
+        .bind(unit.as_str())
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(suspension).collect()
+    }
+
+    /// A suspension.
+    pub async fn suspension(&self, id: Uuid) -> Result<Option<SuspensionRow>, StoreError> {
+        let row = sqlx::query("SELECT * FROM suspensions WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&self.readers)
+            .await?;
+        row.as_ref().map(suspension).transpose()
+    }
+}
+
+fn duty(row: &sqlx::any::AnyRow) -> Result<DutyRow, StoreError> {
+    let column = Column { row, table: "emergency_duties" };
+    let outcome = column.maybe_text("outcome")?.map(|text| text.parse()).transpose();
+    let duty = Duty {
+        kind: column.parsed("kind")?,
+        due_at: column.time("due_at")?,
+        outcome: outcome.map_err(|_: strum::ParseError| column.bad("outcome"))?,
+        done_at: column.maybe_time("done_at")?,
+        enforced_at: column.maybe_time("enforced_at")?,
+    };
+    Ok(DutyRow { request: column.parsed("request")?, duty })
+}
+
+fn suspension(row: &sqlx::any::AnyRow) -> Result<SuspensionRow, StoreError> {
+    let column = Column { row, table: "suspensions" };
+    let lifted_by = column.maybe_text("lifted_by")?.map(|text| text.parse()).transpose();
+    Ok(SuspensionRow {
+        id: column.parsed("id")?,
+        ori: column.parsed("ori")?,
+        unit: column.parsed("unit")?,
+        request: column.parsed("request")?,
+        cause: column.parsed("cause")?,
+        since: column.time("since")?,
+        lifted_by: lifted_by.map_err(|_| column.bad("lifted_by"))?,
+        lifted_at: column.maybe_time("lifted_at")?,
+    })
+}

@@ -1,0 +1,235 @@
+//! Who is told that a job waits, and who is told next.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use leadbroker::clock::{Clock as _, SystemClock};
+use leadbroker::domain::escalation::EscalationStep;
+use leadbroker::domain::{EscalationPolicy, Personal, Role, Whom};
+use leadbroker::paging::signed;
+use leadbroker::registry::Registry;
+use serde_json::{Value, json};
+
+use crate::site::{Setup, Site};
+
+crate::both!(
+    an_offer_goes_from_reviewer_to_reviewer_to_the_supervisor,
+    an_acknowledgement_stops_it_for_a_while,
+    nobody_on_duty_pages_the_supervisor,
+    the_duty_desk_is_called_until_it_takes_the_page_and_may_acknowledge,
+);
+
+/// Everybody of the unit has a pager, and pages are neither bundled nor throttled.
+fn with_pagers(registry: &mut Registry) {
+    for entry in &mut registry.accounts {
+        let address = format!("{}@pagers.example.gov", entry.account.login);
+        entry.account.pager_email = Some(Personal::new(address));
+    }
+    let step = |whom: Whom| EscalationStep { whom: vec![whom], wait_minutes: 10 };
+    for unit in &mut registry.units {
+        unit.escalations = vec![EscalationPolicy {
+            lanes: Vec::new(),
+            causes: Vec::new(),
+            steps: vec![
+                step(Whom::Owner),
+                step(Whom::Owner),
+                step(Whom::Role(Role::LocalAdministrator)),
+            ],
+            repeats: 0,
+            acknowledge_minutes: 30,
+            quiet: None,
+            throttle: None,
+            bundle_seconds: 0,
+        }];
+    }
+}
+
+/// Login names of those who got a page, one a mail.
+fn paged(site: &Site) -> Vec<String> {
+    let mails = std::fs::read_dir(site.path("mail")).unwrap().filter_map(Result::ok);
+    mails
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with("page-"))
+        .map(|entry| std::fs::read_to_string(entry.path()).unwrap())
+        .map(|mail| {
+            let to = mail.lines().find_map(|line| line.strip_prefix("To: ")).unwrap();
+            to.split('@').next().unwrap().to_owned()
+        })
+        .collect()
+}
+
+/// Waits until so many pages have left.
+async fn until_paged(site: &Site, number: usize) -> Vec<String> {
+    for _ in 0..400 {
+        let found = paged(site);
+        if found.len() >= number {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{number} pages wanted, {:?} were sent", paged(site));
+}
+
+/// The wait of the page's step is over.
+async fn wait_is_over(site: &Site) {
+    site.sql("UPDATE pages SET step_at = 1, next_at = 1 WHERE state <> 'ended'").await;
+}
+
+async fn an_offer_goes_from_reviewer_to_reviewer_to_the_supervisor(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    site.registry(with_pagers).await;
+    let request = site.queued().await;
+    let first = until_paged(&site, 1).await;
+    // The reviewer does not answer; the job is offered to the next, who is paged at once.
+    site.deadline_passes(&request).await;
+    let both = until_paged(&site, 2).await;
+    let reviewers: BTreeSet<&String> = both.iter().collect();
+    assert_eq!(reviewers.len(), 2, "two different reviewers: {both:?}");
+    assert!(both.contains(&first[0]));
+    // The next one is reminded, then the supervisor is told.
+    wait_is_over(&site).await;
+    until_paged(&site, 3).await;
+    wait_is_over(&site).await;
+    let all = until_paged(&site, 4).await;
+    assert_eq!(all.iter().filter(|who| !reviewers.contains(who)).count(), 1, "{all:?}");
+    let escalated = site.audited(&request, "page.escalated").await;
+    assert_eq!(escalated.len(), 4);
+    assert!(escalated.iter().all(|e| e["detail"]["policy"] == "escalations.0"), "{escalated:?}");
+    site.until_audited(&request, "page.sent", 4).await;
+
+    // Taking the job ends the page, and nobody further is told.
+    let reviewer = site.reviewer(0);
+    site.claimed(&request, &reviewer).await;
+    let pages = site.cli_json(&reviewer, &["pages", "list", "--all"]);
+    assert_eq!(pages["items"][0]["state"], "ended", "{pages}");
+    assert_eq!(site.cli_json(&reviewer, &["pages", "list"])["items"], json!([]));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(paged(&site).len(), 4);
+    // No page says more than that a job waits.
+    let form = "sample";
+    for entry in std::fs::read_dir(site.path("mail")).unwrap().filter_map(Result::ok) {
+        let mail = std::fs::read_to_string(entry.path()).unwrap();
+        if entry.file_name().to_string_lossy().starts_with("page-") {
+            assert!(!mail.contains(&request) && !mail.to_lowercase().contains(form), "{mail}");
+        }
+    }
+}
+
+async fn an_acknowledgement_stops_it_for_a_while(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    site.registry(with_pagers).await;
+    let request = site.queued().await;
+    until_paged(&site, 1).await;
+    let (reviewer, agency) = (site.reviewer(0), site.agency());
+    let listed = site.cli_json(&reviewer, &["pages", "list"]);
+    let page = listed["items"][0]["page"].as_str().unwrap().to_owned();
+    assert_eq!(listed["items"][0]["cause"], "job_offered");
+    // The link shows and changes nothing; without a person's token it shows nothing.
+    let path = format!("pages/{page}");
+    let (status, shown) = site.call(("GET", &path), &reviewer, None).await;
+    assert_eq!((status, shown["state"].as_str()), (200, Some("open")), "{shown}");
+    assert_eq!(site.call(("GET", &path), &agency, None).await.0, 401);
+    let acknowledged = site.cli_json(&reviewer, &["page", "ack", &page]);
+    assert_eq!(acknowledged["state"], "acknowledged");
+    assert_eq!(site.audited(&request, "page.acknowledged").await.len(), 1);
+    // The job is not taken by it.
+    assert_eq!(site.status(&request).await["state"], "queued");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(paged(&site).len(), 1);
+    // Nobody took the job until the acknowledgement's time was over: it goes on.
+    wait_is_over(&site).await;
+    until_paged(&site, 2).await;
+    let shown = site.cli_json(&site.administrator(), &["pages", "show", &page]);
+    assert_eq!(shown["state"], "open");
+    assert_eq!(shown["attempts"].as_array().unwrap().len(), 2, "{shown}");
+    // Withdrawn, it ends; what has ended is not acknowledged.
+    assert_eq!(site.withdraw(&request).await.0, 200);
+    let again = format!("pages/{page}/acknowledgement");
+    let (status, told) = site.call(("POST", &again), &reviewer, None).await;
+    assert_eq!((status, told["code"].as_str()), (409, Some("page_ended")), "{told}");
+}
+
+async fn nobody_on_duty_pages_the_supervisor(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    site.registry(|registry| {
+        with_pagers(registry);
+        registry.shifts.clear();
+    })
+    .await;
+    let request = site.queued().await;
+    let told = until_paged(&site, 1).await;
+    let supervisors = site.logins(Role::LocalAdministrator);
+    assert!(told.iter().all(|login| supervisors.contains(login)), "{told:?}");
+    let escalated = site.audited(&request, "page.escalated").await;
+    assert_eq!(escalated[0]["detail"]["cause"], "nobody_available");
+}
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// What the desk was told: the delivery's id, and the body.
+type Calls = std::sync::Arc<std::sync::Mutex<Vec<(String, Value)>>>;
+
+/// A duty desk on the loopback that fails the first call; its URL.
+async fn desk(calls: Calls) -> String {
+    use axum::http::{HeaderMap, StatusCode};
+    let take = move |headers: HeaderMap, body: axum::body::Bytes| async move {
+        let header = |name: &str| headers[name].to_str().unwrap().to_owned();
+        let (stamp, signature) = (header(signed::TIMESTAMP), header(signed::SIGNATURE));
+        let now = SystemClock.now();
+        signed::verify(SECRET.as_bytes(), (&stamp, &signature), &body, now).unwrap();
+        let mut calls = calls.lock().unwrap();
+        calls.push((header(signed::DELIVERY), serde_json::from_slice(&body).unwrap()));
+        if calls.len() == 1 { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::ACCEPTED }
+    };
+    let app = axum::Router::new().fallback(take);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(async move { axum::serve(listener, app).await });
+    // It answers until the test's runtime ends.
+    std::mem::forget(tasks);
+    format!("http://127.0.0.1:{port}/pages")
+}
+
+async fn the_duty_desk_is_called_until_it_takes_the_page_and_may_acknowledge(setup: Setup) {
+    let mut site = Site::new(setup);
+    let calls = Calls::default();
+    let url = desk(calls.clone()).await;
+    let secret = site.secret("desk.secret", SECRET);
+    site.write(
+        "destinations.toml",
+        format!(
+            "[[destinations]]\nname = \"duty-desk\"\nurl = \"{url}\"\nsecret_file = \"{secret}\"\n\
+             template = \"generic\"\nallow_private = true\n"
+        ),
+    );
+    site.registry(|registry| {
+        with_pagers(registry);
+        for policy in registry.units.iter_mut().flat_map(|unit| &mut unit.escalations) {
+            policy.steps[0].whom = vec!["webhook:duty-desk".parse().unwrap()];
+        }
+    })
+    .await;
+    site.start(None).await;
+    let request = site.queued().await;
+    site.until_audited(&request, "page.sent", 1).await;
+    let told = calls.lock().unwrap().clone();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(told[0].0, told[1].0, "the same delivery");
+    assert_eq!(told[0].1, told[1].1, "the same words");
+    let short = format!("r-..{}", &request[request.len() - 8..]);
+    assert_eq!(told[1].1["jobs"][0]["request"], short.as_str());
+    assert!(!told[1].1.to_string().contains(&request));
+    assert_eq!(site.audited(&request, "page.deferred").await.len(), 1);
+
+    let page = told[1].1["jobs"][0]["page"].clone();
+    let body = json!({ "page": page, "action": "acknowledge" });
+    let now = SystemClock.now();
+    let signature = signed::sign(SECRET.as_bytes(), now, body.to_string().as_bytes()).unwrap();
+    let headers =
+        [(signed::TIMESTAMP, now.timestamp().to_string()), (signed::SIGNATURE, signature)];
+    let path = "page-callbacks/duty-desk";
+    let (status, answer) = site.post_with(path, &headers, &body).await;
+    assert_eq!((status, answer["state"].as_str()), (200, Some("acknowledged")), "{answer}");
+    let (status, answer) = site.post_with(path, &headers, &body).await;
+    assert_eq!((status, answer["code"].as_str()), (409, Some("replayed")), "{answer}");
+}
