@@ -235,6 +235,7 @@ fn rules(config: &Config) -> Rules {
             ..Terms::default()
         },
         lease: TimeDelta::minutes(review.lease_minutes.into()),
+        lease_most: TimeDelta::hours(review.lease_most_hours.into()),
         repeat: TimeDelta::hours(24),
         retention_days: config.retention.days,
         check_wait: Duration::from_millis(config.server.check_wait_ms.into()),

@@ -79,6 +79,16 @@ impl Demo {
             .collect()
     }
 
+    /// A fresh one-time code of whom this token belongs to.
+    fn code(&self, token: &str) -> String {
+        let mut accounts = self.secrets["accounts"].as_array().unwrap().iter();
+        let account = accounts.find(|account| account["token"] == token).unwrap();
+        let secret = account["totp_secret"].as_str().unwrap();
+        let secret = totp_rs::Secret::try_from_base32(secret).unwrap();
+        let totp = totp_rs::Builder::new().with_secret(secret).build().unwrap();
+        totp.generate(u64::try_from(SystemClock.now().timestamp()).unwrap()).to_string()
+    }
+
     /// A form for the unit that affirms what the unit asks this agency to affirm.
     async fn form(&self, (ori, unit): (&str, &str), case_number: &str) -> Value {
         let agency = self.agency(ori);
@@ -292,7 +302,7 @@ async fn albuquerque_holds_a_threat_and_answers_only_by_its_lieutenant() {
     let answer = demo.http.get(url).bearer_auth(officer).send().await.unwrap();
     let sha256 = answer.headers()["Document-SHA256"].to_str().unwrap().to_owned();
     assert!(answer.bytes().await.unwrap().starts_with(b"%PDF-"));
-    let body = json!({ "document_sha256": sha256 });
+    let body = json!({ "document_sha256": sha256, "code": demo.code(officer) });
     let (status, released) =
         demo.call(officer, &format!("jobs/{request}/release"), Some(&body)).await;
     assert_eq!(status, 200, "{released}");

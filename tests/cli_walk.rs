@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use leadbroker::clock::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
 /// A running demonstration, ended with the test.
@@ -66,6 +67,16 @@ impl Demo {
             .collect()
     }
 
+    /// A fresh one-time code of whom this token belongs to.
+    fn code(&self, token: &str) -> String {
+        let mut accounts = self.secrets["accounts"].as_array().unwrap().iter();
+        let account = accounts.find(|account| account["token"] == token).unwrap();
+        let secret = account["totp_secret"].as_str().unwrap();
+        let secret = totp_rs::Secret::try_from_base32(secret).unwrap();
+        let totp = totp_rs::Builder::new().with_secret(secret).build().unwrap();
+        totp.generate(u64::try_from(SystemClock.now().timestamp()).unwrap()).to_string()
+    }
+
     fn agency(&self, ori: &str) -> String {
         self.secrets["agencies"][ori]["token"].as_str().unwrap().to_owned()
     }
@@ -100,7 +111,7 @@ impl Demo {
 
 /// A form whose one image waits for its file.
 fn form(ori: &str, email: &str, probe: &[u8]) -> Vec<u8> {
-    let now = leadbroker::clock::Clock::now(&leadbroker::clock::SystemClock);
+    let now = SystemClock.now();
     let policies = leadbroker::policy::builtin::load(now).unwrap();
     let statements = policies.statements(&["lacris".parse().unwrap()]);
     let case_number = "24-007001";
@@ -192,7 +203,7 @@ fn a_request_goes_from_form_to_delivered_answer_by_commands() {
     let hash = preview["document_sha256"].as_str().unwrap();
     let wrong = demo.run(officer, &["release", &request, "--sha256", &"0".repeat(64)]);
     assert_eq!(wrong.status.code(), Some(1), "another document is not released");
-    demo.json(officer, &["release", &request, "--sha256", hash]);
+    demo.json(officer, &["release", &request, "--sha256", hash, "--code", &demo.code(officer)]);
     demo.until(&request, &["delivered"]);
 
     let auditor = &demo.tokens("auditor")[0];

@@ -89,6 +89,7 @@ fn comparison(
     agreement: FeatureAgreement,
 ) -> Comparison {
     Comparison {
+        note: None,
         feature: feature.to_owned(),
         probe: personal(probe),
         candidate: personal(candidate),
@@ -134,6 +135,8 @@ fn report() -> ManualSearchReport {
 
 fn examination() -> Examination {
     Examination {
+        checklist: Some("version 1, SHA-256 00".to_owned()),
+        other_sources: vec![personal("State driver records")],
         searches: vec![
             LeadSearch { search: search("DMS"), candidates: 50 },
             LeadSearch { search: search("CAFRI"), candidates: 25 },

@@ -21,7 +21,7 @@ use leadbroker::domain::emergency::{Breach, DutyKind, DutyOutcome};
 use leadbroker::domain::{
     AccountId, Lane, MessageId, Outcome, PageAttemptId, PageCause, RequestId, RosterEntryId, UnitId,
 };
-use leadbroker::lifecycle::Stage;
+use leadbroker::lifecycle::{Lease, Stage, StageCode};
 use leadbroker::messages::{Message, Step};
 use leadbroker::paging::{PageState, Target};
 use leadbroker::roster::{Entry, Publication, Retraction, Rule};
@@ -30,7 +30,7 @@ use leadbroker::store::{
     EmergencyWrite, Guard, MailingStatus, MailingUpdate, Measures, NewAttempt, NewDuty,
     NewIdempotencyKey, NewMailing, NewPolicySet, NewProbe, NewRecord, NewRequest, NewRosterEntry,
     NewSuspension, PageChange, PageRow, PageUpdate, PolicySetConfirmation, RecordKind,
-    RequestUpdate, Store, StoreError, StoreSettings, WorkFilter,
+    RequestUpdate, Shared, Store, StoreError, StoreSettings, WorkFilter, WorkPage,
 };
 use leadbroker::vault::SigningKey;
 use uuid::Uuid;
@@ -119,6 +119,49 @@ fn accept(n: u128, seen: i64) -> RequestUpdate {
 
 fn due(limit: i64, at: DateTime<Utc>) -> Due {
     Due { step: Step::Check, limit, now: at, until: at + TimeDelta::minutes(1), only: Vec::new() }
+}
+
+async fn a_code_is_spent_once_and_so_is_every_older_one(fresh: Fresh) {
+    let store = &fresh.store;
+    let (one, other) = (AccountId::new(Uuid::from_u128(1)), AccountId::new(Uuid::from_u128(2)));
+    assert!(store.spend_code(one, 7).await.unwrap());
+    assert!(!store.spend_code(one, 7).await.unwrap());
+    assert!(!store.spend_code(one, 6).await.unwrap());
+    assert!(store.spend_code(other, 7).await.unwrap());
+    let all = (0..10).map(|_| store.spend_code(one, 8));
+    let spent = futures_util::future::join_all(all).await;
+    assert_eq!(spent.into_iter().filter(|spent| *spent.as_ref().unwrap()).count(), 1);
+}
+
+async fn what_was_asked_before_is_found_by_image_and_by_case(fresh: Fresh) {
+    let store = &fresh.store;
+    let put = async |n: u128, (case, image, ori): (u8, u8, &str)| {
+        let mut change = insert(n, None);
+        let Guard::Insert(request) = &mut change.guard else { panic!("an insert") };
+        request.case_hash = [case; 32];
+        request.repeat_hash = [u8::try_from(n).unwrap(); 32];
+        request.ori = ori.parse().unwrap();
+        request.probes[0].image_hash = [image; 32];
+        let mut second = request.probes[0].clone();
+        second.ordinal = 1;
+        second.object_key = format!("{n}/1");
+        request.probes.push(second);
+        assert_eq!(store.apply(change).await.unwrap(), Applied::Now);
+    };
+    put(1, (1, 1, "CA0194200")).await;
+    put(2, (1, 2, "CA0194200")).await;
+    put(3, (1, 3, "NM0010100")).await;
+    put(4, (4, 1, "NM0010100")).await;
+    put(5, (5, 5, "CA0194200")).await;
+    put(6, (1, 1, "CA0194200")).await;
+    let found =
+        |all: Vec<(leadbroker::store::RequestRow, Shared)>| -> Vec<(RequestId, bool, bool)> {
+            all.into_iter().map(|(row, shared)| (row.id, shared.probe, shared.case)).collect()
+        };
+    let of_six = found(store.repeats(id(6)).await.unwrap());
+    assert_eq!(of_six, [(id(1), true, true), (id(2), false, true), (id(4), true, false)]);
+    assert_eq!(found(store.repeats(id(5)).await.unwrap()), []);
+    assert_eq!(found(store.repeats(id(77)).await.unwrap()), []);
 }
 
 async fn a_request_comes_back_as_it_was_stored(fresh: Fresh) {
@@ -390,7 +433,7 @@ async fn lists_are_paged_and_sorted(fresh: Fresh) {
     assert_eq!((rest.rows.len(), rest.next), (2, None));
     let filter = |lane| WorkFilter {
         unit: "lacris".parse().unwrap(),
-        stages: vec![leadbroker::lifecycle::StageCode::Received],
+        stages: vec![StageCode::Received],
         lane,
         limit: 10,
     };
@@ -399,6 +442,136 @@ async fn lists_are_paged_and_sorted(fresh: Fresh) {
     assert!(store.jobs(&filter(Some(Lane::Threat))).await.unwrap().is_empty());
     assert_eq!(store.overdue(now() + TimeDelta::minutes(6), 10).await.unwrap().len(), 5);
     assert!(store.overdue(now(), 10).await.unwrap().is_empty());
+}
+
+async fn claim(store: &Store, n: u128, person: AccountId, most: i64) -> Applied {
+    let row = store.request(id(n)).await.unwrap().unwrap();
+    let (token, until, since) = (row.fence + 1, now() + TimeDelta::hours(1), now());
+    let stage = Stage::Leased { lease: Lease { reviewer: person, token, until, since } };
+    let mut update = RequestUpdate::stage(row.id, row.version, stage, now(), Some(until));
+    update.fence = Some(token);
+    update.most_leases = Some(most);
+    store.apply(Change::update(update, vec![event("claimed", id(n))])).await.unwrap()
+}
+
+async fn a_person_holds_no_more_claims_than_the_unit_allows(fresh: Fresh) {
+    let store = Arc::new(fresh.store.clone());
+    let (one, other) = (AccountId::new(Uuid::from_u128(1)), AccountId::new(Uuid::from_u128(2)));
+    for n in 1..=12 {
+        let _ = store.apply(insert(n, None)).await.unwrap();
+    }
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 1..=11 {
+        let store = Arc::clone(&store);
+        let person = if n == 11 { other } else { one };
+        tasks.spawn(async move { (person, claim(&store, n, person, 3).await) });
+    }
+    let mut admitted = Vec::new();
+    while let Some(done) = tasks.join_next().await {
+        let (person, applied) = done.unwrap();
+        admitted.extend((applied == Applied::Now).then_some(person));
+    }
+    admitted.sort_unstable();
+    assert_eq!(admitted, [one, one, one, other], "claims at the same moment count too");
+    assert_eq!(store.claims_held(one).await.unwrap(), 3);
+    assert_eq!(store.on_desk(one).await.unwrap().len(), 3);
+    assert_eq!(store.holders().await.unwrap(), [one, other].into());
+    assert_eq!(claim(&store, 12, one, 3).await, Applied::Stale);
+    assert_eq!(claim(&store, 12, one, 4).await, Applied::Now);
+}
+
+/// A queue of three lanes: what is listed, in which order, page by page.
+async fn a_worklist_is_read_in_the_order_of_service(fresh: Fresh) {
+    let store = &fresh.store;
+    let (me, other) = (AccountId::new(Uuid::from_u128(1)), AccountId::new(Uuid::from_u128(2)));
+    let lanes = [Lane::Routine, Lane::Priority, Lane::Threat];
+    // The first routine job waits for two days already.
+    for (n, lane, hours) in [(1, 0, -48), (2, 1, 0), (3, 2, 0), (4, 0, 0), (5, 0, 1), (6, 0, 2)] {
+        let mut change = insert(n, None);
+        let Guard::Insert(request) = &mut change.guard else { panic!("an insert") };
+        request.lane = lanes[lane];
+        request.received_at = now() + TimeDelta::hours(hours);
+        assert_eq!(store.apply(change).await.unwrap(), Applied::Now);
+    }
+    let lease = |reviewer| Lease { reviewer, token: 1, until: now(), since: now() };
+    let stages = [
+        (1, Stage::Queued),
+        (2, Stage::Offered { reviewer: other }),
+        (3, Stage::Queued),
+        (4, Stage::Leased { lease: lease(me) }),
+        (5, Stage::Leased { lease: lease(other) }),
+        (6, Stage::Examined { first: me }),
+    ];
+    for (n, stage) in stages {
+        let update = RequestUpdate::stage(id(n), 1, stage, now(), Some(now()));
+        let _ = store.apply(Change::update(update, vec![event("moved", id(n))])).await.unwrap();
+    }
+    let page = |lane, after, limit| WorkPage {
+        unit: "lacris".parse().unwrap(),
+        person: me,
+        stages: [StageCode::Queued, StageCode::Offered, StageCode::Leased, StageCode::Examined]
+            .into(),
+        lane,
+        after,
+        limit,
+    };
+    let ids = |rows: Vec<leadbroker::store::RequestRow>| {
+        rows.iter().map(|row| row.id.uuid().as_u128()).collect::<Vec<_>>()
+    };
+    let all = ids(store.worklist(&page(None, None, 9)).await.unwrap());
+    assert_eq!(all, [3, 1, 2, 4], "not what another holds, nor what I examined");
+    let first = ids(store.worklist(&page(None, None, 2)).await.unwrap());
+    let rest = ids(store.worklist(&page(None, Some(id(1)), 9)).await.unwrap());
+    assert_eq!((first, rest), (vec![3, 1], vec![2, 4]));
+    assert_eq!(ids(store.worklist(&page(Some(Lane::Threat), None, 9)).await.unwrap()), [3]);
+    let unit = "lacris".parse().unwrap();
+    assert_eq!(ids(store.queued(&unit, None, 9).await.unwrap()), [3, 1]);
+    assert_eq!(ids(store.queued(&unit, Some(id(3)), 9).await.unwrap()), [1]);
+}
+
+async fn what_people_wrote_is_found_by_author_and_by_probe(fresh: Fresh) {
+    let store = &fresh.store;
+    let (author, other) = (AccountId::new(Uuid::from_u128(1)), AccountId::new(Uuid::from_u128(2)));
+    for n in 1..=3 {
+        let mut change = insert(n, None);
+        let Guard::Insert(request) = &mut change.guard else { panic!("an insert") };
+        // The third has a probe of its own.
+        request.probes[0].image_hash = if n == 3 { [9; 32] } else { [5; 32] };
+        let _ = store.apply(change).await.unwrap();
+    }
+    let mut number = 100;
+    let mut wrote = |request, kind, author, minutes| {
+        number += 1;
+        let mut change = Change::audited(vec![event("wrote", id(request))]);
+        let at = now() + TimeDelta::minutes(minutes);
+        let (record, sealed) = (Uuid::from_u128(number), vec![1]);
+        let request = id(request);
+        change.records.push(NewRecord { id: record, request, kind, author, at, sealed });
+        change
+    };
+    let all = [
+        wrote(1, RecordKind::Examination, author, 0),
+        wrote(1, RecordKind::Draft, author, 1),
+        wrote(2, RecordKind::Draft, author, 2),
+        wrote(2, RecordKind::Draft, other, 3),
+        wrote(1, RecordKind::GiveBack, other, 4),
+    ];
+    for change in all {
+        assert_eq!(store.apply(change).await.unwrap(), Applied::Now);
+    }
+    let drafts = store.written_by(author, RecordKind::Draft).await.unwrap();
+    let of: Vec<RequestId> = drafts.iter().map(|(request, _)| *request).collect();
+    assert_eq!(of, [id(2), id(1)], "the newest first, and none of another's");
+    assert_eq!(store.earlier_reviewers(id(2)).await.unwrap(), [author].into());
+    assert!(
+        store.earlier_reviewers(id(1)).await.unwrap().is_empty(),
+        "its own are no earlier ones"
+    );
+    assert!(store.earlier_reviewers(id(3)).await.unwrap().is_empty());
+    let recent = store.examined_since(&[author, other], now()).await.unwrap();
+    assert_eq!(recent, [(author, 1)].into(), "a draft is no examination");
+    let later = now() + TimeDelta::minutes(1);
+    assert!(store.examined_since(&[author, other], later).await.unwrap().is_empty());
 }
 
 async fn registries_are_versions_and_one_instance_has_the_place(fresh: Fresh) {
@@ -975,6 +1148,8 @@ macro_rules! conformance {
 }
 
 conformance! {
+    what_was_asked_before_is_found_by_image_and_by_case: false,
+    a_code_is_spent_once_and_so_is_every_older_one: false,
     a_request_comes_back_as_it_was_stored: false,
     a_change_is_written_whole_or_not_at_all: false,
     case_numbers_have_no_gaps_and_the_log_has_one_order: false,
@@ -985,6 +1160,9 @@ conformance! {
     lists_are_paged_and_sorted: false,
     registries_are_versions_and_one_instance_has_the_place: false,
     roster_entries_have_one_order_and_stay_as_they_are: false,
+    a_person_holds_no_more_claims_than_the_unit_allows: false,
+    a_worklist_is_read_in_the_order_of_service: false,
+    what_people_wrote_is_found_by_author_and_by_probe: false,
     the_relay_is_told_what_to_publish: true,
     what_there_is_is_counted: true,
     duties_and_suspensions_end_once: false,

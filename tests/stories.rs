@@ -20,6 +20,8 @@
 )]
 mod site;
 
+#[path = "stories/blind.rs"]
+mod blind;
 #[path = "stories/commands.rs"]
 mod commands;
 #[path = "stories/destroy.rs"]
@@ -32,6 +34,8 @@ mod emergency;
 mod explain;
 #[path = "stories/holds.rs"]
 mod holds;
+#[path = "stories/leases.rs"]
+mod leases;
 #[path = "stories/outcomes.rs"]
 mod outcomes;
 #[path = "stories/paging.rs"]
@@ -42,13 +46,21 @@ mod policy_sets;
 mod races;
 #[path = "stories/reads.rs"]
 mod reads;
+#[path = "stories/record.rs"]
+mod record;
 #[path = "stories/redelivery.rs"]
 mod redelivery;
 #[path = "stories/refusals.rs"]
 mod refusals;
+#[path = "stories/release.rs"]
+mod release;
+#[path = "stories/repeats.rs"]
+mod repeats;
 #[path = "stories/roster.rs"]
 mod roster;
 #[path = "stories/service.rs"]
 mod service;
 #[path = "support/tap.rs"]
 mod tap;
+#[path = "stories/wording.rs"]
+mod wording;

@@ -15,8 +15,9 @@ pub(super) use local::{
     PolicyCommand, RegistryCommand, ReplayArgs, SetsArgs, TopologyCommand,
 };
 pub(super) use people::{
-    AuditCommand, DeadLetterCommand, DiscloseArgs, EmergencyCommand, ExaminationArgs, HoldCommand,
-    LegalHoldCommand, PageCommand, PeopleCommand, ReleaseArgs, SuspensionCommand,
+    AuditCommand, DeadLetterCommand, DiscloseArgs, DraftCommand, EmergencyCommand, ExaminationArgs,
+    GiveBackArgs, HoldCommand, LegalHoldCommand, PageCommand, PeopleCommand, ReleaseArgs,
+    SuspensionCommand,
 };
 pub(super) use roster::{
     AddCommand, HolidayArgs, OverrideArgs, PlaceArgs, RosterArgs, RosterCommand, RotationArgs,

@@ -92,6 +92,11 @@ pub(super) async fn run(
             show(&answer, output);
             Ok(exit::OK)
         }
+        AuditCommand::Repeats { request } => {
+            let answer = api.get(&format!("audit/requests/{}/repeats", segment(request)?)).await?;
+            output.value(&answer);
+            Ok(exit::OK)
+        }
         AuditCommand::Who { request, local: _ } => {
             let answer = api.get(&format!("audit/requests/{}", segment(request)?)).await?;
             let entries = answer.get("entries").and_then(Value::as_array).cloned();

@@ -187,6 +187,28 @@ impl Api {
         Err(self.refusal(answer).await)
     }
 
+    /// Reads a document with its `ETag`, unless it is still the one with this `ETag`.
+    pub(super) async fn unless_same(
+        &self,
+        call: RequestBuilder,
+        known: Option<&str>,
+    ) -> Result<Option<(String, Value)>, CallError> {
+        let call = match known {
+            Some(tag) => call.header(reqwest::header::IF_NONE_MATCH, tag),
+            None => call,
+        };
+        let answer = call.send().await.map_err(|error| self.fault(&error))?;
+        if answer.status() == StatusCode::NOT_MODIFIED {
+            return Ok(None);
+        }
+        if !answer.status().is_success() {
+            return Err(self.refusal(answer).await);
+        }
+        let tag = answer.headers().get(reqwest::header::ETAG);
+        let tag = tag.and_then(|tag| tag.to_str().ok()).unwrap_or_default().to_owned();
+        Ok(Some((tag, answer.json().await.map_err(|error| self.fault(&error))?)))
+    }
+
     async fn refusal(&self, answer: Response) -> CallError {
         let status = answer.status();
         match answer.json::<Refusal>().await {

@@ -8,6 +8,7 @@ mod config_command;
 mod config_files;
 mod decide;
 mod demo;
+mod desk;
 mod doctor;
 mod emergency;
 mod exit;

@@ -1,6 +1,6 @@
 //! What a command prints: tables for people, JSON for programs.
 
-use std::io::Write;
+use std::io::{IsTerminal as _, Write};
 
 use serde::Serialize;
 
@@ -34,6 +34,16 @@ impl Output {
     /// A text as it is.
     pub fn text(&mut self, text: &str) {
         let _ = write!(std::io::stdout(), "{text}");
+    }
+
+    /// Whether a person looks on: a terminal, and no program.
+    pub fn is_screen(&self) -> bool {
+        !self.json && std::io::stdout().is_terminal()
+    }
+
+    /// Empties the screen.
+    pub fn clear(&mut self) {
+        self.text("\u{1b}[H\u{1b}[2J");
     }
 
     /// A value for programs.

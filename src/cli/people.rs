@@ -1,7 +1,6 @@
 //! What the people of a unit ask a running server.
 
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use base64::Engine as _;
@@ -13,10 +12,7 @@ use super::agency::findings;
 use super::args::{ExaminationArgs, PeopleCommand, ReleaseArgs};
 use super::client::{Api, rows, segment, shown};
 use super::keys::write_secret;
-use super::{Output, decide, emergency, exit, pages};
-
-/// Between two looks at the worklist.
-const WATCH: Duration = Duration::from_secs(5);
+use super::{Output, decide, desk, emergency, exit, pages};
 
 /// Runs the command.
 pub(super) async fn run(
@@ -25,7 +21,11 @@ pub(super) async fn run(
     output: &mut Output,
 ) -> anyhow::Result<u8> {
     match command {
-        PeopleCommand::Queue { lane, watch } => queue(api, lane.as_deref(), *watch, output).await?,
+        PeopleCommand::Queue { lane, limit, cursor, watch } => {
+            let look =
+                desk::Look { lane: lane.as_deref(), limit: *limit, cursor: cursor.as_deref() };
+            desk::queue(api, &look, *watch, output).await?;
+        }
         PeopleCommand::Show { request, images } => {
             let answer = api.get(&format!("jobs/{}", segment(request)?)).await?;
             case_file(&answer, output);
@@ -33,20 +33,38 @@ pub(super) async fn run(
                 save_probes(api, request, &answer, folder, output).await?;
             }
         }
-        PeopleCommand::Claim { request } => {
-            let answer = api.post(&format!("jobs/{}/claim", segment(request)?), None).await?;
-            output.step(&answer, &["token", "until", "stage"]);
-        }
-        PeopleCommand::GiveBack { request, token } => {
-            let path = format!("jobs/{}/give-back", segment(request)?);
+        PeopleCommand::Claim { request } => desk::claim(api, request, output).await?,
+        PeopleCommand::Renew { request, token } => {
+            let path = format!("jobs/{}/renew", segment(request)?);
             let answer = api.post(&path, Some(&json!({ "token": token }))).await?;
-            output.step(&answer, &["request", "state"]);
+            output.step(&answer, &["token", "until"]);
         }
+        PeopleCommand::Checklist => {
+            let answer = api.get("checklist").await?;
+            checklist(&answer, output);
+        }
+        PeopleCommand::HandOver { request, token, to } => {
+            let path = format!("jobs/{}/hand-over", segment(request)?);
+            let answer = api.post(&path, Some(&json!({ "token": token, "to": to }))).await?;
+            output.step(&answer, &["request"]);
+        }
+        PeopleCommand::GiveBack(args) => desk::give_back(api, args, output).await?,
+        PeopleCommand::Drafts(command) => desk::drafts(api, command, output).await?,
         PeopleCommand::Conclude(args) => examination(api, "conclude", args, output).await?,
         PeopleCommand::SecondReview(args) => {
             examination(api, "second-review", args, output).await?;
         }
         PeopleCommand::Adjudicate(args) => examination(api, "adjudicate", args, output).await?,
+        PeopleCommand::Examinations { request } => {
+            let answer = api.get(&format!("jobs/{}/examinations", segment(request)?)).await?;
+            output.value(&without_pictures(&answer));
+        }
+        PeopleCommand::WaiveSecondReview { request, reason, note } => {
+            let path = format!("jobs/{}/waive-second-review", segment(request)?);
+            let body = json!({ "reason": reason, "note": note });
+            let answer = api.post(&path, Some(&body)).await?;
+            output.step(&answer, &["request", "state"]);
+        }
         PeopleCommand::Release(args) => return release(api, args, output).await,
         PeopleCommand::Holds(command) => decide::holds(api, command, output).await?,
         PeopleCommand::DeadLetters(command) => decide::dead_letters(api, command, output).await?,
@@ -68,46 +86,22 @@ pub(super) async fn run(
     Ok(exit::OK)
 }
 
-async fn queue(
-    api: &Api,
-    lane: Option<&str>,
-    watch: bool,
-    output: &mut Output,
-) -> anyhow::Result<()> {
-    let mut before = None;
-    loop {
-        let mut call = api.call(Method::GET, "jobs");
-        if let Some(lane) = lane {
-            call = call.query(&[("lane", lane)]);
-        }
-        let answer = api.json(call).await?;
-        if before.as_ref() != Some(&answer) {
-            jobs(&answer, output);
-            before = Some(answer);
-        }
-        if !watch {
-            return Ok(());
-        }
-        tokio::select! {
-            () = tokio::time::sleep(WATCH) => {}
-            _ = tokio::signal::ctrl_c() => return Ok(()),
-        }
-    }
-}
-
-/// A list of jobs.
-pub(super) fn jobs(answer: &Value, output: &mut Output) {
+fn checklist(answer: &Value, output: &mut Output) {
     if output.is_json() {
         return output.value(answer);
     }
-    let members =
-        ["request", "lane", "state", "agency", "received_at", "deadline_at", "service_due_at"];
-    let rows = rows(answer.get("items"), &members);
-    if rows.is_empty() {
-        return output.line("nothing waits for you");
+    output.line(&format!(
+        "version {}, SHA-256 {}",
+        shown(answer, "version"),
+        shown(answer, "sha256")
+    ));
+    let components = answer.get("components").and_then(Value::as_array).map(Vec::as_slice);
+    for component in components.unwrap_or_default() {
+        let features = component.get("features").and_then(Value::as_array).map(Vec::as_slice);
+        let features: Vec<&str> =
+            features.unwrap_or_default().iter().filter_map(Value::as_str).collect();
+        output.line(&format!("{}: {}", shown(component, "name"), features.join("; ")));
     }
-    let headers = ["request", "lane", "state", "agency", "received", "deadline", "answer due"];
-    output.table(&headers, &rows);
 }
 
 /// A case file: the request, its form, what earlier examinations say.
@@ -228,7 +222,7 @@ fn add_picture(exam: &mut Value, picture: &[u8]) -> anyhow::Result<()> {
 async fn release(api: &Api, args: &ReleaseArgs, output: &mut Output) -> anyhow::Result<u8> {
     let request = segment(&args.request)?;
     if let Some(hash) = &args.sha256 {
-        let body = json!({ "document_sha256": hash });
+        let body = json!({ "document_sha256": hash, "code": args.code });
         let answer = api.post(&format!("jobs/{request}/release"), Some(&body)).await?;
         output.step(&answer, &["request", "state"]);
         if !output.is_json() {
@@ -252,7 +246,7 @@ async fn release(api: &Api, args: &ReleaseArgs, output: &mut Output) -> anyhow::
     } else {
         output.line(&format!("saved {}; nothing is released yet", file.display()));
         output.line("read it, then release exactly it:");
-        output.line(&format!("  leadbroker release {request} --sha256 {hash}"));
+        output.line(&format!("  leadbroker release {request} --sha256 {hash} [--code CODE]"));
     }
     Ok(exit::OK)
 }

@@ -26,6 +26,7 @@ pub(super) const RANGES: &[(&str, RangeInclusive<i64>)] = &[
     ("limits.situation_letters", 1..=4_000),
     ("limits.suspicion_letters", 1..=4_000),
     ("review.lease_minutes", 1..=10_080),
+    ("review.lease_most_hours", 1..=720),
     ("review.offer_minutes", 1..=10_080),
     ("review.decision_hours", 1..=8_760),
     ("review.threat_decision_minutes", 1..=1_440),
@@ -52,6 +53,13 @@ impl Config {
             found.push((
                 "limits.image_mib",
                 "be at most `limits.form_mib`: an image travels in a form".to_owned(),
+            ));
+        }
+        if self.review.lease_minutes > self.review.lease_most_hours.saturating_mul(60) {
+            found.push((
+                "review.lease_minutes",
+                "be at most `review.lease_most_hours`: a claim cannot hold longer than that in all"
+                    .to_owned(),
             ));
         }
         self.check_ranges(&mut found);

@@ -268,6 +268,8 @@ section! {
     Review {
         #[doc = "Minutes that a claim on a job holds."]
         lease_minutes: u32 = 60,
+        #[doc = "Hours that a claim may hold in all, however often it is renewed."]
+        lease_most_hours: u32 = 12,
         #[doc = "Minutes to take an offer, before the next reviewer is asked."]
         offer_minutes: u32 = 10,
         #[doc = "Hours to decide a hold or a release."]

@@ -15,13 +15,16 @@ pub(super) fn examination(at: DateTime<Utc>, candidate: Option<&[u8]>) -> Value 
     };
     let mut record = json!({
         "suitability": [{
-            "probe": 0, "suitable": true,
-            "note": "Frontal view, both eyes visible, moderate compression, even light."
+            "probe": 0, "suitable": true, "note": "Both eyes and one ear visible.",
+            "quality": {
+                "pose": "frontal", "eye_distance_px": 84, "occlusion": "none", "lighting": "even",
+                "compression": "moderate"
+            }
         }],
         "searches": [search("DMS", 24), search("CAFRI", 10)],
         "comparison": [
             { "feature": "Ears", "probe": "Attached lobes", "candidate": "Free lobes in every listed candidate", "agreement": "dissimilar" },
-            { "feature": "Hair line", "probe": "Straight", "candidate": "Receding or hidden", "agreement": "dissimilar" }
+            { "feature": "Hairline", "probe": "Straight", "candidate": "Receding or hidden", "agreement": "dissimilar" }
         ],
         "conclusion": "no_match",
         "narrative": "None of the listed candidates agrees with the probe in ears, nose and hair line; no candidate was kept."
@@ -35,15 +38,15 @@ pub(super) fn examination(at: DateTime<Utc>, candidate: Option<&[u8]>) -> Value 
         record.insert(
             "comparison".to_owned(),
             json!([
-                { "feature": "Ears", "probe": "Attached lobes", "candidate": "Attached lobes", "agreement": "similar" },
-                { "feature": "Nose", "probe": "Straight bridge", "candidate": "Straight bridge", "agreement": "similar" },
-                { "feature": "Mouth", "probe": "Blurred", "candidate": "Full lower lip", "agreement": "not_comparable" }
+                { "feature": "Ears: lobe attachment", "probe": "Attached", "candidate": "Attached", "agreement": "similar" },
+                { "feature": "Nose: bridge", "probe": "Straight", "candidate": "Straight", "agreement": "similar" },
+                { "feature": "Mouth", "probe": "Blurred", "candidate": "Full lower lip", "agreement": "not_comparable", "note": "The probe's compression hides it." }
             ]),
         );
         record.insert(
             "candidate".to_owned(),
             json!({
-                "repository": "DMS",
+                "repository": "DMS", "source_record": "2019-004711", "captured_on": "2019-06-02",
                 "image": STANDARD.encode(image),
                 "image_sha256": hex::encode(openssl::sha::sha256(image)),
                 "name": "SAMPLE, CASEY", "date_of_birth": "1991-04-17", "cdl": "X0000000",

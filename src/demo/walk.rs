@@ -14,7 +14,7 @@ use crate::lifecycle::{Stage, StageCode};
 use crate::pipeline::accept::{Receipt, Submission, Submitted, accept};
 use crate::pipeline::audit_export::export;
 use crate::pipeline::release::ReleaseRecord;
-use crate::pipeline::{examine, release, sealed};
+use crate::pipeline::{examine, lease, release, sealed};
 use crate::report::samples;
 use crate::store::RecordKind;
 
@@ -164,7 +164,7 @@ async fn examine_it(
     request: RequestId,
     (reviewer, stage, seed): (&Account, &str, Option<u64>),
 ) -> Result<(), DemoError> {
-    let lease = examine::claim(&demo.ctx, reviewer, request).await?;
+    let lease = lease::claim(&demo.ctx, reviewer, request).await?.lease;
     let candidate = seed
         .map(samples::booking)
         .transpose()

@@ -11,8 +11,8 @@ use super::DemoError;
 use super::places::{AGENCIES, AgencyPlan, UNITS, UnitPlan, service_terms};
 use crate::domain::{
     Account, AccountId, Agency, AgencyStanding, Agreement, AiSystem, Capability, Credential,
-    PackId, Repository, RepositoryKind, Role, Safeguards, Shift, SignOff, TrainerDesignation,
-    Training, Unit, UnitId, UnitWords,
+    Differences, PackId, Repository, RepositoryKind, Role, Safeguards, Shift, SignOff,
+    TrainerDesignation, Training, Unit, UnitDesk, UnitId, UnitWords,
 };
 use crate::id_source::IdSource;
 use crate::registry::{AccountEntry, AgencyEntry, Recipient, Registry};
@@ -157,6 +157,9 @@ impl Maker<'_> {
             contact: format!("questions@{}.example.gov", place.domain),
             trainers: trainers.collect(),
             words: UnitWords::default(),
+            differences: Differences::default(),
+            checklist: None,
+            desk: UnitDesk::default(),
             service: Some(service_terms(place.time_zone)),
             escalations: Vec::new(),
         });
@@ -261,11 +264,13 @@ impl Maker<'_> {
             id,
             login: login.clone(),
             name: name.to_owned(),
+            person: None,
             unit: unit.clone(),
             role,
             active: true,
             credentials: trained.map(|end| self.credential(place, end)).into_iter().collect(),
             positions: owned(place.positions(role)),
+            relatives: Vec::new(),
             pager_email: None,
         };
         if trained.is_some() && !place.topics.is_empty() {

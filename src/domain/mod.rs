@@ -10,6 +10,7 @@ pub mod ids;
 pub mod outcome;
 pub mod people;
 pub mod personal;
+pub mod plain_text;
 pub mod roster;
 pub mod service;
 pub mod unit;
@@ -22,10 +23,11 @@ pub use ids::{
     AccountId, MessageId, PackId, PageAttemptId, PageId, RequestId, RosterEntryId, UnitId,
 };
 pub use outcome::Outcome;
-pub use people::{Account, Capability, Credential, Lane, Role, Training};
+pub use people::{Account, Capability, Credential, GiveBackReason, Lane, Role, Training};
 pub use personal::Personal;
 pub use roster::Shift;
 pub use service::{Opening, ServiceTarget, ServiceTerms};
 pub use unit::{
-    AiSystem, Repository, RepositoryKind, Safeguards, SignOff, TrainerDesignation, Unit, UnitWords,
+    AiSystem, Differences, Repository, RepositoryKind, Safeguards, SignOff, TrainerDesignation,
+    Unit, UnitDesk, UnitWords,
 };

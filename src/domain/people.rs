@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{AccountId, UnitId};
 use super::personal::Personal;
+use super::plain_text::same_name;
 
 /// What an account may do.
 #[derive(
@@ -99,6 +100,10 @@ pub struct Account {
     pub login: String,
     /// Printed name.
     pub name: String,
+    /// The human behind it, as the unit's own key. It tells apart two people of one name, and joins two accounts of one
+    /// person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
     /// The unit.
     pub unit: UnitId,
     /// What the account may do.
@@ -110,9 +115,63 @@ pub struct Account {
     /// Positions and bureaus that a policy names, as codes (`special-investigations-section-lieutenant`).
     #[serde(default)]
     pub positions: Vec<String>,
+    /// Printed names of relatives: a request that names one of them is not this person's to examine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub relatives: Vec<String>,
     /// Where the person is paged; a page holds nothing of a case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pager_email: Option<Personal<String>>,
+}
+
+/// Why a reviewer gives a job back.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    strum::VariantArray,
+    strum::IntoStaticStr,
+    strum::EnumString,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum GiveBackReason {
+    /// The reviewer knows somebody of the case.
+    ConflictOfInterest,
+    /// It asks for skills that the reviewer has not.
+    NotQualified,
+    /// The reviewer has other work to do first.
+    Workload,
+    /// The reviewer goes off duty.
+    ShiftEnds,
+    /// Anything else; the text says what.
+    Other,
+}
+
+impl GiveBackReason {
+    /// Whether the person must not take the same job again, even by choice.
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::ConflictOfInterest | Self::NotQualified => true,
+            Self::Workload | Self::ShiftEnds | Self::Other => false,
+        }
+    }
+}
+
+impl Account {
+    /// Whether one human is behind both accounts. Where no key tells, the printed names do.
+    pub fn is_same_person(&self, other: &Self) -> bool {
+        if self.id == other.id {
+            return true;
+        }
+        if let (Some(one), Some(other)) = (&self.person, &other.person) {
+            return one == other;
+        }
+        same_name(&self.name, &other.name)
+    }
 }
 
 /// How urgently a job is served. One queue a lane: quorum queues know no priorities.
@@ -155,4 +214,27 @@ pub struct Training {
     pub refresher_due: DateTime<Utc>,
     /// The authority that approved it.
     pub approved_by: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(n: u128, name: &str, person: Option<&str>) -> Account {
+        let account = serde_json::json!({
+            "id": AccountId::new(uuid::Uuid::from_u128(n)), "login": "sample", "name": name, "person": person,
+            "unit": "lacris", "role": "reviewer", "active": true, "credentials": [],
+        });
+        serde_json::from_value(account).unwrap()
+    }
+
+    #[test]
+    fn two_accounts_can_be_one_human() {
+        let one = account(1, "Casey Sample", Some("p-7"));
+        assert!(one.is_same_person(&account(1, "Robin Other", None)));
+        assert!(one.is_same_person(&account(2, "Robin Other", Some("p-7"))));
+        assert!(one.is_same_person(&account(2, "SAMPLE, CASEY", None)));
+        assert!(!one.is_same_person(&account(2, "Casey Sample", Some("p-8"))), "two of one name");
+        assert!(!one.is_same_person(&account(2, "Robin Other", None)));
+    }
 }

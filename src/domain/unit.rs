@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::escalation::EscalationPolicy;
+use super::examination::Checklist;
 use super::ids::{PackId, UnitId};
 use super::service::ServiceTerms;
 
@@ -47,12 +48,78 @@ pub struct Unit {
     /// Its own changes to the words that need a human (CORE-WORDS).
     #[serde(default, skip_serializing_if = "UnitWords::is_empty")]
     pub words: UnitWords,
+    /// What becomes of a request on which two reviewers differ.
+    #[serde(default, skip_serializing_if = "Differences::is_usual")]
+    pub differences: Differences,
+    /// Its own checklist of the morphological comparison, in place of the one that comes with the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checklist: Option<Checklist>,
+    /// How its people work.
+    #[serde(default, skip_serializing_if = "UnitDesk::is_usual")]
+    pub desk: UnitDesk,
     /// Its hours, and how soon it means to answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<ServiceTerms>,
     /// Whom it pages, first one first; what none of them is for goes by the standard policy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub escalations: Vec<EscalationPolicy>,
+}
+
+impl Unit {
+    /// The checklist that its reviewers compare by.
+    pub fn checklist(&self) -> &Checklist {
+        self.checklist.as_ref().unwrap_or(Checklist::builtin())
+    }
+}
+
+/// What becomes of a request on which two reviewers differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Differences {
+    /// An adjudicator decides.
+    #[default]
+    Adjudicate,
+    /// It is inconclusive.
+    Inconclusive,
+}
+
+impl Differences {
+    /// Whether it is what a unit does that says nothing.
+    pub fn is_usual(&self) -> bool {
+        *self == Self::Adjudicate
+    }
+}
+
+/// How a unit's people work: whatever is absent is as usual.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnitDesk {
+    /// Jobs that one reviewer may have on the desk at once; [`USUAL_CAPACITY`] if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<u32>,
+    /// The unit offers no job until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offline_until: Option<DateTime<Utc>>,
+}
+
+/// Jobs that a reviewer may have on the desk where the unit says nothing.
+pub const USUAL_CAPACITY: u32 = 20;
+
+impl UnitDesk {
+    /// Whether nothing is set.
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Jobs that one reviewer may have on the desk at once.
+    pub fn capacity(&self) -> u32 {
+        self.capacity.unwrap_or(USUAL_CAPACITY)
+    }
+
+    /// Whether the unit offers no job at `at`.
+    pub fn is_offline(&self, at: DateTime<Utc>) -> bool {
+        self.offline_until.is_some_and(|until| at < until)
+    }
 }
 
 /// A unit's changes to the words that need a human.

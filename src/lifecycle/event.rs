@@ -127,6 +127,13 @@ pub enum Event {
     },
     /// A reviewer took the job.
     Claimed(Lease),
+    /// The reviewer goes on and needs more time.
+    Renewed(Lease),
+    /// The reviewer hands the first examination over to a named other one.
+    HandedOver {
+        /// To whom it is offered.
+        reviewer: AccountId,
+    },
     /// The reviewer went silent or gave it back.
     LeaseEnded,
     /// The first reviewer concluded.
@@ -138,6 +145,13 @@ pub enum Event {
     },
     /// The second reviewer came to another outcome.
     SecondDiffered,
+    /// They differ, and the unit leaves it at that.
+    SecondDivided,
+    /// The second review was waived.
+    SecondWaived {
+        /// The first reviewer's outcome.
+        outcome: Outcome,
+    },
     /// The adjudicator decided.
     Adjudicated {
         /// What.

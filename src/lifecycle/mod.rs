@@ -5,12 +5,14 @@
 
 mod event;
 mod hold;
+mod priority;
 mod schedule;
 mod service_clock;
 mod stage;
 
 pub use event::{Event, Resume};
 pub use hold::{escalate, stop};
+pub use priority::{MOST_OVERTAKEN, head_start, rank, waited_as};
 pub use schedule::{Owner, Terms, deadline, decision_due, owner};
 pub use service_clock::{ClockState, Look, Passage, ServiceClock, Threshold, look, service_clock};
 pub use stage::{Lease, Stage, StageCode};
@@ -57,10 +59,17 @@ fn step(stage: &Stage, event: Event) -> Option<Stage> {
             from.then_some(Stage::Offered { reviewer })
         }
         Event::Claimed(lease) => claimed(stage, lease),
+        Event::Renewed(lease) => renewed(stage, lease),
+        Event::HandedOver { reviewer } => {
+            let to_another = matches!(stage, Stage::Leased { lease } if lease.reviewer != reviewer);
+            to_another.then_some(Stage::Offered { reviewer })
+        }
         Event::LeaseEnded => lease_ended(stage),
         Event::Concluded => concluded(stage),
         Event::SecondAgreed { outcome } => agreed(stage, outcome),
         Event::SecondDiffered => differed(stage),
+        Event::SecondDivided => agreed(stage, Outcome::Inconclusive),
+        Event::SecondWaived { outcome } => waived(stage, outcome),
         Event::Adjudicated { outcome } => adjudicated(stage, outcome),
         Event::ReleaseGranted { officer } => released(stage, officer),
         Event::AnswerSealed => matches!(stage, Stage::Released { .. }).then_some(Stage::Delivering),
@@ -118,6 +127,13 @@ fn differed(stage: &Stage) -> Option<Stage> {
     Some(Stage::AdjudicationDue { first: *first, second: lease.reviewer })
 }
 
+fn waived(stage: &Stage, outcome: Outcome) -> Option<Stage> {
+    let Stage::Examined { first } = stage else {
+        return None;
+    };
+    Some(Stage::AwaitingRelease { outcome, reviewers: vec![*first] })
+}
+
 fn adjudicated(stage: &Stage, outcome: Outcome) -> Option<Stage> {
     let Stage::Adjudication { first, second, lease } = stage else {
         return None;
@@ -165,6 +181,21 @@ fn claimed(stage: &Stage, lease: Lease) -> Option<Stage> {
     };
     let another = ![*first, *second].contains(&lease.reviewer);
     another.then_some(Stage::Adjudication { first: *first, second: *second, lease })
+}
+
+/// More time for the same claim: person, token and beginning stay.
+fn renewed(stage: &Stage, lease: Lease) -> Option<Stage> {
+    let held = *stage.lease()?;
+    if (Lease { until: lease.until, ..held }) != lease || lease.until < held.until {
+        return None;
+    }
+    if let Stage::SecondReview { first, .. } = stage {
+        return Some(Stage::SecondReview { first: *first, lease });
+    }
+    if let Stage::Adjudication { first, second, .. } = stage {
+        return Some(Stage::Adjudication { first: *first, second: *second, lease });
+    }
+    Some(Stage::Leased { lease })
 }
 
 fn lease_ended(stage: &Stage) -> Option<Stage> {

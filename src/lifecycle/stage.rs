@@ -16,6 +16,9 @@ pub struct Lease {
     pub token: i64,
     /// When it ends without a submission.
     pub until: DateTime<Utc>,
+    /// When it began: a renewal never extends it beyond the most that a claim may hold.
+    #[serde(default)]
+    pub since: DateTime<Utc>,
 }
 
 /// Where a request stands.

@@ -11,7 +11,8 @@ fn person(n: u128) -> AccountId {
 }
 
 fn lease(n: u128) -> Lease {
-    Lease { reviewer: person(n), token: 1, until: DateTime::<Utc>::UNIX_EPOCH }
+    let epoch = DateTime::<Utc>::UNIX_EPOCH;
+    Lease { reviewer: person(n), token: 1, until: epoch, since: epoch }
 }
 
 fn at_release() -> Resume {
@@ -78,10 +79,16 @@ fn events(n: u128) -> Vec<Event> {
         E::Queued,
         E::Offered { reviewer: person(n) },
         E::Claimed(lease(n)),
+        E::Renewed(lease(1)),
+        E::Renewed(lease(2)),
+        E::Renewed(lease(3)),
+        E::HandedOver { reviewer: person(n) },
         E::LeaseEnded,
         E::Concluded,
         E::SecondAgreed { outcome: Outcome::NoMatch },
         E::SecondDiffered,
+        E::SecondDivided,
+        E::SecondWaived { outcome: Outcome::Lead },
         E::Adjudicated { outcome: Outcome::Inconclusive },
         E::ReleaseGranted { officer: person(9) },
         E::AnswerSealed,
@@ -142,6 +149,37 @@ fn one_person_cannot_examine_twice() {
     assert!(next(&due, Event::Claimed(lease(1))).is_err());
     assert!(next(&due, Event::Claimed(lease(2))).is_err());
     assert!(next(&due, Event::Claimed(lease(3))).is_ok());
+}
+
+#[test]
+fn a_renewal_is_the_same_claim_with_more_time() {
+    let held = lease(1);
+    let more = Lease { until: held.until + TimeDelta::hours(1), ..held };
+    let leased = Stage::Leased { lease: held };
+    assert_eq!(next(&leased, Event::Renewed(more)).unwrap(), Stage::Leased { lease: more });
+    let foreign = [
+        Lease { reviewer: person(2), ..more },
+        Lease { token: 2, ..more },
+        Lease { since: more.until, ..more },
+        Lease { until: held.until - TimeDelta::seconds(1), ..held },
+    ];
+    for other in foreign {
+        assert!(next(&leased, Event::Renewed(other)).is_err(), "{other:?}");
+    }
+    let second = Stage::SecondReview { first: person(2), lease: held };
+    let renewed = next(&second, Event::Renewed(more)).unwrap();
+    assert_eq!(renewed, Stage::SecondReview { first: person(2), lease: more });
+    assert!(next(&Stage::Queued, Event::Renewed(more)).is_err());
+}
+
+#[test]
+fn a_first_examination_is_handed_to_another_and_a_second_one_to_nobody() {
+    let leased = Stage::Leased { lease: lease(1) };
+    let to = |n| Event::HandedOver { reviewer: person(n) };
+    assert_eq!(next(&leased, to(2)).unwrap(), Stage::Offered { reviewer: person(2) });
+    assert!(next(&leased, to(1)).is_err());
+    let second = Stage::SecondReview { first: person(2), lease: lease(1) };
+    assert!(next(&second, to(3)).is_err(), "who reviews second is not the reviewer's to choose");
 }
 
 #[test]

@@ -41,6 +41,8 @@ pub struct Rules {
     pub terms: Terms,
     /// How long a lease holds.
     pub lease: chrono::TimeDelta,
+    /// How long a lease may hold in all, however often it is renewed.
+    pub lease_most: chrono::TimeDelta,
     /// The same image and case within this time is a repeat.
     pub repeat: chrono::TimeDelta,
     /// How long a receipt waits for the check.

@@ -147,7 +147,10 @@ fn files(
                 let release: ReleaseRecord = sealed::open_record(ctx, key, record)?;
                 files.push(release.object_key);
             }
-            RecordKind::HoldDecision
+            RecordKind::Waiver
+            | RecordKind::Draft
+            | RecordKind::GiveBack
+            | RecordKind::HoldDecision
             | RecordKind::Withdrawal
             | RecordKind::CallBack
             | RecordKind::Confirmation

@@ -2,70 +2,201 @@
 //!
 //! Nobody available: it waits in the queue, and the unit is told. Never silence.
 
-use chrono::{DateTime, Utc};
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use strum::VariantArray as _;
 
 use super::standing::Moment;
 use super::{Context, Disposition, PipelineError, hold, sealed, standing};
-use crate::domain::{Account, AccountId, Form, Lane, MessageId, RequestId, Role, Verdict};
+use crate::audit::AuditEvent;
+use crate::domain::{
+    Account, AccountId, Capability, Form, Lane, MessageId, RequestId, Role, Unit, Verdict,
+};
 use crate::lifecycle::{Event, Resume, Stage, StageCode, deadline, next};
 use crate::messages::{AgencyEvent, Body, EventData, Message, Route, Step};
+use crate::policy::conflict::conflict;
 use crate::policy::facts;
+use crate::policy::queue_choice::{
+    Candidate, Choice, Exclusion, PassedOver, Wanted, choose, needed, passed_over,
+};
 use crate::registry::Registry;
-use crate::store::{Change, RequestRow, RequestUpdate};
-
-/// A reviewer as the choice sees one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Available {
-    /// Who.
-    pub reviewer: AccountId,
-    /// Jobs that are offered to or leased by the reviewer.
-    pub open_jobs: i64,
-}
+use crate::store::{Change, RecordKind, RequestRow, RequestUpdate};
 
 /// Jobs that are counted for a reviewer; more make no difference.
 const MOST_COUNTED: i64 = 100;
+/// Examinations of this time count for fairness.
+const LATELY: TimeDelta = TimeDelta::hours(24);
 
-/// Pure: who is asked. The least busy; equals take turns by the request, so that a backlog is shared and the same
-/// input has the same choice, whatever its order. `not` are those who were asked before or may not see the case.
-pub fn choose(request: RequestId, available: &[Available], not: &[AccountId]) -> Option<AccountId> {
-    let turn = |reviewer: AccountId| {
-        let mixed = request.uuid().as_u128() ^ reviewer.uuid().as_u128();
-        // An odd number with irregular bits: the high half of the product depends on every bit below.
-        mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835) >> 64
-    };
-    available
-        .iter()
-        .filter(|candidate| !not.contains(&candidate.reviewer))
-        .min_by_key(|one| (one.open_jobs, turn(one.reviewer), one.reviewer))
-        .map(|candidate| candidate.reviewer)
+/// What is to be given out, seen from its unit.
+fn wanted(registry: &Registry, row: &RequestRow, form: &Form) -> Wanted {
+    let capacity = registry.unit(&row.unit).map_or(0, |unit| unit.desk.capacity());
+    Wanted { request: row.id, lane: row.lane, needed: needed(form), capacity: capacity.into() }
 }
 
-/// Reviewers of the unit who are on duty, hold a credential in force, and whom the policies let claim this job, with
-/// their load.
-pub async fn available(
+/// Reviewers of the unit, as the choice sees them. `asked` were just asked.
+async fn candidates(
     ctx: &Context,
     registry: &Registry,
-    row: &RequestRow,
-    form: &Form,
-    now: DateTime<Utc>,
-) -> Result<Vec<Available>, PipelineError> {
-    let packs = standing::packs(registry, row);
-    let policies = ctx.policies().await?;
-    let may_claim = |account: &Account| {
-        let reviewer = standing::reviewer(registry, row, form, account, now);
-        policies.decide(&packs, &facts::lease(&reviewer, now)).verdict() == Verdict::Accept
+    (row, form): (&RequestRow, &Form),
+    asked: &[AccountId],
+) -> Result<Vec<Candidate>, PipelineError> {
+    let now = ctx.now();
+    let people = reviewers(registry, &row.unit);
+    let ids: Vec<AccountId> = people.iter().map(|person| person.id).collect();
+    let loads = ctx.store.loads(&row.unit, &ids, MOST_COUNTED).await?;
+    let recent = ctx.store.examined_since(&ids, now - LATELY).await?;
+    let earlier = ctx.store.earlier_reviewers(row.id).await?;
+    let gave_back = gave_back(ctx, row).await?;
+    let on_duty = registry.on_duty(&row.unit, row.lane, now);
+    let excluded = |person: &Account| {
+        if gave_back.contains(&person.id) {
+            return Some(Exclusion::GaveBack);
+        }
+        let same_probe = earlier.contains(&person.id).then_some(Exclusion::EarlierReviewer);
+        let just_asked = asked.contains(&person.id).then_some(Exclusion::JustAsked);
+        conflict(form, person).or(same_probe).or(just_asked)
     };
-    let on_duty: Vec<AccountId> = registry
-        .on_duty(&row.unit, row.lane, now)
+    let candidate = |person: &Account| Candidate {
+        reviewer: person.id,
+        on_duty: person.active && on_duty.contains(&person.id),
+        capabilities: capabilities(person, now),
+        allowed: true,
+        open_jobs: loads.get(&person.id).copied().unwrap_or_default(),
+        recent: recent.get(&person.id).copied().unwrap_or_default(),
+        excluded: excluded(person),
+    };
+    Ok(people.iter().map(|person| candidate(person)).collect())
+}
+
+/// Whether the policies let this reviewer claim the job.
+fn may_claim(moment: &Moment<'_>, (row, form): (&RequestRow, &Form), person: AccountId) -> bool {
+    let (registry, policies, now) = (moment.registry, moment.policies, moment.at);
+    registry.account(person).is_some_and(|person| {
+        let reviewer = standing::reviewer(registry, row, form, person, now);
+        let packs = standing::packs(registry, row);
+        policies.decide(&packs, &facts::lease(&reviewer, now)).verdict() == Verdict::Accept
+    })
+}
+
+fn reviewers<'r>(registry: &'r Registry, unit: &crate::domain::UnitId) -> Vec<&'r Account> {
+    let accounts = registry.accounts.iter().map(|entry| &entry.account);
+    accounts.filter(|a| a.unit == *unit && a.role == Role::Reviewer).collect()
+}
+
+fn capabilities(person: &Account, now: DateTime<Utc>) -> BTreeSet<Capability> {
+    let in_force = person.credentials.iter().filter(|credential| credential.in_force(now));
+    in_force.flat_map(|credential| credential.capabilities.iter().copied()).collect()
+}
+
+/// Who gave this job back.
+async fn gave_back(ctx: &Context, row: &RequestRow) -> Result<BTreeSet<AccountId>, PipelineError> {
+    let records = ctx.store.records(row.id).await?;
+    let back = records.iter().filter(|record| record.kind == RecordKind::GiveBack);
+    Ok(back.map(|record| record.author).collect())
+}
+
+/// Why this one person cannot be given the job; none if he or she can.
+pub async fn refuses(
+    ctx: &Context,
+    registry: &Registry,
+    (row, form): (&RequestRow, &Form),
+    person: AccountId,
+) -> Result<Option<PassedOver>, PipelineError> {
+    let mut all = candidates(ctx, registry, (row, form), &[]).await?;
+    let Some(one) = all.iter_mut().find(|one| one.reviewer == person) else {
+        return Ok(Some(PassedOver::NotQualified));
+    };
+    let policies = ctx.policies().await?;
+    one.allowed = may_claim(&Moment::now(ctx, registry, &policies), (row, form), person);
+    Ok(passed_over(&wanted(registry, row, form), one))
+}
+
+/// Whom the job is offered to. A unit that is offline offers nothing.
+async fn chosen(
+    ctx: &Context,
+    moment: &Moment<'_>,
+    (row, form): (&RequestRow, &Form),
+    asked: &[AccountId],
+) -> Result<Choice, PipelineError> {
+    let registry = moment.registry;
+    if registry.unit(&row.unit).is_none_or(|unit| unit.desk.is_offline(ctx.now())) {
+        return Ok(Choice { chosen: None, passed_over: BTreeMap::new(), available: 0 });
+    }
+    let mut candidates = candidates(ctx, registry, (row, form), asked).await?;
+    let wanted = wanted(registry, row, form);
+    // The policies are asked about whom the choice falls on, and not about everybody.
+    loop {
+        let choice = choose(&wanted, &candidates);
+        let Some(chosen) = choice.chosen else { return Ok(choice) };
+        if may_claim(moment, (row, form), chosen) {
+            return Ok(choice);
+        }
+        for one in candidates.iter_mut().filter(|one| one.reviewer == chosen) {
+            one.allowed = false;
+        }
+    }
+}
+
+/// How many more jobs the reviewers of a unit who are on duty have room for.
+async fn room(ctx: &Context, registry: &Registry, unit: &Unit) -> Result<i64, PipelineError> {
+    let now = ctx.now();
+    if unit.desk.is_offline(now) {
+        return Ok(0);
+    }
+    let in_lane = |lane: &Lane| registry.on_duty(&unit.id, *lane, now);
+    let on_duty: BTreeSet<AccountId> = Lane::VARIANTS.iter().flat_map(in_lane).collect();
+    let people: Vec<AccountId> = reviewers(registry, &unit.id)
         .into_iter()
-        .filter_map(|id| registry.account(id))
-        .filter(|account| account.active && account.role == Role::Reviewer)
-        .filter(|account| account.credentials.iter().any(|c| c.in_force(now)))
-        .filter(|account| may_claim(account))
-        .map(|account| account.id)
+        .filter(|person| person.active && on_duty.contains(&person.id))
+        .filter(|person| person.credentials.iter().any(|credential| credential.in_force(now)))
+        .map(|person| person.id)
         .collect();
-    let loads = ctx.store.loads(&row.unit, &on_duty, MOST_COUNTED).await?;
-    Ok(loads.into_iter().map(|(reviewer, open_jobs)| Available { reviewer, open_jobs }).collect())
+    let loads = ctx.store.loads(&unit.id, &people, MOST_COUNTED).await?;
+    let capacity = i64::from(unit.desk.capacity());
+    Ok(loads.values().map(|open| (capacity - open).max(0)).sum())
+}
+
+/// Jobs that are read at a time.
+const PAGE: i64 = 50;
+/// Pages of one round: what nobody may take does not keep the others from being given out.
+const PAGES: usize = 10;
+
+/// Gives out what waits, in the order of the queue, as long as somebody has room. Returns how many were offered.
+pub async fn round(ctx: &Context) -> Result<usize, PipelineError> {
+    let registry = ctx.registry().await?;
+    let mut offered = 0;
+    for unit in &registry.units {
+        let mut room = room(ctx, &registry, unit).await?;
+        let mut after = None;
+        for _ in 0..PAGES {
+            if room == 0 {
+                break;
+            }
+            let page = ctx.store.queued(&unit.id, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            for row in &page {
+                if room > 0 && is_offered(ctx, row).await {
+                    room -= 1;
+                    offered += 1;
+                }
+            }
+        }
+    }
+    Ok(offered)
+}
+
+/// A job that cannot be given out does not keep the others from it.
+async fn is_offered(ctx: &Context, row: &RequestRow) -> bool {
+    match offer(ctx, row, None, &[]).await {
+        Ok(Offer::Made) => true,
+        Ok(Offer::NotMade(_)) => false,
+        Err(error) => {
+            tracing::warn!(request = %row.id, error = %error, "give out a job");
+            false
+        }
+    }
 }
 
 /// Handles the command to dispatch.
@@ -81,7 +212,20 @@ pub async fn handle(
     if row.stage != Stage::Accepted {
         return super::step::acknowledge(ctx, cause, Step::Dispatch).await;
     }
-    offer(ctx, &row, Some(cause), &[]).await
+    Ok(match offer(ctx, &row, Some(cause), &[]).await? {
+        Offer::Made => Disposition::Done,
+        Offer::NotMade(disposition) => disposition,
+    })
+}
+
+/// What became of an offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Offer {
+    /// A reviewer is asked.
+    Made,
+    /// Nobody is asked: it waits, is held, or moved meanwhile.
+    NotMade(Disposition),
 }
 
 /// Offers the job, or queues it. `asked` did not take it.
@@ -90,10 +234,11 @@ pub async fn offer(
     row: &RequestRow,
     cause: Option<MessageId>,
     asked: &[AccountId],
-) -> Result<Disposition, PipelineError> {
+) -> Result<Offer, PipelineError> {
     let now = ctx.now();
     let (registry, policies) = (ctx.registry().await?, ctx.policies().await?);
     let intake = sealed::intake_of(ctx, row)?;
+    let cause = cause.map(|id| (id, Step::Dispatch));
     let moment = Moment::now(ctx, &registry, &policies);
     let standing = standing::standing(&moment, row, intake.signature_verified);
     let facts = facts::dispatch(&intake.form, &standing, now);
@@ -101,42 +246,72 @@ pub async fn offer(
     let allowed_by = hold::allowed_by(ctx, row, &decision).await?;
     if decision.verdict() != Verdict::Accept && allowed_by.is_none() {
         let change = hold::change(ctx, row, &decision, Resume::Dispatch)?;
-        return super::step::apply_for(ctx, change, cause.map(|id| (id, Step::Dispatch))).await;
+        return super::step::apply_for(ctx, change, cause).await.map(Offer::NotMade);
     }
-    let available = available(ctx, &registry, row, &intake.form, now).await?;
-    let chosen = choose(row.id, &available, asked);
-    let event = match chosen {
+    let choice = chosen(ctx, &moment, (row, &intake.form), asked).await?;
+    if choice.chosen.is_none() && row.stage == Stage::Queued {
+        return Ok(Offer::NotMade(Disposition::Done));
+    }
+    let mut audit = of_choice(ctx, row, &choice, now).decision(&decision);
+    if let Some(person) = allowed_by {
+        audit = audit.detail("allowed_by", &person.to_string());
+    }
+    let change = given_out(ctx, row, &choice, audit)?;
+    let done = super::step::apply_for(ctx, change, cause).await?;
+    let made = choice.chosen.is_some() && done == Disposition::Done;
+    Ok(if made { Offer::Made } else { Offer::NotMade(done) })
+}
+
+/// The change that offers the job to whom was chosen, or queues it.
+fn given_out(
+    ctx: &Context,
+    row: &RequestRow,
+    choice: &Choice,
+    audit: AuditEvent,
+) -> Result<Change, PipelineError> {
+    let now = ctx.now();
+    let event = match choice.chosen {
         Some(reviewer) => Event::Offered { reviewer },
         None => Event::Queued,
     };
     let stage = next(&row.stage, event)?;
     let until = deadline(&stage, now, &ctx.rules.terms);
-    let mut audit = ctx
-        .event("dispatch", event_name(chosen), now)
-        .request(row.id)
-        .unit(&row.unit)
-        .decision(&decision)
-        .detail("available", &available.len().to_string());
-    if let Some(reviewer) = chosen {
-        audit = audit.detail("reviewer", &reviewer.to_string());
-    }
-    if let Some(person) = allowed_by {
-        audit = audit.detail("allowed_by", &person.to_string());
-    }
     let first = row.stage.code() == StageCode::Accepted;
-    let mut change = Change::update(
-        RequestUpdate::stage(row.id, row.version, stage.clone(), now, until),
-        vec![audit],
-    );
+    let update = RequestUpdate::stage(row.id, row.version, stage.clone(), now, until);
+    let mut change = Change::update(update, vec![audit]);
     change.outgoing.push(announce(ctx, row, now));
     if first {
         change.outgoing.push(told(ctx, row, &stage, now));
     }
-    super::step::apply_for(ctx, change, cause.map(|id| (id, Step::Dispatch))).await
+    Ok(change)
 }
 
-fn event_name(chosen: Option<AccountId>) -> &'static str {
-    if chosen.is_some() { "search_request.offered" } else { "search_request.queued" }
+/// What the log says of a choice: who is asked, and the reason's code for everybody who cannot be.
+fn of_choice(ctx: &Context, row: &RequestRow, choice: &Choice, now: DateTime<Utc>) -> AuditEvent {
+    let name =
+        if choice.chosen.is_some() { "search_request.offered" } else { "search_request.queued" };
+    let mut audit = ctx
+        .event("dispatch", name, now)
+        .request(row.id)
+        .unit(&row.unit)
+        .detail("available", &choice.available.to_string());
+    if let Some(reviewer) = choice.chosen {
+        audit = audit.detail("reviewer", &reviewer.to_string());
+    }
+    let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
+    for (person, why) in &choice.passed_over {
+        *counts.entry(why.code()).or_default() += 1;
+        if matches!(why, PassedOver::Excluded(_)) {
+            audit = audit.detail(&format!("excluded.{person}"), why.code());
+        }
+    }
+    for (code, count) in counts {
+        audit = audit.detail(&format!("passed_over.{code}"), &count.to_string());
+    }
+    if choice.chosen.is_none() && choice.passed_over.is_empty() {
+        audit = audit.detail("nobody", "offline");
+    }
+    audit
 }
 
 /// The announcement to the unit's own tools.
@@ -182,47 +357,4 @@ pub fn told_with(
         Route::Agency { ori: row.ori.clone(), event: event.clone() },
         Body::AgencyEvent(AgencyEvent { ori: row.ori.clone(), event, data }),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use uuid::Uuid;
-
-    use super::*;
-
-    fn person(n: u128) -> AccountId {
-        AccountId::new(Uuid::from_u128(n))
-    }
-
-    proptest! {
-        #[test]
-        fn the_choice_is_the_least_busy_and_independent_of_order(loads in proptest::collection::vec(0i64..5, 0..8), not in 0u128..8, request: u128) {
-            let mut available: Vec<Available> = loads
-                .iter()
-                .enumerate()
-                .map(|(n, load)| Available { reviewer: person(n as u128), open_jobs: *load })
-                .collect();
-            let request = RequestId::new(Uuid::from_u128(request));
-            let chosen = choose(request, &available, &[person(not)]);
-            available.reverse();
-            prop_assert_eq!(chosen, choose(request, &available, &[person(not)]));
-            prop_assert_ne!(chosen, Some(person(not)));
-            let eligible = available.iter().filter(|a| a.reviewer != person(not));
-            prop_assert_eq!(chosen.is_none(), eligible.clone().count() == 0);
-            if let Some(chosen) = chosen {
-                let least = eligible.map(|a| a.open_jobs).min();
-                let load = available.iter().find(|a| a.reviewer == chosen).map(|a| a.open_jobs);
-                prop_assert_eq!(load, least);
-            }
-        }
-    }
-
-    #[test]
-    fn equals_take_turns() {
-        let available = [1, 2, 3].map(|n| Available { reviewer: person(n), open_jobs: 100 });
-        let asked = |n: u128| choose(RequestId::new(Uuid::from_u128(n)), &available, &[]);
-        let counts = [1, 2, 3].map(|n| (0..300).filter(|r| asked(*r) == Some(person(n))).count());
-        assert!(counts.iter().all(|count| (60..=140).contains(count)), "{counts:?}");
-    }
 }

@@ -1,21 +1,26 @@
-//! A reviewer takes a job, examines it, and concludes; a second one does so without seeing the first answer; where
+//! A reviewer examines a job and concludes; a second one does so without seeing the first answer; where
 //! they differ an adjudicator decides.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+mod candidate_image;
+mod ending;
+mod shape;
+mod waive;
+
+pub use waive::waive;
+
 use chrono::{DateTime, Utc};
 
 use super::standing::Moment;
-use super::{Context, PipelineError, Refusal, dispatch, sealed, standing, step};
+use super::{
+    Context, PipelineError, Refusal, dispatch, draft, lease, sealed, standing, step, wording,
+};
 use crate::audit::{Actor, AuditEvent};
-use crate::domain::examination::{Conclusion, Examination, examination_faults};
-use crate::domain::form::MediaType;
-use crate::domain::{Account, Outcome, RequestId, Role, ShapeError, Verdict};
-use crate::images::inspect;
-use crate::lifecycle::{Event, Lease, Stage, StageCode, deadline, next};
+use crate::domain::examination::{Conclusion, Examination};
+use crate::domain::{Account, Lane, RequestId, Role, ShapeError, Verdict};
+use crate::lifecycle::{Stage, StageCode, deadline, next};
 use crate::policy::facts::SecondReview;
 use crate::policy::{PolicyDecision, facts};
-use crate::store::{Change, NewRecord, RecordKind, RequestRow, RequestUpdate, WorkFilter};
+use crate::store::{Change, NewRecord, Page, RecordKind, RequestRow, RequestUpdate, WorkPage};
 use crate::vault::DataKey;
 
 /// Stages that wait for somebody of this role.
@@ -35,19 +40,37 @@ pub fn waiting_for(role: Role) -> &'static [StageCode] {
     }
 }
 
-/// The person's worklist: what the person may take or holds, lane by lane, oldest first.
+/// Which part of a worklist is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkQuery {
+    /// Only this lane.
+    pub lane: Option<Lane>,
+    /// What comes after this request.
+    pub after: Option<RequestId>,
+    /// At most so many.
+    pub limit: i64,
+}
+
+/// A page of the person's worklist: what the person may take or holds, in the order in which jobs are served.
 pub async fn worklist(
     ctx: &Context,
     person: &Account,
-    lane: Option<crate::domain::Lane>,
-) -> Result<Vec<RequestRow>, PipelineError> {
+    query: WorkQuery,
+) -> Result<Page, PipelineError> {
     let stages = waiting_for(person.role).to_vec();
     if stages.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Page { rows: Vec::new(), next: None });
     }
-    let filter = WorkFilter { unit: person.unit.clone(), stages, lane, limit: 10_000 };
-    let rows = ctx.store.jobs(&filter).await?;
-    Ok(rows.into_iter().filter(|row| concerns(&row.stage, person)).collect())
+    let WorkQuery { lane, after, limit } = query;
+    let (unit, person_id) = (person.unit.clone(), person.id);
+    let page = WorkPage { unit, person: person_id, stages, lane, after, limit: limit + 1 };
+    let mut rows = ctx.store.worklist(&page).await?;
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = rows.len() > wanted;
+    rows.truncate(wanted);
+    let next = if more { rows.last().map(|row| row.id) } else { None };
+    rows.retain(|row| concerns(&row.stage, person));
+    Ok(Page { rows, next })
 }
 
 /// Pure: whether a job is this person's business. A job that another holds, or that the person examined before, is not.
@@ -90,108 +113,6 @@ pub async fn row_for(
         .ok_or_else(PipelineError::not_found)
 }
 
-/// Takes a job: a lease with a fencing token.
-pub async fn claim(
-    ctx: &Context,
-    person: &Account,
-    request: RequestId,
-) -> Result<Lease, PipelineError> {
-    let row = row_for(ctx, person, request).await?;
-    let now = ctx.now();
-    may_claim(&row.stage, person)?;
-    let form = sealed::form_of(ctx, &row)?;
-    let registry = ctx.registry().await?;
-    let reviewer = standing::reviewer(&registry, &row, &form, person, now);
-    let policies = ctx.policies().await?;
-    let decision =
-        policies.decide(&standing::packs(&registry, &row), &facts::lease(&reviewer, now));
-    refuse_unless_accepted(ctx, person, &row, &decision).await?;
-    let lease = Lease { reviewer: person.id, token: row.fence + 1, until: now + ctx.rules.lease };
-    let stage = next(&row.stage, Event::Claimed(lease))?;
-    let mut update =
-        RequestUpdate::stage(row.id, row.version, stage.clone(), now, Some(lease.until));
-    update.fence = Some(lease.token);
-    let event = by_person(person, "job.claimed", now, &row)
-        .decision(&decision)
-        .detail("token", &lease.token.to_string())
-        .detail("stage", stage.code().as_str());
-    let mut change = Change::update(update, vec![event]);
-    if stage.code() == StageCode::Leased {
-        change.outgoing.push(dispatch::told(ctx, &row, &stage, now));
-    }
-    step::apply_by_person(ctx, change).await?;
-    Ok(lease)
-}
-
-/// Pure: the role that the stage wants, and nobody twice.
-fn may_claim(stage: &Stage, person: &Account) -> Result<(), PipelineError> {
-    let mut wanted = Role::Reviewer;
-    if let Stage::AdjudicationDue { first, second } = stage {
-        not_twice(person, &[*first, *second])?;
-        wanted = Role::Adjudicator;
-    } else if let Stage::Examined { first } = stage {
-        not_twice(person, &[*first])?;
-    }
-    if let Some(lease) = stage.lease() {
-        return Err(PipelineError::conflict(
-            "leased",
-            if lease.reviewer == person.id {
-                "you hold this job already; conclude it or give it back"
-            } else {
-                "another reviewer holds this job; take the next one of the queue"
-            },
-        ));
-    }
-    if person.role == wanted {
-        return Ok(());
-    }
-    Err(PipelineError::forbidden(
-        "role",
-        format!("this step is for the role `{}`", <&'static str>::from(wanted)),
-    ))
-}
-
-fn not_twice(person: &Account, earlier: &[crate::domain::AccountId]) -> Result<(), PipelineError> {
-    if earlier.contains(&person.id) {
-        return Err(PipelineError::forbidden(
-            "separation_of_duties",
-            "you examined this request before; somebody else must do this step (CORE-SEPARATION)",
-        ));
-    }
-    Ok(())
-}
-
-/// Gives a job back.
-pub async fn give_back(
-    ctx: &Context,
-    person: &Account,
-    request: RequestId,
-    token: i64,
-) -> Result<(), PipelineError> {
-    let row = row_for(ctx, person, request).await?;
-    holds(&row, person, token)?;
-    let now = ctx.now();
-    let stage = next(&row.stage, Event::LeaseEnded)?;
-    let until = deadline(&stage, now, &ctx.rules.terms);
-    let event = by_person(person, "job.given_back", now, &row);
-    let update = RequestUpdate::stage(row.id, row.version, stage, now, until);
-    let mut change = Change::update(update, vec![event]);
-    change.outgoing.push(dispatch::announce(ctx, &row, now));
-    step::apply_by_person(ctx, change).await
-}
-
-/// Pure: whether the person still holds the job under this token.
-fn holds(row: &RequestRow, person: &Account, token: i64) -> Result<(), PipelineError> {
-    let held = row.stage.lease().is_some_and(|l| l.reviewer == person.id && l.token == token);
-    if held {
-        return Ok(());
-    }
-    Err(PipelineError::conflict(
-        "lease_lost",
-        "your claim on this job ended, so nothing was stored; claim it again and submit with the new token",
-    ))
-}
-
 /// Submits an examination: the first, the blind second, or the adjudication, as the stage has it.
 pub async fn conclude(
     ctx: &Context,
@@ -201,26 +122,41 @@ pub async fn conclude(
     mut exam: Examination,
 ) -> Result<Stage, PipelineError> {
     let row = row_for(ctx, person, request).await?;
-    holds(&row, person, token)?;
     let now = ctx.now();
-    let probes = ctx.store.probes(row.id).await?;
-    let faults = examination_faults(&exam, probes.len());
-    if !faults.is_empty() {
-        return Err(PipelineError::Refused(Refusal::Shape(faults)));
+    if lease::held_by(&row.stage, person.id, (token, now)).is_none() {
+        return Err(draft::late(ctx, person, &row, (token, exam)).await?);
     }
+    let given = exam.clone();
+    let probes = ctx.store.probes(row.id).await?;
+    shape::complete(ctx, &row, &mut exam, probes.len()).await?;
     let key = sealed::key_of(ctx, &row)?;
-    let candidate = take_candidate_image(ctx, &mut exam)?;
-    let decision = examined_under(ctx, person, &row, (&exam, probes.len())).await?;
-    refuse_unless_accepted(ctx, person, &row, &decision).await?;
+    let candidate = candidate_image::take(ctx, &mut exam)?;
+    let claims = wording::claims(ctx, &exam).await?;
+    let decision =
+        examined_under(ctx, person, &row, (&exam, probes.len(), !claims.is_empty())).await?;
+    let accepted = refuse_unless_accepted(ctx, person, &row, &decision).await;
+    if !claims.is_empty()
+        && let Err(PipelineError::Refused(Refusal::Findings(findings))) = accepted
+    {
+        return Err(PipelineError::Refused(Refusal::Identification { claims, findings }));
+    }
+    accepted?;
+    if !claims.is_empty() {
+        // A folder of packs of the site's own may lack the rule; the words are refused all the same.
+        return Err(PipelineError::Refused(Refusal::Identification {
+            claims,
+            findings: Vec::new(),
+        }));
+    }
     let record_id = ctx.ids.id();
     let candidate_key = match candidate {
         Some(bytes) => Some(sealed::put_image(ctx, row.id, &key, bytes).await?),
         None => None,
     };
-    let (kind, event) = ending(ctx, &row, &key, &exam).await?;
+    let (kind, event) = ending::of(ctx, &row, &key, &exam).await?;
     let stage = next(&row.stage, event)?;
     let until = deadline(&stage, now, &ctx.rules.terms);
-    let audit = by_person(person, action(kind), now, &row).decision(&decision);
+    let audit = by_person(person, ending::action(kind), now, &row).decision(&decision);
     // INVARIANT (blind): the audit entry and the events of the first examination do not say how it ended.
     let update = RequestUpdate::stage(row.id, row.version, stage.clone(), now, until);
     let mut change = Change::update(update, vec![audit]);
@@ -234,7 +170,14 @@ pub async fn conclude(
         sealed: sealed::seal_record(ctx, record_id, &key, &record)?,
     });
     change.outgoing.push(dispatch::told(ctx, &row, &stage, now));
-    step::apply_by_person(ctx, change).await?;
+    if let Err(error) = step::apply_by_person(ctx, change).await {
+        // The claim may have ended at this very moment; then the text is kept, too.
+        let row = row_for(ctx, person, request).await?;
+        if lease::held_by(&row.stage, person.id, (token, now)).is_some() {
+            return Err(error);
+        }
+        return Err(draft::late(ctx, person, &row, (token, given)).await?);
+    }
     Ok(stage)
 }
 
@@ -246,45 +189,6 @@ pub struct ExaminationRecord {
     pub examination: Examination,
     /// Key of the candidate's image in the image store.
     pub candidate_image: Option<String>,
-}
-
-fn action(kind: RecordKind) -> &'static str {
-    match kind {
-        RecordKind::Examination => "examination.concluded",
-        RecordKind::SecondReview => "second_review.concluded",
-        RecordKind::Adjudication => "adjudication.concluded",
-        RecordKind::Release
-        | RecordKind::HoldDecision
-        | RecordKind::Withdrawal
-        | RecordKind::CallBack
-        | RecordKind::Confirmation
-        | RecordKind::SuspensionLift
-        | RecordKind::LegalHold
-        | RecordKind::Dissemination => "record.written",
-    }
-}
-
-/// What kind of record this is, and where it leads.
-async fn ending(
-    ctx: &Context,
-    row: &RequestRow,
-    key: &DataKey,
-    exam: &Examination,
-) -> Result<(RecordKind, Event), PipelineError> {
-    let outcome = Outcome::from(exam.conclusion);
-    if matches!(row.stage, Stage::Adjudication { .. }) {
-        return Ok((RecordKind::Adjudication, Event::Adjudicated { outcome }));
-    }
-    if !matches!(row.stage, Stage::SecondReview { .. }) {
-        return Ok((RecordKind::Examination, Event::Concluded));
-    }
-    let first = examination(ctx, row, key, RecordKind::Examination).await?;
-    let event = if first.examination.agrees_with(exam) {
-        Event::SecondAgreed { outcome }
-    } else {
-        Event::SecondDiffered
-    };
-    Ok((RecordKind::SecondReview, event))
 }
 
 /// The newest record of a kind.
@@ -302,67 +206,30 @@ pub async fn examination(
     sealed::open_record(ctx, key, record)
 }
 
-/// Takes the candidate's image out of the record, measured like every image.
-fn take_candidate_image(
-    ctx: &Context,
-    exam: &mut Examination,
-) -> Result<Option<Vec<u8>>, PipelineError> {
-    let Some(candidate) = &mut exam.candidate else {
-        return Ok(None);
-    };
-    let shape = |code: &str, message: &str| {
-        PipelineError::Refused(Refusal::Shape(vec![ShapeError::new(
-            code,
-            "/candidate/image",
-            message,
-        )]))
-    };
-    let Some(image) = candidate.image.take() else {
-        return Err(shape(
-            "candidate_image",
-            "a lead needs the candidate's image (LACRIS-RPT-5), base64",
-        ));
-    };
-    let bytes = STANDARD
-        .decode(image)
-        .map_err(|_| shape("image_base64", "expected base64 (RFC 4648 section 4, with padding)"))?;
-    let declared = if bytes.starts_with(&[0x89, b'P']) { MediaType::Png } else { MediaType::Jpeg };
-    let facts = inspect(&bytes, declared, &ctx.rules.image).map_err(|faults| {
-        let faults = faults.into_iter().map(|fault| fault.into_shape_error("/candidate/image"));
-        PipelineError::Refused(Refusal::Shape(faults.collect()))
-    })?;
-    if !facts.matches_declared_hash(&candidate.image_sha256) {
-        return Err(shape(
-            "image_hash",
-            "`image_sha256` is not the SHA-256 of the image that arrived",
-        ));
-    }
-    Ok(Some(bytes))
-}
-
 /// The policies' word on this examination.
 async fn examined_under(
     ctx: &Context,
     person: &Account,
     row: &RequestRow,
-    (exam, probes): (&Examination, usize),
+    (exam, probes, claims_identity): (&Examination, usize, bool),
 ) -> Result<PolicyDecision, PipelineError> {
     let (registry, policies) = (ctx.registry().await?, ctx.policies().await?);
     let form = sealed::form_of(ctx, row)?;
     let now = ctx.now();
     let packs = standing::packs(&registry, row);
     let reviewer = standing::reviewer(&registry, row, &form, person, now);
-    let done = standing::examination(exam, &form, probes);
+    let done = standing::examination(exam, &form, probes, claims_identity);
     let service = standing::service(&Moment::now(ctx, &registry, &policies), row);
     let mut decision = policies.decide(&packs, &facts::conclude(&reviewer, &done, &service, now));
     if let Stage::SecondReview { first, .. } = &row.stage
         && decision.verdict() == Verdict::Accept
     {
         let review = SecondReview {
-            same_as_first: *first == person.id,
+            same_as_first: standing::is_one_of(&registry, person, &[*first]),
             // No endpoint shows the first record to the holder of this lease.
             saw_first_answer: false,
             comparison_done: standing::compared(&done),
+            waiver: None,
         };
         decision = policies.decide(&packs, &facts::second_review(&reviewer, review, now));
     }

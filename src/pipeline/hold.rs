@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Context, PipelineError, dispatch, sealed, standing, step};
+use super::{Context, PipelineError, dispatch, sealed, standing, step, wording};
 use crate::audit::{Actor, AuditEvent};
 use crate::domain::{Account, AccountId, Finding, Personal, RequestId, Role, Verdict};
 use crate::lifecycle::{Event, Resume, Stage, StageCode, deadline, decision_due, next};
@@ -169,6 +169,7 @@ pub async fn decide(
             "cite a clause of a pack in force; `leadbroker policy clauses` lists them",
         ));
     }
+    wording::refuse_claims(ctx, &decision).await?;
     let event = if decision.allow { Event::HoldAllowed } else { Event::HoldRefused };
     let stage = next(&row.stage, event)?;
     let change = decided(ctx, person, &row, (resume, stage.clone(), &decision))?;

@@ -13,11 +13,12 @@
 //! | [`destroy`] | the end of a record, and the legal hold that keeps it |
 //!
 //! Each is *load -> decide (pure) -> apply (one transaction) -> acknowledge*. What they share stands beside them:
-//! [`context`] (what a stage may use), [`emergency`] (what an imminent threat owes), [`explain`] (what the rules say,
-//! without a decision), [`hold`] (a named human decides), [`page`] (who is told that a job waits), [`policy_sets`] (two
-//! people change the policies), [`policy_source`] (the policies in force), [`read`] (who is shown what), [`replay`]
-//! (what other ones would have decided), [`roster`] (who is on duty), [`sealed`] (reading and writing what is sealed), [`service`] (when an answer
-//! is due), [`standing`] (what the rules look at), [`step`] (how a stage ends).
+//! [`context`] (what a stage may use), [`draft`] (what came too late), [`emergency`] (what an imminent threat owes),
+//! [`explain`] (what the rules say, without a decision), [`hold`] (a named human decides), [`lease`] (claims on jobs),
+//! [`page`] (who is told that a job waits), [`policy_sets`] (two people change the policies), [`policy_source`] (the
+//! policies in force), [`read`] (who is shown what), [`repeats`] (what was asked before), [`replay`] (what other ones
+//! would have decided), [`roster`] (who is on duty), [`sealed`] (reading and writing what is sealed), [`service`] (when an answer is due),
+//! [`standing`] (what the rules look at), [`step`] (how a stage ends), [`wording`] (what nobody writes).
 
 pub mod accept;
 pub mod audit_export;
@@ -26,15 +27,18 @@ pub mod context;
 pub mod destroy;
 pub mod disclose;
 pub mod dispatch;
+pub mod draft;
 pub mod emergency;
 pub mod examine;
 pub mod explain;
 pub mod hold;
+pub mod lease;
 pub mod page;
 pub mod policy_sets;
 pub mod policy_source;
 pub mod read;
 pub mod release;
+pub mod repeats;
 pub mod replay;
 pub mod respond;
 pub mod retain;
@@ -43,6 +47,7 @@ pub mod sealed;
 pub mod service;
 pub mod standing;
 pub mod step;
+pub mod wording;
 
 pub use context::Context;
 pub use step::{Disposition, PipelineError, Refusal};

@@ -3,6 +3,7 @@
 //! The document is a pure function of the records and of the moment when they were complete, so the preview that the
 //! officer reads and the bytes that are released are the same, byte for byte.
 
+mod content;
 mod document;
 mod previews;
 
@@ -54,6 +55,10 @@ struct Printed {
     statements: Vec<FormAffirmation>,
     /// Generative AI helped to make the request or the examination.
     generative_ai: bool,
+    /// The second review.
+    second_review: SecondReviewState,
+    /// A placeholder stands in what the unit's registry and packs give the document.
+    placeholder_open: bool,
     /// SHA-256 of the set of packs whose words they are.
     policies: String,
 }
@@ -125,8 +130,33 @@ async fn made(ctx: &Context, row: &RequestRow, outcome: Outcome) -> Result<Made,
         .map_err(|error| PipelineError::Document(error.to_string()))?;
     let sha256 = hex::encode(openssl::sha::sha256(pdf.bytes()));
     let made = Arc::new((Preview { pdf: pdf.bytes().to_vec(), sha256 }, printed));
-    ctx.previews.keep(row.id, row.version, Arc::clone(&made));
+    // One with an open placeholder is made anew when the unit has filled it in.
+    if !made.1.placeholder_open {
+        ctx.previews.keep(row.id, row.version, Arc::clone(&made));
+    }
     Ok(made)
+}
+
+/// Whether the officer could release this document, before a second factor is spent on it.
+pub async fn precheck(
+    ctx: &Context,
+    officer: &Account,
+    request: RequestId,
+    document_sha256: &str,
+) -> Result<(), PipelineError> {
+    let row = examine::row_for(ctx, officer, request).await?;
+    let (outcome, _) = awaiting(&row, officer)?;
+    is_read(&made(ctx, &row, outcome).await?.0, document_sha256)
+}
+
+fn is_read(preview: &Preview, document_sha256: &str) -> Result<(), PipelineError> {
+    if preview.sha256 == document_sha256 {
+        return Ok(());
+    }
+    Err(PipelineError::conflict(
+        "document_changed",
+        "the document is not the one with this SHA-256; read the preview again and release what you read",
+    ))
 }
 
 /// Releases the document with this SHA-256.
@@ -143,19 +173,16 @@ pub async fn release(
     let form = sealed::form_of(ctx, &row)?;
     let made = made(ctx, &row, outcome).await?;
     let (preview, printed) = &*made;
-    let adjudicated = reviewers.len() > 2;
     let asked = facts::Release {
-        officer: standing::officer(&row, &form, officer),
+        officer: standing::officer(&registry, &row, &form, officer),
         outcome,
-        second_review: if adjudicated {
-            SecondReviewState::Adjudicated
-        } else {
-            SecondReviewState::Agreed
-        },
+        second_review: printed.second_review,
         lead_images: u32::from(outcome == Outcome::Lead),
         printed: printed.statements.clone(),
         unit_packs: standing::unit_packs(&registry, &row),
         generative_ai: printed.generative_ai,
+        credentials_in_force: standing::credentials_in_force(&registry, reviewers, now),
+        placeholder_open: printed.placeholder_open,
         emergency: emergency::state_of(ctx, &row, now).await?,
     };
     let agency = standing::agency(&registry, &row);
@@ -166,12 +193,7 @@ pub async fn release(
     if decision.verdict() == Verdict::Reject {
         examine::refuse_unless_accepted(ctx, officer, &row, &decision).await?;
     }
-    if preview.sha256 != document_sha256 {
-        return Err(PipelineError::conflict(
-            "document_changed",
-            "the document is not the one with this SHA-256; read the preview again and release what you read",
-        ));
-    }
+    is_read(preview, document_sha256)?;
     let allowed_by = hold::allowed_by(ctx, &row, &decision).await?;
     if decision.verdict() == Verdict::Hold && allowed_by.is_none() {
         return held(ctx, officer, &row, &decision).await;

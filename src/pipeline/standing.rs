@@ -8,7 +8,10 @@ use chrono::{DateTime, Utc};
 use super::Context;
 use crate::domain::examination::Examination;
 use crate::domain::form::FormAffirmation;
-use crate::domain::{Account, Agency, AgencyStanding, Form, Outcome, PackId, RepositoryKind, Role};
+use crate::domain::plain_text::same_name;
+use crate::domain::{
+    Account, AccountId, Agency, AgencyStanding, Form, Outcome, PackId, RepositoryKind, Role,
+};
 use crate::lifecycle::Stage;
 use crate::policy::facts::{self, Limits, Offered, Officer, ReviewerStanding, Service, Standing};
 use crate::policy::{PolicyDecision, PolicySet};
@@ -126,11 +129,24 @@ pub fn reviewer(
 
 /// Whether the printed names are the same; a person cannot be two roles on one request.
 pub fn is_requester(form: &Form, person: &Account) -> bool {
-    person.name.trim().eq_ignore_ascii_case(form.requester.name.expose().trim())
+    same_name(&person.name, form.requester.name.expose())
+}
+
+/// Whether somebody of these accounts is this person, under whatever account.
+pub fn is_one_of(registry: &Registry, person: &Account, others: &[AccountId]) -> bool {
+    let same = |id: &AccountId| {
+        registry.account(*id).map_or(*id == person.id, |other| person.is_same_person(other))
+    };
+    others.iter().any(same)
 }
 
 /// An examination of a form as the rules see one.
-pub fn examination(exam: &Examination, form: &Form, probes: usize) -> facts::Examination {
+pub fn examination(
+    exam: &Examination,
+    form: &Form,
+    probes: usize,
+    claims_identity: bool,
+) -> facts::Examination {
     let decided: BTreeSet<usize> = exam.suitability.iter().map(|entry| entry.probe).collect();
     facts::Examination {
         outcome: exam.conclusion.into(),
@@ -144,7 +160,7 @@ pub fn examination(exam: &Examination, form: &Form, probes: usize) -> facts::Exa
         searched: exam.searches.iter().map(|search| search.repository.clone()).collect(),
         frontal: exam.is_frontal(),
         verified_with: u32::try_from(exam.resources_asked()).unwrap_or(u32::MAX),
-        claims_identity: exam.claims_identity(),
+        claims_identity,
         systems: exam.searches.iter().map(|search| search.system.clone()).collect(),
         bias_review_letters: u32::try_from(exam.bias_review_letters()).unwrap_or(u32::MAX),
         generative_ai: exam.generative_ai.is_some(),
@@ -173,18 +189,32 @@ fn alters_employee(exam: &Examination, form: &Form) -> bool {
 }
 
 /// A releasing officer as the rules see one.
-pub fn officer(row: &RequestRow, form: &Form, person: &Account) -> Officer {
+pub fn officer(registry: &Registry, row: &RequestRow, form: &Form, person: &Account) -> Officer {
     let reviewers: &[_] =
         if let Stage::AwaitingRelease { reviewers, .. } = &row.stage { reviewers } else { &[] };
+    let (first, further) = reviewers.split_at(reviewers.len().min(1));
     Officer {
         role: person.role,
         active: person.active,
         of_unit: person.unit == row.unit,
         is_requester: is_requester(form, person),
-        is_reviewer: reviewers.first() == Some(&person.id),
-        is_second_reviewer: reviewers.iter().skip(1).any(|reviewer| *reviewer == person.id),
+        is_reviewer: is_one_of(registry, person, first),
+        is_second_reviewer: is_one_of(registry, person, further),
         positions: person.positions.clone(),
     }
+}
+
+/// Whether everybody who examined the request holds a credential in force. Who is gone from the registry does not.
+pub fn credentials_in_force(
+    registry: &Registry,
+    reviewers: &[AccountId],
+    now: DateTime<Utc>,
+) -> bool {
+    reviewers.iter().all(|id| {
+        registry
+            .account(*id)
+            .is_some_and(|account| account.credentials.iter().any(|c| c.in_force(now)))
+    })
 }
 
 /// The role that decides a hold.

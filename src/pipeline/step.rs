@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::domain::{Finding, ShapeError};
 use crate::lifecycle::IllegalTransition;
+use crate::policy::Claim;
 
 /// Why a person's step was not taken. A value for people, not a fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,13 @@ pub enum Refusal {
     Shape(Vec<ShapeError>),
     /// Policies refuse it.
     Findings(Vec<Finding>),
+    /// What was written says that a face is somebody.
+    Identification {
+        /// Every place.
+        claims: Vec<Claim>,
+        /// What the policies say to it, and to the rest.
+        findings: Vec<Finding>,
+    },
     /// Its keys are destroyed.
     Gone,
 }

@@ -39,6 +39,7 @@ const FILES: &[(&str, &str)] = files![
     "core/clauses.toml",
     "core/pack.toml",
     "core/rules.cedar",
+    "identification_words.toml",
     "lacris/clauses.toml",
     "lacris/pack.toml",
     "lacris/rules.cedar",

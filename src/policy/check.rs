@@ -27,11 +27,20 @@ pub(super) fn permit(rules: &[u8]) -> Option<Policy> {
         .map(|p| p.new_id(PolicyId::new("core-permit")))
 }
 
+/// What templates leave to be filled in.
+const PLACEHOLDERS: [&str; 3] = ["[insert", "(insert", "xxx"];
+
+/// Whether a text has something that a template left to be filled in.
+pub fn has_placeholder(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    PLACEHOLDERS.iter().any(|placeholder| lower.contains(placeholder))
+}
+
 /// Refuses what a template left to be filled in.
 pub(super) fn placeholders(path: &str, text: &str, errors: &mut Errors) {
     for (number, line) in text.lines().enumerate() {
         let lower = line.to_lowercase();
-        for placeholder in ["[insert", "(insert", "xxx"] {
+        for placeholder in PLACEHOLDERS {
             if lower.contains(placeholder) {
                 let problem = PackProblem::Placeholder(placeholder.to_owned());
                 errors.at(path, Some(number + 1), problem);

@@ -12,6 +12,7 @@ use super::decision::{Answers, Explained, PolicyDecision, SetInForce, SetOrigin}
 use super::error::PackProblem;
 use super::facts::{Facts, FormFacts, Shown};
 use super::gate::Gate;
+use super::identification::IdentificationWords;
 use super::load::CORE;
 use super::pack::{Clause, GateRules, Pack, Statement};
 use super::words::Lexicon;
@@ -28,6 +29,7 @@ pub struct PolicySet {
     schema: Schema,
     packs: BTreeMap<PackId, Pack>,
     words: Lexicon,
+    pub(super) identification: IdentificationWords,
     set: SetInForce,
     core: PackId,
     authorizer: Authorizer,
@@ -57,7 +59,7 @@ impl PolicySet {
     pub(super) fn new(
         schema: Schema,
         packs: BTreeMap<PackId, Pack>,
-        (words, sha256): (Lexicon, String),
+        ((words, identification), sha256): ((Lexicon, IdentificationWords), String),
     ) -> Result<Self, PackProblem> {
         let uid = |text: String| {
             text.parse::<EntityUid>().map_err(|e| PackProblem::Unreadable(e.to_string()))
@@ -73,6 +75,7 @@ impl PolicySet {
             authorizer: Authorizer::new(),
             entities: Entities::empty(),
             schema,
+            identification: identification.leaving(packs.values()),
             packs,
             words,
             set: SetInForce { origin: SetOrigin::Directory, sha256 },

@@ -13,6 +13,7 @@ use super::decision::PackInForce;
 use super::engine::PolicySet;
 use super::error::{PackError, PackProblem};
 use super::gate::Gate;
+use super::identification::{self, IdentificationWords};
 use super::manifest::{ClauseTable, Manifest};
 use super::pack::{Clause, GateRules, Pack, RULES, Stated, Statement};
 use super::words::{self, Lexicon};
@@ -28,8 +29,8 @@ pub(super) const CORE: &str = "core";
 type Files = BTreeMap<String, Vec<u8>>;
 
 impl PolicySet {
-    /// Reads every pack in `files`: `schema.cedarschema`, `words.toml`, and for each pack `<pack>/pack.toml`,
-    /// `clauses.toml`, `rules.cedar` and `statements/*.txt`. Refuses all if one is not sound.
+    /// Reads every pack in `files`: `schema.cedarschema`, `words.toml`, `identification_words.toml`, and for each pack
+    /// `<pack>/pack.toml`, `clauses.toml`, `rules.cedar` and `statements/*.txt`. Refuses all if one is not sound.
     pub fn load(files: &Files, now: DateTime<Utc>) -> Result<Self, Vec<PackError>> {
         let mut errors = Errors::default();
         let archive = Archive::new(files);
@@ -40,6 +41,7 @@ impl PolicySet {
         }
         let schema = read_schema(files, &mut errors);
         let words = read_words(files, &mut errors);
+        let identification = read_identification(files, &mut errors);
         let mut packs = BTreeMap::new();
         let permit = files.get("core/rules.cedar").and_then(|b| check::permit(b));
         if !files.contains_key("core/pack.toml") {
@@ -55,10 +57,10 @@ impl PolicySet {
             }
         }
         let archive = archive.map_err(|e| errors.add("(the whole set)", PackProblem::Archive(e)));
-        match (schema, words, archive) {
-            (Some(schema), Some(words), Ok(archive)) if errors.list.is_empty() => {
+        match (schema, words.zip(identification), archive) {
+            (Some(schema), Some(lists), Ok(archive)) if errors.list.is_empty() => {
                 let sha256 = hex::encode(archive.digest());
-                Self::new(schema, packs, (words, sha256)).map_err(|problem| {
+                Self::new(schema, packs, (lists, sha256)).map_err(|problem| {
                     vec![PackError { file: SCHEMA.to_owned(), line: None, rule: None, problem }]
                 })
             }
@@ -125,6 +127,12 @@ fn read_words(files: &Files, errors: &mut Errors) -> Option<Lexicon> {
     words.map_err(|e| errors.add(words::FILE, PackProblem::Unreadable(e.to_string()))).ok()
 }
 
+fn read_identification(files: &Files, errors: &mut Errors) -> Option<IdentificationWords> {
+    let words = IdentificationWords::parse(text_of(files, identification::FILE, errors)?);
+    let problem = |e: words::WordsError| PackProblem::Unreadable(e.to_string());
+    words.map_err(|e| errors.add(identification::FILE, problem(e))).ok()
+}
+
 fn read_schema(files: &Files, errors: &mut Errors) -> Option<Schema> {
     let text = text_of(files, SCHEMA, errors)?;
     match Schema::from_cedarschema_str(text) {
@@ -157,7 +165,8 @@ fn text_of<'a>(files: &'a Files, path: &str, errors: &mut Errors) -> Option<&'a 
 /// The directories; a file beside them that is not the schema is refused.
 fn pack_names(files: &Files, errors: &mut Errors) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for path in files.keys().filter(|p| ![SCHEMA, words::FILE].contains(&p.as_str())) {
+    let beside = [SCHEMA, words::FILE, identification::FILE];
+    for path in files.keys().filter(|p| !beside.contains(&p.as_str())) {
         match path.split_once('/') {
             Some((name, _)) => drop(names.insert(name.to_owned())),
             None => errors.add(path, PackProblem::FileUnknown),
@@ -226,6 +235,7 @@ impl Reader<'_> {
             review_due: manifest.review_due,
             source_sha256: manifest.source_sha256,
             missing: manifest.missing,
+            waivers: manifest.waivers,
             clauses,
             statements,
             gates,

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Deserializer, de};
 
 use super::pack::{Clause, Origin, Stated};
+use crate::domain::examination::WaiverReason;
 
 /// `pack.toml`.
 #[derive(Debug, Deserialize)]
@@ -24,6 +25,9 @@ pub(super) struct Manifest {
     /// Dates that the source does not state.
     #[serde(default)]
     pub(super) missing: BTreeSet<Stated>,
+    /// Reasons for which a second review may be waived.
+    #[serde(default)]
+    pub(super) waivers: BTreeSet<WaiverReason>,
     /// No pack imports another one; the key is known so that the refusal can say so.
     #[serde(default)]
     pub(super) extends: Option<toml::Value>,

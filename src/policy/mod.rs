@@ -9,6 +9,8 @@
 //! | `engine` | facts in, a [`PolicyDecision`] out; statements; explanations |
 //! | `decision` | what was decided, and on which clauses |
 //! | `words` | words that need a human: a screen over what a requester wrote |
+//! | `identification` | words of identification: a screen over what the people of a unit write |
+//! | `phrases` | words side by side, found in a text: what both screens share |
 //! | `builtin` | the packs that come with the program |
 //! | `archive` | a whole set as one document, for the two people who put it in force |
 //!
@@ -20,14 +22,18 @@ pub mod archive;
 pub mod builtin;
 mod characters;
 mod check;
+pub mod conflict;
 mod decision;
 mod engine;
 mod error;
 pub mod facts;
 mod gate;
+mod identification;
 mod load;
 mod manifest;
 mod pack;
+mod phrases;
+pub mod queue_choice;
 pub mod words;
 
 #[cfg(test)]
@@ -38,9 +44,11 @@ mod southwest_tests;
 mod tests;
 
 pub use archive::{Archive, ArchiveError, ArchivedFile};
+pub use check::has_placeholder;
 pub use decision::{Accepted, Explained, PackInForce, PolicyDecision, SetInForce, SetOrigin};
 pub use engine::{PolicySet, StatementView};
 pub use error::{PackError, PackProblem};
 pub use facts::Facts;
 pub use gate::Gate;
+pub use identification::Claim;
 pub use pack::{Answer, Clause, Force, Pack, Stated, Statement};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decision::PackInForce;
 use super::gate::Gate;
+use crate::domain::examination::WaiverReason;
 use crate::domain::{Finding, PackId, Role, Verdict};
 
 /// The file of a pack's rules.
@@ -23,12 +24,18 @@ pub struct Pack {
     pub(super) review_due: Option<NaiveDate>,
     pub(super) source_sha256: Option<String>,
     pub(super) missing: BTreeSet<Stated>,
+    pub(super) waivers: BTreeSet<WaiverReason>,
     pub(super) clauses: BTreeMap<String, Clause>,
     pub(super) statements: BTreeMap<String, Statement>,
     pub(super) gates: BTreeMap<Gate, GateRules>,
 }
 
 impl Pack {
+    /// Whether a second review may be waived for this reason.
+    pub fn allows_waiver(&self, reason: WaiverReason) -> bool {
+        self.waivers.contains(&reason)
+    }
+
     /// Its id and the hash of its content.
     pub fn in_force(&self) -> &PackInForce {
         &self.in_force

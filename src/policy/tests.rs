@@ -15,6 +15,7 @@ use super::facts::{
     Delivery, Destruction, Disclosure, Examination, FormFacts, Reading, Release, ReviewerStanding,
     SecondReview, Standing,
 };
+use super::identification::IdentificationWords;
 use super::*;
 use crate::domain::form::Form;
 use crate::domain::{Finding, PackId, Role, Verdict};
@@ -392,9 +393,8 @@ fn a_gate_at_which_no_rule_is_asked_rejects() {
         for pack in packs.values_mut() {
             pack.gates.remove(gate);
         }
-        let without =
-            PolicySet::new(schema.clone(), packs, (POLICIES.words().clone(), String::new()))
-                .unwrap();
+        let lists = (POLICIES.words().clone(), IdentificationWords::default());
+        let without = PolicySet::new(schema.clone(), packs, (lists, String::new())).unwrap();
         let mut facts = questions(&good(), "lease").remove(0);
         facts.gate = *gate;
         let decision = without.decide(&lacris(), &facts);

@@ -6,19 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use unicode_normalization::UnicodeNormalization as _;
-use unicode_normalization::char::is_combining_mark;
 
+use super::phrases::{self, LONGEST, SHORTEST_STEM};
 use crate::domain::UnitWords;
 
 /// The file of the words, beside the packs.
 pub(super) const FILE: &str = "words.toml";
 /// The category of what a unit adds.
 pub const OWN: &str = "unit";
-/// Fewer letters before a `*` would be every other word.
-const SHORTEST_STEM: usize = 3;
-/// Most characters of an entry.
-const LONGEST: usize = 64;
 /// Most entries that a unit adds or removes.
 const MOST: usize = 500;
 
@@ -119,8 +114,9 @@ impl Lexicon {
 
     /// The categories whose words stand in a text.
     pub fn screen(&self, text: &str) -> BTreeSet<&str> {
-        let tokens = tokens(text);
-        let found = |category: &Category| category.words.iter().any(|entry| stands(entry, &tokens));
+        let tokens = phrases::tokens(text);
+        let stands = |entry: &String| phrases::places(entry, &tokens).next().is_some();
+        let found = |category: &Category| category.words.iter().any(stands);
         let categories = self.0.iter().filter(|(_, category)| found(category));
         categories.map(|(name, _)| name.as_str()).collect()
     }
@@ -156,59 +152,9 @@ pub fn faults(changes: &UnitWords) -> Vec<WordsError> {
     found
 }
 
-/// An entry as it is compared: folded words, a space between them, each with its `*`.
+/// An entry of the list.
 fn entry(written: &str) -> Result<String, WordsError> {
-    let wrong = || WordsError::Entry(written.to_owned());
-    if written.chars().count() > LONGEST {
-        return Err(wrong());
-    }
-    let mut words = Vec::new();
-    for part in written.split_whitespace() {
-        let stem = part.strip_suffix('*');
-        if stem.unwrap_or(part).contains('*') {
-            return Err(wrong());
-        }
-        let mut folded = tokens(stem.unwrap_or(part));
-        let last = folded.last_mut().ok_or_else(wrong)?;
-        if stem.is_some() {
-            if last.chars().count() < SHORTEST_STEM {
-                return Err(wrong());
-            }
-            last.push('*');
-        }
-        words.append(&mut folded);
-    }
-    if words.is_empty() { Err(wrong()) } else { Ok(words.join(" ")) }
-}
-
-/// Whether an entry's words stand side by side.
-fn stands(entry: &str, tokens: &[String]) -> bool {
-    let words: Vec<&str> = entry.split(' ').collect();
-    let same = |(word, token): (&&str, &String)| match word.strip_suffix('*') {
-        Some(stem) => token.starts_with(stem),
-        None => token == word,
-    };
-    tokens.windows(words.len()).any(|window| words.iter().zip(window).all(same))
-}
-
-/// The words of a text, folded.
-fn tokens(text: &str) -> Vec<String> {
-    let folded = fold(text);
-    let words = folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    words.map(str::to_owned).collect()
-}
-
-/// A text without differences of case, width and accents, and without what takes no room.
-fn fold(text: &str) -> String {
-    let plain = text.nfkd().filter(|c| !is_combining_mark(*c) && !takes_no_room(*c));
-    // Up and down again: one letter can have several small forms (`ς`, `ſ`), and one large one.
-    let cased = plain.flat_map(char::to_uppercase).flat_map(char::to_lowercase);
-    cased.nfkd().filter(|c| !is_combining_mark(*c)).collect()
-}
-
-/// A hyphen that shows only at a line's end, and joiners: a word is not two because of them.
-fn takes_no_room(c: char) -> bool {
-    matches!(c, '\u{AD}' | '\u{200B}'..='\u{200D}' | '\u{2060}' | '\u{FEFF}')
+    phrases::entry(written).ok_or_else(|| WordsError::Entry(written.to_owned()))
 }
 
 #[cfg(test)]
@@ -216,8 +162,10 @@ mod tests {
     use std::sync::LazyLock;
 
     use proptest::prelude::*;
+    use unicode_normalization::UnicodeNormalization as _;
 
     use super::*;
+    use crate::domain::plain_text::fold;
 
     static BUILTIN: LazyLock<Lexicon> =
         LazyLock::new(|| Lexicon::parse(include_str!("../../config/policies/words.toml")).unwrap());

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Registry;
+use crate::domain::examination::Checklist;
 use crate::domain::{AiSystem, RepositoryKind, Role, Safeguards, Unit};
 
 /// The pack under which a unit's systems need safeguards and sign-offs.
@@ -72,8 +73,17 @@ fn units(registry: &Registry, faults: &mut Faults) {
             faults
                 .add(place(), "a unit needs a contact for questions; it is printed (LACRIS-FTR-7)");
         }
+        if let Some(fault) = unit.checklist.as_ref().and_then(Checklist::fault) {
+            faults.add(place(), fault);
+        }
         if unit.packs.is_empty() {
             faults.add(place(), "a unit needs at least one policy pack");
+        }
+        if unit.desk.capacity() == 0 {
+            faults.add(
+                place(),
+                "`desk.capacity` is 1 at least; set `desk.offline_until` while nobody works",
+            );
         }
         for trainer in &unit.trainers {
             if !is_position(&trainer.designated_by) {

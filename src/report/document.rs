@@ -271,6 +271,10 @@ pub struct Examination {
     pub derivatives: Vec<Derivative>,
     /// The morphological comparison (LACRIS-RPT-6).
     pub comparisons: Vec<Comparison>,
+    /// The checklist that it was made with.
+    pub checklist: Option<String>,
+    /// Other sources that the candidate was checked against (APD-4D5).
+    pub other_sources: Vec<Personal<String>>,
     /// The second review, or its waiver (T17).
     pub second_review: SecondReview,
     /// Where the audit log keeps this: entry and tree size, or a checkpoint.
@@ -329,6 +333,8 @@ pub struct Comparison {
     pub candidate: Personal<String>,
     /// How the two stand to each other.
     pub agreement: FeatureAgreement,
+    /// What explains a difference, or limits the comparison.
+    pub note: Option<Personal<String>>,
 }
 
 /// How a feature in the probe stands to the same in the lead image.
@@ -367,6 +373,14 @@ pub enum SecondReview {
         /// The adjudicator.
         adjudicator: Personal<String>,
         /// When the adjudicator decided.
+        #[serde(serialize_with = "printed_time")]
+        at: DateTime<Utc>,
+    },
+    /// The reviewers differed, and the unit left it at that.
+    Differed {
+        /// The second reviewer.
+        reviewer: Personal<String>,
+        /// When.
         #[serde(serialize_with = "printed_time")]
         at: DateTime<Utc>,
     },

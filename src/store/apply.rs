@@ -32,7 +32,7 @@ pub(super) async fn apply_group(
     relay: bool,
     changes: &[Change],
 ) -> Result<Outcomes, StoreError> {
-    let applied = guard(connection, changes).await?;
+    let applied = guard(connection, dialect, changes).await?;
     let kept: Vec<&Change> = changes
         .iter()
         .zip(&applied)

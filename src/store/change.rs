@@ -159,6 +159,8 @@ pub struct RequestUpdate {
     pub at: DateTime<Utc>,
     /// New fencing token, if a lease was given.
     pub fence: Option<i64>,
+    /// A claim: its holder may hold at most so many, this one included.
+    pub most_leases: Option<i64>,
     /// Findings to show, if they changed.
     pub findings: Option<Vec<Finding>>,
     /// Outcome, once released.
@@ -191,6 +193,7 @@ impl RequestUpdate {
             deadline_at,
             at,
             fence: None,
+            most_leases: None,
             findings: None,
             outcome: None,
             number_in: None,
@@ -230,6 +233,12 @@ pub enum RecordKind {
     HoldDecision,
     /// A withdrawal.
     Withdrawal,
+    /// A waiver of the second review.
+    Waiver,
+    /// An examination that came after its claim had ended; its author alone may read it.
+    Draft,
+    /// Why a reviewer gave the job back.
+    GiveBack,
     /// An attempt to call the agency back about an emergency.
     CallBack,
     /// A supervisor's confirmation of an emergency.
@@ -243,11 +252,13 @@ pub enum RecordKind {
 }
 
 impl RecordKind {
-    /// Whether it is an examination: what the answer's document says and when it was complete.
+    /// Whether it is an examination, or stands in for one: what the answer's document says and when it was complete.
     pub fn is_examination(self) -> bool {
         match self {
-            Self::Examination | Self::SecondReview | Self::Adjudication => true,
+            Self::Examination | Self::SecondReview | Self::Adjudication | Self::Waiver => true,
             Self::Release
+            | Self::Draft
+            | Self::GiveBack
             | Self::HoldDecision
             | Self::Withdrawal
             | Self::CallBack

@@ -48,6 +48,14 @@ impl Dialect {
         }
     }
 
+    /// Locks a person until the commit: claims of the same person come one after the other, from all processes.
+    pub(super) fn lock_person(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("SELECT pg_advisory_xact_lock($1)::text AS locked"),
+        }
+    }
+
     /// Statements for every new connection.
     pub(super) fn on_connect(self) -> &'static [&'static str] {
         match self {

@@ -8,7 +8,9 @@ use sqlx::{AnyConnection, Row};
 
 use super::apply::micros;
 use super::batch::{execute_in, fetch_in, fetch_rows, insert_rows};
+use super::capacity::admit;
 use super::change::{Applied, Change, Guard, NewRequest, RequestUpdate};
+use super::dialect::Dialect;
 use super::rows::Column;
 use super::{StoreError, emergency, rows, service_clocks};
 use crate::domain::UnitId;
@@ -16,6 +18,7 @@ use crate::domain::UnitId;
 /// For each change, whether it may be written.
 pub(super) async fn guard(
     connection: &mut AnyConnection,
+    dialect: Dialect,
     changes: &[Change],
 ) -> Result<Vec<Applied>, StoreError> {
     let mut applied = vec![Applied::Now; changes.len()];
@@ -39,6 +42,7 @@ pub(super) async fn guard(
         }
     }
     take_idempotency_keys(connection, inserts).await?;
+    let updates = admit(connection, dialect, updates).await?;
     update_requests(connection, updates).await?;
     emergency::take_all(connection, steps).await?;
     for (update, applied) in pages {

@@ -1,6 +1,7 @@
 //! Passwords, one-time codes, and what a login is kept from after too many failures.
 //!
-//! Failures are counted in this process: a restart forgets them. Each one is an audit entry, so nothing is hidden.
+//! Failures are counted in this process: a restart forgets them. Each one is an audit entry, so nothing is hidden. A code is
+//! spent in the database: no process takes it twice.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,6 +14,7 @@ use totp_rs::{Builder, Secret};
 
 use crate::domain::AccountId;
 use crate::registry::AccountEntry;
+use crate::store::{Store, StoreError};
 
 /// Failures that lock a login.
 const FAILURES: usize = 5;
@@ -36,21 +38,16 @@ pub(super) enum Proof {
     Wrong,
 }
 
-/// Counts failures and remembers used codes.
+/// Counts failures.
 #[derive(Debug)]
 pub(super) struct LoginGuard {
     failures: Mutex<HashMap<[u8; 32], Vec<DateTime<Utc>>>>,
-    used: Mutex<HashMap<AccountId, u64>>,
     pub(super) verifying: Semaphore,
 }
 
 impl Default for LoginGuard {
     fn default() -> Self {
-        Self {
-            failures: Mutex::default(),
-            used: Mutex::default(),
-            verifying: Semaphore::new(AT_ONCE),
-        }
+        Self { failures: Mutex::default(), verifying: Semaphore::new(AT_ONCE) }
     }
 }
 
@@ -87,16 +84,20 @@ impl LoginGuard {
         times.len() == FAILURES
     }
 
-    /// A login succeeded with the code of `step`. False if that code was used before (RFC 6238, section 5.2).
-    pub(super) fn succeeded(&self, login: &str, account: AccountId, step: u64) -> bool {
-        let mut used = lock(&self.used);
-        if used.get(&account).is_some_and(|last| *last >= step) {
-            return false;
-        }
-        used.insert(account, step);
+    /// A login succeeded: its failures are forgotten.
+    pub(super) fn succeeded(&self, login: &str) {
         lock(&self.failures).remove(&openssl::sha::sha256(login.as_bytes()));
-        true
     }
+}
+
+/// Spends the code of a step in time; false if it was spent before.
+pub(super) async fn spend(
+    store: &Store,
+    account: AccountId,
+    step: Option<u64>,
+) -> Result<bool, StoreError> {
+    let Some(step) = step.and_then(|step| i64::try_from(step).ok()) else { return Ok(false) };
+    store.spend_code(account, step).await
 }
 
 /// Verifies a password and a code. CPU work: call it off the event loop. An account without a password, without a
@@ -109,16 +110,20 @@ pub(super) fn prove(
 ) -> Proof {
     let hash = entry.and_then(|entry| entry.password_argon2.as_deref()).unwrap_or(NOBODY);
     let password = Argon2::default().verify_password(password.as_bytes(), hash).is_ok();
-    let step = entry.and_then(|entry| entry.totp_secret.as_deref()).and_then(|secret| {
-        let secret = Secret::try_from_base32(secret).ok()?;
-        let totp = Builder::new().with_secret(secret).build().ok()?;
-        totp.check(code, u64::try_from(now.timestamp()).ok()?)
-    });
+    let secret = entry.and_then(|entry| entry.totp_secret.as_deref());
+    let step = secret.and_then(|secret| code_step(secret, code, now));
     let active = entry.is_some_and(|entry| entry.account.active);
     match step {
         Some(step) if password && active => Proof::Right(step),
         Some(_) | None => Proof::Wrong,
     }
+}
+
+/// The step in time of a one-time code (RFC 6238), if it is one of this secret's and of now.
+pub(super) fn code_step(secret: &str, code: &str, now: DateTime<Utc>) -> Option<u64> {
+    let secret = Secret::try_from_base32(secret).ok()?;
+    let totp = Builder::new().with_secret(secret).build().ok()?;
+    totp.check(code, u64::try_from(now.timestamp()).ok()?)
 }
 
 #[cfg(test)]
@@ -194,13 +199,15 @@ mod tests {
     }
 
     #[test]
-    fn a_code_works_once() {
+    fn a_login_that_succeeds_forgets_its_failures() {
         let guard = LoginGuard::default();
-        let account = AccountId::new(Uuid::from_u128(1));
-        assert!(guard.succeeded("a", account, 7));
-        assert!(!guard.succeeded("a", account, 7));
-        assert!(!guard.succeeded("a", account, 6));
-        assert!(guard.succeeded("a", account, 8));
+        let start = DateTime::<Utc>::UNIX_EPOCH;
+        for _ in 0..4 {
+            assert!(!guard.failed("a", start));
+        }
+        guard.succeeded("a");
+        assert!(!guard.failed("a", start));
+        assert_eq!(guard.locked("a", start), None);
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod router;
 mod routes;
 mod server;
 mod state;
+mod step_up;
 
 pub use openapi::openapi;
 pub use problem::Problem;

@@ -87,6 +87,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
         "entry" => "RosterEntryId",
         "message" => "MessageId",
         "n" => "Ordinal",
+        "draft" => "DraftId",
         "page" => "PageId",
         "destination" => "DestinationName",
         _ => "RequestId",
@@ -196,6 +197,7 @@ fn answer(status: u16, content: Content) -> Value {
         201 => "Made.",
         202 => "Stored; not yet checked.",
         204 => "Well.",
+        304 => "Nothing has changed since the `ETag` that was given.",
         503 => "The database is away.",
         _ => "Done.",
     };

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::ShapeError;
 use crate::pipeline::{PipelineError, Refusal};
+use crate::policy::Claim;
 use crate::store::StoreError;
 use crate::vault::VaultError;
 
@@ -216,8 +217,8 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::NotFound => Self::not_found(),
             Refusal::Forbidden { code, message } => Self::new(StatusCode::FORBIDDEN, code, message),
-            // The stages give these two as conflicts; to a client they are members of its body.
-            Refusal::Conflict { code: code @ ("reason" | "clause"), message } => {
+            // The stages give these as conflicts; to a client they are members of its body.
+            Refusal::Conflict { code: code @ ("reason" | "clause" | "note"), message } => {
                 let error = ShapeError::new(code, format!("/{code}"), message);
                 Self::one_error(StatusCode::UNPROCESSABLE_ENTITY, &error)
             }
@@ -229,6 +230,20 @@ impl From<Refusal> for Problem {
                 "the policies in force do not allow this step; `findings` gives every reason and its remedy",
             )
             .member("findings", &findings),
+            Refusal::Identification { claims, findings } => {
+                let error = |claim: &Claim| {
+                    ShapeError::new("identification", claim.pointer.clone(), claim.message())
+                };
+                let errors: Vec<ShapeError> = claims.iter().map(error).collect();
+                Self::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "identification",
+                    "a lead does not say that a face is somebody; `claims` shows every place that does, `errors` says what to write",
+                )
+                .member("errors", &errors)
+                .member("claims", &claims)
+                .member("findings", &findings)
+            }
             Refusal::Gone => Self::new(
                 StatusCode::GONE,
                 "destroyed",

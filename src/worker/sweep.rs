@@ -6,10 +6,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::orphans;
-use crate::lifecycle::{Event, Stage, deadline, next};
+use crate::lifecycle::{Stage, deadline};
 use crate::messages::{Message, Step};
 use crate::pipeline::emergency::enforce;
-use crate::pipeline::{Context, PipelineError, dispatch, hold, retain, service};
+use crate::pipeline::{Context, PipelineError, dispatch, hold, lease, retain, service};
 use crate::store::{Change, RequestRow, RequestUpdate};
 
 /// A published message without progress for this long is published again.
@@ -64,7 +64,7 @@ pub async fn once(ctx: &Context) -> Result<usize, PipelineError> {
             }
         }
     }
-    Ok(moved)
+    Ok(moved + dispatch::round(ctx).await?)
 }
 
 /// Images of rejected forms leave the image store; their rows left in the transaction of the rejection.
@@ -127,16 +127,13 @@ fn lease_ended(
     row: &RequestRow,
     now: DateTime<Utc>,
 ) -> Result<Change, PipelineError> {
-    let stage = next(&row.stage, Event::LeaseEnded)?;
-    let until = deadline(&stage, now, &ctx.rules.terms);
     let mut event = ctx.event("sweep", "lease.expired", now).request(row.id).unit(&row.unit);
     if let Some(lease) = row.stage.lease() {
-        event = event.detail("reviewer", &lease.reviewer.to_string());
+        event = event
+            .detail("reviewer", &lease.reviewer.to_string())
+            .detail("token", &lease.token.to_string());
     }
-    let update = RequestUpdate::stage(row.id, row.version, stage, now, until);
-    let mut change = Change::update(update, vec![event]);
-    change.outgoing.push(dispatch::announce(ctx, row, now));
-    Ok(change)
+    lease::ended(ctx, row, event)
 }
 
 /// A step of leadbroker's own made no progress. A command that is still there has its own schedule of attempts, or is a

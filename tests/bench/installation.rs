@@ -79,6 +79,10 @@ impl Installation {
         let now = SystemClock.now();
         let keys = Keys::make(&at("keys"), "jsample@pd.example.gov", &SystemIds, now).unwrap();
         let mut world = world(&SystemIds, now, &keys.recipient_pem).unwrap();
+        // An officer's code works once in 30 seconds; what is measured is the release.
+        for entry in &mut world.registry.accounts {
+            entry.totp_secret = None;
+        }
         if desk.is_some() {
             super::pages::page_the_desk(&mut world.registry);
         }

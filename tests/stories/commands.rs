@@ -28,9 +28,11 @@ async fn agencies_and_people_work_by_commands(setup: Setup) {
 
     let lease = site.cli_json(&first, &["claim", &request])["token"].to_string();
     assert_eq!(site.cli_json(&second, &["queue"])["items"], json!([]), "another holds it");
-    let back = site.cli_json(&first, &["give-back", &request, "--token", &lease]);
+    let back =
+        site.cli_json(&first, &["give-back", &request, "--token", &lease, "--reason", "workload"]);
     assert_eq!(back["request"], request.as_str());
-    let again = site.cli(&first, &["give-back", &request, "--token", &lease]);
+    let again = ["give-back", &request, "--token", &lease, "--reason", "workload"];
+    let again = site.cli(&first, &again);
     assert_eq!(again.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&again.stderr).contains("lease_lost"));
 

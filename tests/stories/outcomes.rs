@@ -191,7 +191,7 @@ async fn a_job_that_is_given_back_goes_to_another(setup: Setup) {
     let (first, second) = (site.reviewer(0), site.reviewer(1));
     let request = site.queued().await;
     let early = site.claimed(&request, &first).await;
-    let back = json!({ "token": early });
+    let back = json!({ "token": early, "reason": "shift_ends" });
     let path = format!("jobs/{request}/give-back");
     let (status, told) = site.call(("POST", &path), &first, Some(&back)).await;
     assert_eq!(status, 200, "{told}");
@@ -209,7 +209,8 @@ async fn a_job_that_is_given_back_goes_to_another(setup: Setup) {
 
     // The second review, given back, waits for a second reviewer again, not for a first one.
     let lease = site.claimed(&request, &first).await;
-    let (status, _) = site.call(("POST", &path), &first, Some(&json!({ "token": lease }))).await;
+    let back = json!({ "token": lease, "reason": "other", "text": "Called away." });
+    let (status, _) = site.call(("POST", &path), &first, Some(&back)).await;
     assert_eq!(status, 200);
     assert_eq!(site.status(&request).await["state"], "examined");
     let (status, told) = site.claim_by(&request, &second).await;

@@ -47,7 +47,11 @@ async fn a_claim_that_ended_stores_nothing(setup: Setup) {
     assert_eq!((status, &told["code"]), (409, &json!("lease_lost")), "{told}");
     let (status, told) = site.record((&request, "conclude"), &second, (later, &exam)).await;
     assert_eq!(status, 200, "{told}");
-    assert_eq!(site.records(&request).await, 1);
+    assert_eq!(
+        site.records(&request).await,
+        2,
+        "the examination, and what came too late as a draft"
+    );
     site.follow_from(&request, 0).await;
     site.assert_ledger(&request, "expired lease").await;
 }

@@ -1,5 +1,7 @@
 //! A real installation under test, driven through its front door: real program, real configuration, real services.
 
+#[path = "site/crowd.rs"]
+pub mod crowd;
 #[path = "site/database.rs"]
 mod database;
 #[path = "site/forms.rs"]
@@ -107,7 +109,13 @@ impl Site {
         let at = |name: &str| folder.path().join(name);
         let now = SystemClock.now();
         let keys = Keys::make(&at("keys"), REQUESTER, &SystemIds, now).unwrap();
-        let world = world(&SystemIds, now, &keys.recipient_pem).unwrap();
+        let mut world = world(&SystemIds, now, &keys.recipient_pem).unwrap();
+        // A code works once in 30 seconds; the story of the second factor gives the officers theirs back.
+        for entry in &mut world.registry.accounts {
+            if entry.account.role == Role::ReleaseAuthority {
+                entry.totp_secret = None;
+            }
+        }
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let database = if setup.distributed {
             database::create()
@@ -291,6 +299,16 @@ impl Site {
         panic!("no answer to {method} {path}");
     }
 
+    /// What a path is answered, byte for byte: status, headers, body. The path begins at the root.
+    pub async fn get_raw(&self, path: &str, token: &str) -> (u16, Vec<(String, String)>, Vec<u8>) {
+        let url = format!("{}{path}", self.origin);
+        let answer = self.http.get(url).bearer_auth(token).send().await.unwrap();
+        let text = |value: &reqwest::header::HeaderValue| value.to_str().unwrap().to_owned();
+        let headers =
+            answer.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        (answer.status().as_u16(), headers, answer.bytes().await.unwrap().to_vec())
+    }
+
     /// A call without a token, with headers of its own: status and body.
     pub async fn post_with(
         &self,
@@ -345,6 +363,13 @@ impl Site {
         let accounts = self.world.secrets.accounts.iter();
         let mut of_role = accounts.filter(|a| a.role == role && a.unit.as_str() == "lacris");
         of_role.nth(nth).unwrap().token.clone()
+    }
+
+    /// The secret of one-time codes of the nth person with this role.
+    pub fn totp_secret(&self, role: Role, nth: usize) -> String {
+        let accounts = self.world.secrets.accounts.iter();
+        let mut of_role = accounts.filter(|a| a.role == role && a.unit.as_str() == "lacris");
+        of_role.nth(nth).unwrap().totp_secret.clone()
     }
 
     /// The first person of another unit with this role.

@@ -3,6 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use strum::VariantArray as _;
+
+use crate::domain::GiveBackReason;
+
+use crate::domain::examination::WaiverReason;
 
 /// Commands of a unit's people; they need an account's token.
 #[derive(Debug, Subcommand)]
@@ -12,7 +17,13 @@ pub enum PeopleCommand {
         /// Only this lane: `threat`, `priority` or `routine`.
         #[arg(long)]
         lane: Option<String>,
-        /// Ask again every five seconds, until Ctrl-C.
+        /// At most so many jobs, up to 200.
+        #[arg(long, default_value_t = 50)]
+        limit: u8,
+        /// What comes after this request: the `next` of the page before.
+        #[arg(long, value_name = "NEXT")]
+        cursor: Option<String>,
+        /// Stay, and show what changes, until Ctrl-C.
         #[arg(long)]
         watch: bool,
     },
@@ -29,20 +40,54 @@ pub enum PeopleCommand {
         /// The request (`r-…`).
         request: String,
     },
-    /// Give a job back.
-    GiveBack {
+    /// Keep a claimed job for longer.
+    Renew {
         /// The request (`r-…`).
         request: String,
         /// The claim's token.
         #[arg(long, value_name = "N")]
         token: i64,
     },
+    /// The checklist of the morphological comparison, as the unit has it.
+    Checklist,
+    /// Offer a claimed job to a colleague.
+    HandOver {
+        /// The request (`r-…`).
+        request: String,
+        /// The claim's token.
+        #[arg(long, value_name = "N")]
+        token: i64,
+        /// The colleague's login name.
+        #[arg(long, value_name = "LOGIN")]
+        to: String,
+    },
+    /// Give a job back; it is not offered to you again.
+    GiveBack(GiveBackArgs),
+    /// What you submitted after a claim had ended. Nobody else can read it.
+    #[command(subcommand)]
+    Drafts(DraftCommand),
     /// Record the first examination.
     Conclude(ExaminationArgs),
     /// Record the blind second examination.
     SecondReview(ExaminationArgs),
     /// Record the adjudication of two that differ.
     Adjudicate(ExaminationArgs),
+    /// Read every examination of a request that you examined, once the second review is recorded.
+    Examinations {
+        /// The request (`r-…`).
+        request: String,
+    },
+    /// Waive the second review, where the policies of the unit allow it.
+    WaiveSecondReview {
+        /// The request (`r-…`).
+        request: String,
+        /// Why: `imminent_threat` or `no_second_reviewer`.
+        #[arg(long)]
+        reason: WaiverReason,
+        /// The circumstances, ten letters at least; kept with the case.
+        #[arg(long)]
+        note: String,
+    },
     /// Read the answer, then release exactly it.
     Release(ReleaseArgs),
     /// Requests that wait for a named human's decision.
@@ -149,6 +194,39 @@ pub enum PageCommand {
     },
 }
 
+/// Of `give-back`.
+#[derive(Debug, Args)]
+pub struct GiveBackArgs {
+    /// The request (`r-…`).
+    pub request: String,
+    /// The claim's token.
+    #[arg(long, value_name = "N")]
+    pub token: i64,
+    /// Why; after the first two you cannot take the job again.
+    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(
+        GiveBackReason::VARIANTS.iter().map(<&'static str>::from)
+    ))]
+    pub reason: String,
+    /// Why, in your words; kept sealed with the case.
+    #[arg(long)]
+    pub text: Option<String>,
+}
+
+/// Of `drafts`.
+#[derive(Debug, Subcommand)]
+pub enum DraftCommand {
+    /// All of them, newest first.
+    List,
+    /// One of them: the examination as you submitted it.
+    Show {
+        /// The draft (`d-…`).
+        draft: String,
+        /// Save the examination here, to submit it again with `--file`.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
 /// Of `conclude`, `second-review` and `adjudicate`.
 #[derive(Debug, Args)]
 pub struct ExaminationArgs {
@@ -177,6 +255,9 @@ pub struct ReleaseArgs {
     /// Release the document with this SHA-256, which you have read.
     #[arg(long, value_name = "HASH")]
     pub sha256: Option<String>,
+    /// A fresh one-time code, if your account has a second factor.
+    #[arg(long, requires = "sha256")]
+    pub code: Option<String>,
 }
 
 /// Of `holds`.
@@ -280,6 +361,11 @@ pub enum SuspensionCommand {
 pub enum AuditCommand {
     /// Who saw or did what with a request, why, under which clause. Reading it is recorded.
     Show {
+        /// The request (`r-…`).
+        request: String,
+    },
+    /// Earlier requests about the same image or case. Reading it is recorded.
+    Repeats {
         /// The request (`r-…`).
         request: String,
     },

@@ -21,12 +21,14 @@ fn person(number: u128, role: Role) -> Account {
         active: true,
         credentials: Vec::new(),
         positions: Vec::new(),
+        person: None,
+        relatives: Vec::new(),
         pager_email: None,
     }
 }
 
 fn lease(of: &Account) -> Lease {
-    Lease { reviewer: of.id, token: 1, until: DateTime::UNIX_EPOCH }
+    Lease { reviewer: of.id, token: 1, until: DateTime::UNIX_EPOCH, since: DateTime::UNIX_EPOCH }
 }
 
 fn row(stage: Stage) -> RequestRow {

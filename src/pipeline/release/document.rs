@@ -2,15 +2,20 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 
 use super::Printed;
-use crate::domain::examination::{Agreement, Candidate, Examination, ProbeDerivative, Search};
+use super::content::{
+    checklist, comparisons, demographics, derivatives, filled, lead_caption, one_search,
+    other_sources, searches, suitability,
+};
+use crate::domain::examination::{Candidate, Waiver};
 use crate::domain::form::FormAffirmation;
 use crate::domain::{Form, Outcome, PackId, Personal, UnitId};
 use crate::pipeline::examine::{ExaminationRecord, examination};
 use crate::pipeline::{Context, PipelineError, sealed, standing};
-use crate::policy::PolicySet;
+use crate::policy::facts::SecondReviewState;
+use crate::policy::{PolicySet, has_placeholder};
 use crate::registry::Registry;
 use crate::report::document as paper;
 use crate::report::{Document, normalise_in_child};
@@ -31,6 +36,9 @@ struct Case<'c> {
     exam: ExaminationRecord,
     reviewer: String,
     second: paper::SecondReview,
+    state: SecondReviewState,
+    /// A placeholder stands in what the registry or a pack gives the document.
+    placeholder_open: bool,
     /// The mandated statements that were put into the document.
     printed: Vec<FormAffirmation>,
     /// Words that a further pack of the unit mandates for the same place.
@@ -43,7 +51,7 @@ pub(super) async fn compose(
     row: &RequestRow,
     outcome: Outcome,
 ) -> Result<(Document, Printed), PipelineError> {
-    let mut case = load(ctx, row).await?;
+    let mut case = load(ctx, row, outcome).await?;
     let generative_ai =
         case.form.generative_ai_used || case.exam.examination.generative_ai.is_some();
     if generative_ai {
@@ -55,8 +63,11 @@ pub(super) async fn compose(
     if outcome == Outcome::Lead {
         case.prints("report-title", document.title());
     }
+    let second_review = case.state;
+    let placeholder_open = case.placeholder_open;
+    let statements = case.printed;
     let policies = case.policies.set().sha256.clone();
-    Ok((document, Printed { statements: case.printed, generative_ai, policies }))
+    Ok((document, Printed { statements, generative_ai, policies, second_review, placeholder_open }))
 }
 
 async fn document(case: &mut Case<'_>, outcome: Outcome) -> Result<Document, PipelineError> {
@@ -99,7 +110,11 @@ async fn document(case: &mut Case<'_>, outcome: Outcome) -> Result<Document, Pip
     })
 }
 
-async fn load<'c>(ctx: &'c Context, row: &'c RequestRow) -> Result<Case<'c>, PipelineError> {
+async fn load<'c>(
+    ctx: &'c Context,
+    row: &'c RequestRow,
+    outcome: Outcome,
+) -> Result<Case<'c>, PipelineError> {
     let key = sealed::key_of(ctx, row)?;
     let form = sealed::form_of(ctx, row)?;
     let registry = ctx.registry().await?;
@@ -107,20 +122,32 @@ async fn load<'c>(ctx: &'c Context, row: &'c RequestRow) -> Result<Case<'c>, Pip
     let newest = |kind| records.iter().rfind(|record| record.kind == kind);
     let first =
         newest(RecordKind::Examination).ok_or(PipelineError::Inconsistent("an examination"))?;
-    let second =
-        newest(RecordKind::SecondReview).ok_or(PipelineError::Inconsistent("a second review"))?;
-    let (based_on, second) = match newest(RecordKind::Adjudication) {
-        None => {
-            let reviewer = name_of(&registry, second);
-            (first, paper::SecondReview::Concurred { reviewer, at: second.written_at })
+    let waiver = newest(RecordKind::Waiver);
+    let (based_on, second, state) = match (waiver, newest(RecordKind::Adjudication)) {
+        (Some(waiver), _) => {
+            (first, waived(ctx, &registry, &key, waiver)?, SecondReviewState::Waived)
         }
-        Some(adjudication) => {
+        (None, Some(adjudication)) => {
+            let second = newest(RecordKind::SecondReview)
+                .ok_or(PipelineError::Inconsistent("a second review"))?;
             let review = paper::SecondReview::Adjudicated {
                 reviewer: name_of(&registry, second),
                 adjudicator: name_of(&registry, adjudication),
                 at: adjudication.written_at,
             };
-            (adjudication, review)
+            (adjudication, review, SecondReviewState::Adjudicated)
+        }
+        (None, None) => {
+            let second = newest(RecordKind::SecondReview)
+                .ok_or(PipelineError::Inconsistent("a second review"))?;
+            let (reviewer, at) = (name_of(&registry, second), second.written_at);
+            let concluded = examination(ctx, row, &key, RecordKind::Examination).await?;
+            if Outcome::from(concluded.examination.conclusion) == outcome {
+                let review = paper::SecondReview::Concurred { reviewer, at };
+                (first, review, SecondReviewState::Agreed)
+            } else {
+                (first, paper::SecondReview::Differed { reviewer, at }, SecondReviewState::Differed)
+            }
         }
     };
     let exam = examination(ctx, row, &key, based_on.kind).await?;
@@ -128,6 +155,7 @@ async fn load<'c>(ctx: &'c Context, row: &'c RequestRow) -> Result<Case<'c>, Pip
     let agency_name =
         registry.agency(&row.ori).map_or_else(|| row.ori.to_string(), |agency| agency.name.clone());
     Ok(Case {
+        placeholder_open: has_placeholder(&unit.name) || has_placeholder(&agency_name),
         ctx,
         row,
         form,
@@ -139,9 +167,21 @@ async fn load<'c>(ctx: &'c Context, row: &'c RequestRow) -> Result<Case<'c>, Pip
         exam,
         reviewer: name_of(&registry, first).expose().clone(),
         second,
+        state,
         printed: Vec::new(),
         further: Vec::new(),
     })
+}
+
+fn waived(
+    ctx: &Context,
+    registry: &Registry,
+    key: &DataKey,
+    record: &RecordRow,
+) -> Result<paper::SecondReview, PipelineError> {
+    let waiver: Waiver = sealed::open_record(ctx, key, record)?;
+    let reason = Personal::new(waiver.reason.printed().to_owned());
+    Ok(paper::SecondReview::Waived { by: name_of(registry, record), reason })
 }
 
 fn name_of(registry: &Registry, record: &RecordRow) -> Personal<String> {
@@ -161,6 +201,7 @@ impl Case<'_> {
             PipelineError::Document(format!("the unit's policy packs have no statement `{name}`"))
         })?;
         self.printed.push(words.printed);
+        self.placeholder_open |= has_placeholder(&words.text);
         for more in wordings {
             self.adds_words(&words.text, more);
         }
@@ -176,6 +217,7 @@ impl Case<'_> {
 
     fn adds_words(&mut self, said: &str, words: standing::Words) {
         self.printed.push(words.printed);
+        self.placeholder_open |= has_placeholder(&words.text);
         if words.text != said && !self.further.contains(&words.text) {
             self.further.push(words.text);
         }
@@ -249,6 +291,8 @@ async fn report(case: &mut Case<'_>) -> Result<paper::ManualSearchReport, Pipeli
             suitability: suitability(exam),
             derivatives: derivatives(exam),
             comparisons: comparisons(exam),
+            checklist: checklist(exam),
+            other_sources: other_sources(exam),
             second_review: case.second.clone(),
             audit_reference: case.audit_reference(),
         },
@@ -312,7 +356,7 @@ async fn lead_picture(
         .as_deref()
         .ok_or(PipelineError::Inconsistent("a candidate image"))?;
     let bytes = sealed::image(case.ctx, &case.key, object_key).await?;
-    picture(case, bytes, format!("Repository {}", candidate.repository)).await
+    picture(case, bytes, lead_caption(candidate)).await
 }
 
 async fn picture(
@@ -325,76 +369,4 @@ async fn picture(
         .await
         .map_err(|error| PipelineError::Document(error.to_string()))?;
     Ok(paper::Picture { jpeg: Personal::new(jpeg), sha256, caption: Personal::new(caption) })
-}
-
-fn filled(text: &Personal<String>) -> Option<Personal<String>> {
-    (!text.expose().trim().is_empty()).then(|| text.clone())
-}
-
-fn demographics(candidate: &Candidate) -> paper::Demographics {
-    paper::Demographics {
-        name: filled(&candidate.name),
-        date_of_birth: filled(&candidate.date_of_birth),
-        cdl: filled(&candidate.cdl),
-        main_number: filled(&candidate.main_number),
-        sid: filled(&candidate.sid),
-        recent_booking_number: filled(&candidate.booking_number),
-    }
-}
-
-fn one_search(search: &Search) -> paper::Search {
-    let searched_at: DateTime<Utc> = search.searched_at.with_timezone(&Utc);
-    paper::Search {
-        repository: search.repository.clone(),
-        system: search.system.clone(),
-        vendor: search.vendor.clone(),
-        version: search.version.clone(),
-        searched_at,
-    }
-}
-
-fn searches(exam: &Examination) -> Vec<paper::Search> {
-    exam.searches.iter().map(one_search).collect()
-}
-
-fn suitability(exam: &Examination) -> Personal<String> {
-    let notes: Vec<String> = exam
-        .suitability
-        .iter()
-        .map(|entry| {
-            let word = if entry.suitable { "suitable" } else { "not suitable" };
-            format!("Probe {}: {word}. {}", entry.probe + 1, entry.note.expose())
-        })
-        .collect();
-    Personal::new(notes.join(" "))
-}
-
-fn derivatives(exam: &Examination) -> Vec<paper::Derivative> {
-    exam.derivatives
-        .iter()
-        .map(|derivative: &ProbeDerivative| paper::Derivative {
-            operation: derivative.operation.clone(),
-            tool: derivative.tool.clone(),
-            operator: derivative.operator.clone(),
-            parent_sha256: derivative.parent_sha256.clone(),
-            sha256: derivative.sha256.clone(),
-        })
-        .collect()
-}
-
-fn comparisons(exam: &Examination) -> Vec<paper::Comparison> {
-    exam.comparison
-        .iter()
-        .map(|line| paper::Comparison {
-            feature: line.feature.clone(),
-            probe: line.probe.clone(),
-            candidate: line.candidate.clone(),
-            agreement: match line.agreement {
-                Agreement::Similar => paper::FeatureAgreement::Similar,
-                Agreement::Explained => paper::FeatureAgreement::DifferentExplained,
-                Agreement::Dissimilar => paper::FeatureAgreement::Different,
-                Agreement::NotComparable => paper::FeatureAgreement::NotComparable,
-            },
-        })
-        .collect()
 }

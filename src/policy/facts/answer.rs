@@ -39,6 +39,7 @@ pub struct Officer {
     Copy,
     PartialEq,
     Eq,
+    Default,
     Serialize,
     Deserialize,
     strum::VariantArray,
@@ -48,6 +49,7 @@ pub struct Officer {
 #[strum(serialize_all = "snake_case")]
 pub enum SecondReviewState {
     /// There was none.
+    #[default]
     None,
     /// It was waived, with a reason that the report prints.
     Waived,
@@ -55,6 +57,8 @@ pub enum SecondReviewState {
     Agreed,
     /// They differed, and an adjudicator decided.
     Adjudicated,
+    /// They differed, and the unit left it at that: inconclusive.
+    Differed,
 }
 
 /// An answer that waits for release.
@@ -77,9 +81,19 @@ pub struct Release {
     /// Generative AI helped to make the request or the examination.
     #[serde(default)]
     pub generative_ai: bool,
+    /// Everybody who examined the request still holds a credential in force.
+    #[serde(default = "yes")]
+    pub credentials_in_force: bool,
+    /// A placeholder stands where the document should have words of the unit.
+    #[serde(default)]
+    pub placeholder_open: bool,
     /// Where the duties of an emergency stand.
     #[serde(default)]
     pub emergency: EmergencyState,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// How an answer leaves.
@@ -145,6 +159,8 @@ pub fn release(release: &Release, agency: &Agency, unit: &UnitId, now: DateTime<
         .with("printed", Value::Statements(printed))
         .with("unit_packs", texts(release.unit_packs.iter().map(PackId::as_str)))
         .with("generative_ai", release.generative_ai)
+        .with("credentials_in_force", release.credentials_in_force)
+        .with("placeholder_open", release.placeholder_open)
         .with("emergency", <&'static str>::from(release.emergency));
     Facts::new(Gate::Release, values)
 }

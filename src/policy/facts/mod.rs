@@ -21,7 +21,9 @@ pub use access::{Content, Destruction, Purpose, Reader, Reading, destroy, read};
 pub use answer::{Channel, Delivery, Officer, Release, SecondReviewState, deliver, release};
 pub use disclosure::{Disclosure, disclose};
 pub use form::{FormFacts, Limits, Offered, Service, Standing, dispatch, form, probe, submit};
-pub use people::{Examination, ReviewerStanding, SecondReview, conclude, lease, second_review};
+pub use people::{
+    Examination, ReviewerStanding, SecondReview, Waiver, conclude, lease, second_review,
+};
 
 /// The facts for one question at one gate.
 #[derive(Debug, Clone, PartialEq, Eq)]

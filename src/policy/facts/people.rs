@@ -141,6 +141,19 @@ pub struct SecondReview {
     pub saw_first_answer: bool,
     /// A comparison of their own is recorded, where there is anything to compare.
     pub comparison_done: bool,
+    /// There was none: it is to be waived. The reviewer is then the first one.
+    #[serde(default)]
+    pub waiver: Option<Waiver>,
+}
+
+/// A waiver of the second review.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Waiver {
+    /// Every pack that binds the unit lists the reason.
+    pub allowed: bool,
+    /// Another person of the unit approves it: a release authority or a local administrator, and not the requester.
+    pub approved: bool,
 }
 
 /// The facts at `lease`.
@@ -192,6 +205,9 @@ pub fn second_review(
         .with("reviewer", reviewer.record(now))
         .with("same_as_first", review.same_as_first)
         .with("saw_first_answer", review.saw_first_answer)
-        .with("comparison_done", review.comparison_done);
+        .with("comparison_done", review.comparison_done)
+        .with("waived", review.waiver.is_some())
+        .with("waiver_allowed", review.waiver.is_some_and(|waiver| waiver.allowed))
+        .with("waiver_approved", review.waiver.is_some_and(|waiver| waiver.approved));
     Facts::new(Gate::SecondReview, values)
 }

@@ -33,7 +33,8 @@ fn without(
     let rules = packs.get_mut(pack).unwrap().gates.get_mut(&gate).unwrap();
     rules.rules.remove(rule).unwrap();
     rules.cedar.remove_static(PolicyId::new(rule)).unwrap();
-    PolicySet::new(schema.clone(), packs, (words.clone(), String::new())).unwrap()
+    let lists = (words.clone(), IdentificationWords::default());
+    PolicySet::new(schema.clone(), packs, (lists, String::new())).unwrap()
 }
 
 #[test]

@@ -218,7 +218,7 @@ fn for_people() -> Components {
     let case_file = case_file();
     let mut all = vec![
         ("Job", job(&[])),
-        ("Jobs", items("Job")),
+        ("Jobs", object(&[("items", array("Job")), ("next", or_null("RequestId"))])),
         ("CaseFile", job(&case_file)),
         (
             "Claim",
@@ -226,6 +226,7 @@ fn for_people() -> Components {
                 ("token", number()),
                 ("until", reference("Time")),
                 ("stage", reference("State")),
+                ("drafts", array("Draft")),
             ]),
         ),
         ("Conclusion", object(&[("token", number()), ("examination", reference("Examination"))])),
@@ -249,6 +250,7 @@ fn for_people() -> Components {
             ]),
         ),
     ];
+    all.extend(examination::seen());
     all.extend(examination::schemas());
     all.extend(kept::kept());
     all.extend(records::records());
@@ -265,13 +267,13 @@ fn case_file() -> Vec<(&'static str, Value)> {
     let lease = object(&[("token", number()), ("until", reference("Time"))]);
     let probe =
         object(&[("n", reference("Ordinal")), ("media_type", string()), ("bytes", number())]);
-    let earlier = object(&[("which", string()), ("examination", reference("Examination"))]);
     vec![
         ("form", json!({ "type": "object", "description": "The form as it was submitted." })),
         ("findings", array("Finding")),
         ("probes", json!({ "type": "array", "items": probe })),
         ("lease", json!({ "anyOf": [lease, { "type": "null" }] })),
-        ("earlier?", json!({ "type": "array", "items": earlier })),
+        ("repeats", array("Repeat")),
+        ("earlier?", array("Earlier")),
     ]
 }
 
@@ -330,6 +332,7 @@ fn others() -> Components {
                     "code": string(),
                     "errors": array("ShapeError"),
                     "findings": array("Finding"),
+                    "claims": array("IdentityClaim"),
                 },
             }),
         ),

@@ -1,6 +1,6 @@
 //! Operations of a unit's people.
 
-use super::Content::{Json, Media};
+use super::Content::{Empty, Json, Media};
 use super::{Operation, Who, get, handler, post, routing};
 
 /// What a step of an examination refuses.
@@ -11,6 +11,7 @@ const STEP: &[(u16, &str)] = &[
     (409, "lease_lost"),
     (410, "destroyed"),
     (422, "policy"),
+    (422, "identification"),
 ];
 
 const LETTER: &[(u16, &str)] = &[(403, "role"), (409, "moved_on")];
@@ -35,8 +36,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "The worklist: what the person may take or holds.",
         handler!(get api::v1::job_read::list),
     ))
-    .query(&[("lane", "Lane")])
-    .answers(&[(200, Json("Jobs"))])
+    .query(&[("lane", "Lane"), ("limit", "Limit"), ("cursor", "RequestId")])
+    .answers(&[(200, Json("Jobs")), (304, Empty)])
     .refuses(&[(403, "role")]),
     person(get(
         "/api/v1/jobs/{id}",
@@ -58,26 +59,69 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "/api/v1/jobs/{id}/claim",
         "claim",
         "Takes a job; every later step names the claim's token.",
-        handler!(post api::v1::job_step::claim),
+        handler!(post api::v1::job_lease::claim),
     ))
     .answers(&[(200, Json("Claim"))])
     .refuses(&[
         (403, "role"),
         (403, "separation_of_duties"),
+        (403, "conflict_of_interest"),
+        (403, "gave_back"),
         (409, "state"),
         (409, "leased"),
+        (409, "capacity"),
+        (409, "moved_on"),
         (410, "destroyed"),
         (422, "policy"),
     ]),
     person(post(
+        "/api/v1/jobs/{id}/renew",
+        "renew",
+        "Keeps a claimed job for longer.",
+        handler!(post api::v1::job_lease::renew),
+    ))
+    .body("Token")
+    .answers(&[(200, Json("Renewed"))])
+    .refuses(&[(409, "lease_lost"), (409, "lease_limit"), (409, "moved_on")]),
+    person(post(
+        "/api/v1/jobs/{id}/hand-over",
+        "handOver",
+        "Offers a claimed job to a colleague.",
+        handler!(post api::v1::job_lease::hand_over),
+    ))
+    .body("HandOver")
+    .answers(&[(200, Json("OfRequest"))])
+    .refuses(&[
+        (409, "lease_lost"),
+        (409, "not_eligible"),
+        (409, "state"),
+        (409, "moved_on"),
+        (410, "destroyed"),
+    ]),
+    person(post(
         "/api/v1/jobs/{id}/give-back",
         "giveBack",
-        "Gives a job back.",
-        handler!(post api::v1::job_step::give_back),
+        "Gives a job back, with the reason; it is not offered to the person again.",
+        handler!(post api::v1::job_lease::give_back),
     ))
     .body("GiveBack")
     .answers(&[(200, Json("OfRequest"))])
     .refuses(STEP),
+    person(get(
+        "/api/v1/drafts",
+        "listDrafts",
+        "What the person submitted after a claim had ended.",
+        handler!(get api::v1::draft_read::list),
+    ))
+    .answers(&[(200, Json("Drafts"))]),
+    person(get(
+        "/api/v1/drafts/{draft}",
+        "readDraft",
+        "One of them, with its text. Nobody but its author reads it.",
+        handler!(get api::v1::draft_read::one),
+    ))
+    .answers(&[(200, Json("DraftText"))])
+    .refuses(&[(410, "destroyed")]),
     person(post(
         "/api/v1/jobs/{id}/conclude",
         "conclude",
@@ -106,6 +150,30 @@ pub(super) const OPERATIONS: &[Operation] = &[
     .answers(&[(200, Json("StateOfRequest"))])
     .refuses(STEP),
     person(get(
+        "/api/v1/jobs/{id}/examinations",
+        "readExaminations",
+        "Every examination, to those who recorded one, once the second review is recorded.",
+        handler!(get api::v1::job_reveal::examinations),
+    ))
+    .answers(&[(200, Json("Examinations"))])
+    .refuses(&[(403, "not_revealed"), (410, "destroyed")]),
+    person(post(
+        "/api/v1/jobs/{id}/waive-second-review",
+        "waiveSecondReview",
+        "Waives the second review, where every pack of the unit allows the reason.",
+        handler!(post api::v1::job_reveal::waive),
+    ))
+    .body("Waiver")
+    .answers(&[(200, Json("StateOfRequest"))])
+    .refuses(&[
+        (403, "role"),
+        (409, "state"),
+        (410, "destroyed"),
+        (422, "note"),
+        (422, "policy"),
+        (422, "identification"),
+    ]),
+    person(get(
         "/api/v1/jobs/{id}/document",
         "readDocument",
         "The answer as it would leave; `Document-SHA256` is its hash.",
@@ -133,7 +201,16 @@ pub(super) const OPERATIONS: &[Operation] = &[
         (409, "document_changed"),
         (410, "destroyed"),
         (422, "policy"),
+        (403, "second_factor"),
+        (429, "login_locked"),
     ]),
+    person(get(
+        "/api/v1/checklist",
+        "readChecklist",
+        "The checklist of the morphological comparison, as the unit has it.",
+        handler!(get api::v1::checklist_read::handle),
+    ))
+    .answers(&[(200, Json("Checklist"))]),
     person(get(
         "/api/v1/holds",
         "listHolds",
@@ -164,6 +241,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         (410, "destroyed"),
         (422, "reason"),
         (422, "clause"),
+        (422, "identification"),
     ]),
     person(post(
         "/api/v1/jobs/{id}/disclose",
@@ -253,6 +331,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
         handler!(get api::v1::audit_read::of_request),
     ))
     .answers(&[(200, Json("AuditOfRequest"))])
+    .refuses(&[(403, "role")]),
+    person(get(
+        "/api/v1/audit/requests/{id}/repeats",
+        "readRepeats",
+        "Earlier requests about the same image or case. Reading it is an entry too.",
+        handler!(get api::v1::audit_read::repeats_of),
+    ))
+    .answers(&[(200, Json("Repeats"))])
     .refuses(&[(403, "role")]),
     person(get(
         "/api/v1/audit/export",

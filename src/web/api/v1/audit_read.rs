@@ -13,7 +13,7 @@ use super::id;
 use crate::audit::{Actor, AuditEntry, AuditEvent};
 use crate::domain::{Account, RequestId, Role};
 use crate::pipeline::read::{self, Wanted};
-use crate::pipeline::{Context, PipelineError, audit_export};
+use crate::pipeline::{Context, PipelineError, audit_export, repeats};
 use crate::policy::facts::Content;
 use crate::store::Change;
 use crate::web::auth;
@@ -40,6 +40,20 @@ pub(in crate::web) async fn of_request(
         .collect::<Result<_, _>>()
         .map_err(|_| PipelineError::Inconsistent("an audit entry"))?;
     Ok(Json(json!({ "request": row.id, "entries": entries })).into_response())
+}
+
+/// Earlier requests about the same image or case.
+pub(in crate::web) async fn repeats_of(
+    State(web): State<Arc<Web>>,
+    headers: HeaderMap,
+    Path(path): Path<String>,
+) -> Answer {
+    let person = auth::person(&web, &headers).await?;
+    let ctx = web.ctx();
+    let wanted = Wanted { content: Content::Audit, action: "repeats.read", which: "" };
+    let row = read::allow(ctx, &person, id(&path)?, wanted).await?;
+    let repeats = repeats::of(ctx, &row).await?;
+    Ok(Json(json!({ "request": row.id, "repeats": repeats })).into_response())
 }
 
 /// The whole log with its checkpoints, one JSON document a line, for offline verification.

@@ -7,15 +7,16 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::IntoResponse as _;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::id;
 use super::job_read::attachment;
-use crate::domain::RequestId;
+use crate::domain::{Account, Personal, RequestId};
 use crate::lifecycle::StageCode;
 use crate::pipeline::{examine, release};
 use crate::web::problem::{Answer, Problem};
 use crate::web::state::Web;
+use crate::web::step_up::step_up;
 use crate::web::{auth, body};
 
 const DOCUMENT_SHA256: HeaderName = HeaderName::from_static("document-sha256");
@@ -27,6 +28,9 @@ const MOST: usize = 4 * 1024;
 #[serde(deny_unknown_fields)]
 struct Release {
     document_sha256: String,
+    /// A fresh one-time code, where the account has a second factor.
+    #[serde(default)]
+    code: Option<Personal<String>>,
 }
 
 /// The document as it would leave. Its reading is recorded before it is made.
@@ -59,22 +63,31 @@ pub(in crate::web) async fn handle(
     let officer = auth::person(&web, request.headers()).await?;
     let id: RequestId = id(&path)?;
     let given: Release = body::small(request, MOST).await?;
-    let ctx = web.ctx().clone();
-    let answer = web
-        .to_the_end(async move {
-            match release::release(&ctx, &officer, id, &given.document_sha256).await {
-                Ok(stage) => {
-                    let held = stage.code() == StageCode::Held;
-                    let why = if held {
-                        examine::row_for(&ctx, &officer, id).await?.findings
-                    } else {
-                        Vec::new()
-                    };
-                    Ok(json!({ "request": id, "state": stage.code(), "findings": why }))
-                }
-                Err(error) => Err(auth::refused(&ctx, &officer, Some(id), error).await),
-            }
-        })
-        .await?;
+    let shared = Arc::clone(&web);
+    let answer =
+        web.to_the_end(async move { released(&shared, &officer, id, given).await }).await?;
     Ok(Json(answer).into_response())
+}
+
+/// Nothing is signed without a fresh second factor, and none is spent in vain.
+async fn released(
+    web: &Web,
+    officer: &Account,
+    id: RequestId,
+    given: Release,
+) -> Result<Value, Problem> {
+    let ctx = web.ctx();
+    if let Err(error) = release::precheck(ctx, officer, id, &given.document_sha256).await {
+        return Err(auth::refused(ctx, officer, Some(id), error).await.into());
+    }
+    step_up(web, officer, id, given.code.as_ref()).await?;
+    match release::release(ctx, officer, id, &given.document_sha256).await {
+        Ok(stage) => {
+            let held = stage.code() == StageCode::Held;
+            let why =
+                if held { examine::row_for(ctx, officer, id).await?.findings } else { Vec::new() };
+            Ok(json!({ "request": id, "state": stage.code(), "findings": why }))
+        }
+        Err(error) => Err(auth::refused(ctx, officer, Some(id), error).await.into()),
+    }
 }

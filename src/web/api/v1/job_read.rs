@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,13 +20,20 @@ use super::{bad_query, id, query, shown};
 use crate::domain::examination::Examination;
 use crate::domain::{Account, Finding, Form, Lane, Ori, RequestId, UnitId};
 use crate::lifecycle::StageCode;
+use crate::pipeline::examine::WorkQuery;
 use crate::pipeline::read::{self, Wanted};
+use crate::pipeline::repeats::{self, Repeat};
 use crate::pipeline::{Context, PipelineError, examine, sealed};
 use crate::policy::facts::Content;
 use crate::store::{RecordKind, RequestRow};
 use crate::web::auth;
 use crate::web::problem::{Answer, Problem};
 use crate::web::state::Web;
+
+/// Jobs of a page where the query does not say.
+const DEFAULT_LIMIT: i64 = 50;
+/// Most jobs of a page.
+const MOST: i64 = 200;
 
 /// A job of a worklist. It names nobody.
 #[derive(Debug, Serialize)]
@@ -78,7 +85,7 @@ struct OwnLease {
 
 /// An examination as an adjudicator reads it: which of the two, and no name of its author.
 #[derive(Debug, Serialize)]
-struct Earlier {
+pub(super) struct Earlier {
     which: &'static str,
     examination: Examination,
 }
@@ -92,6 +99,9 @@ pub(super) struct CaseFile {
     findings: Vec<Finding>,
     probes: Vec<Probe>,
     lease: Option<OwnLease>,
+    /// Earlier requests about the same image or case. A second reviewer reads them after concluding, for how they ended tells
+    /// what others found.
+    repeats: Vec<Repeat>,
     /// Both earlier examinations, for an adjudicator only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     earlier: Vec<Earlier>,
@@ -104,15 +114,36 @@ pub(in crate::web) async fn list(
     uri: Uri,
 ) -> Answer {
     let person = auth::person(&web, &headers).await?;
-    let [lane] = query(&uri, ["lane"])?;
+    let [lane, limit, cursor] = query(&uri, ["lane", "limit", "cursor"])?;
     let lane = lane
         .map(|lane| serde_json::from_value::<Lane>(lane.into()))
         .transpose()
         .map_err(|_| bad_query("`lane` is `threat`, `priority` or `routine`"))?;
-    let rows = examine::worklist(web.ctx(), &person, lane).await?;
-    let due = due(web.ctx(), &rows).await?;
-    let items: Vec<Job> = rows.iter().map(|row| Job::of(row, &due)).collect();
-    Ok(Json(json!({ "items": items })).into_response())
+    let limit: i64 = limit.map_or(Ok(DEFAULT_LIMIT), str::parse).unwrap_or(0);
+    if !(1..=MOST).contains(&limit) {
+        return Err(bad_query(&format!("`limit` is a number from 1 to {MOST}")));
+    }
+    let after = cursor
+        .map(str::parse)
+        .transpose()
+        .map_err(|_| bad_query("`cursor` is the `next` of the page before"))?;
+    let page = examine::worklist(web.ctx(), &person, WorkQuery { lane, after, limit }).await?;
+    let due = due(web.ctx(), &page.rows).await?;
+    let items: Vec<Job> = page.rows.iter().map(|row| Job::of(row, &due)).collect();
+    Ok(unless_same(&headers, &json!({ "items": items, "next": page.next })))
+}
+
+/// The document with its `ETag`; `304` to who has it (RFC 9110, section 13.1.2).
+fn unless_same(headers: &HeaderMap, document: &serde_json::Value) -> Response {
+    let hash = openssl::sha::sha256(document.to_string().as_bytes());
+    let tag = format!("\"{}\"", hex::encode(hash.get(..16).unwrap_or_default()));
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let same = known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag));
+    let etag = [(header::ETAG, tag)];
+    if same {
+        return (StatusCode::NOT_MODIFIED, etag).into_response();
+    }
+    (etag, Json(document)).into_response()
 }
 
 /// When the answers to these requests are due to their agencies.
@@ -201,6 +232,11 @@ pub(super) async fn opened(
             .lease()
             .filter(|lease| lease.reviewer == person.id)
             .map(|lease| OwnLease { token: lease.token, until: lease.until }),
+        repeats: if row.stage.code() == StageCode::SecondReview {
+            Vec::new()
+        } else {
+            repeats::of(ctx, row).await?
+        },
         earlier: earlier(ctx, person, row).await?,
     })
 }
@@ -223,15 +259,23 @@ async fn earlier(
     let wanted = Wanted { content: Content::Examination, action: "examination.read", which: "" };
     let _ = read::allow(ctx, person, row.id, wanted).await?;
     for (kind, which) in EARLIER {
-        let key = sealed::key_of(ctx, row)?;
-        let record = examine::examination(ctx, row, &key, kind).await?;
-        let mut examination = record.examination;
-        if let (Some(candidate), Some(object)) =
-            (&mut examination.candidate, &record.candidate_image)
-        {
-            candidate.image = Some(STANDARD.encode(sealed::image(ctx, &key, object).await?));
-        }
-        records.push(Earlier { which, examination });
+        records.push(recorded(ctx, row, kind, which).await?);
     }
     Ok(records)
+}
+
+/// The newest examination of a kind, with its candidate's picture.
+pub(super) async fn recorded(
+    ctx: &Context,
+    row: &RequestRow,
+    kind: RecordKind,
+    which: &'static str,
+) -> Result<Earlier, PipelineError> {
+    let key = sealed::key_of(ctx, row)?;
+    let record = examine::examination(ctx, row, &key, kind).await?;
+    let mut examination = record.examination;
+    if let (Some(candidate), Some(object)) = (&mut examination.candidate, &record.candidate_image) {
+        candidate.image = Some(STANDARD.encode(sealed::image(ctx, &key, object).await?));
+    }
+    Ok(Earlier { which, examination })
 }

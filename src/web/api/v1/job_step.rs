@@ -1,10 +1,9 @@
-//! `POST /api/v1/jobs/{id}/claim`, `…/give-back`, `…/conclude`, `…/second-review`, `…/adjudicate`.
+//! `POST /api/v1/jobs/{id}/conclude`, `…/second-review`, `…/adjudicate`.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Request, State};
-use axum::http::HeaderMap;
 use axum::response::IntoResponse as _;
 use serde::Deserialize;
 use serde_json::json;
@@ -13,59 +12,16 @@ use super::{id, shown};
 use crate::domain::examination::Examination;
 use crate::domain::{Account, RequestId};
 use crate::lifecycle::{Stage, StageCode};
-use crate::pipeline::{Context, PipelineError, examine};
+use crate::pipeline::{Context, PipelineError, examine, lease};
 use crate::web::problem::{Answer, Problem};
 use crate::web::state::Web;
 use crate::web::{auth, body};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct GiveBack {
-    token: i64,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Conclusion {
     token: i64,
     examination: Examination,
-}
-
-/// Takes a job.
-pub(in crate::web) async fn claim(
-    State(web): State<Arc<Web>>,
-    headers: HeaderMap,
-    Path(path): Path<String>,
-) -> Answer {
-    let person = auth::person(&web, &headers).await?;
-    let request: RequestId = id(&path)?;
-    let ctx = web.ctx().clone();
-    let (lease, stage) = web
-        .to_the_end(async move {
-            let claimed = match examine::claim(&ctx, &person, request).await {
-                Ok(lease) => lease,
-                Err(error) => return Err(auth::refused(&ctx, &person, Some(request), error).await),
-            };
-            let row = examine::row_for(&ctx, &person, request).await?;
-            Ok((claimed, row.stage.code()))
-        })
-        .await?;
-    let answer = json!({ "token": lease.token, "until": lease.until, "stage": shown(stage) });
-    Ok(Json(answer).into_response())
-}
-
-/// Gives a job back.
-pub(in crate::web) async fn give_back(
-    State(web): State<Arc<Web>>,
-    Path(path): Path<String>,
-    request: Request,
-) -> Answer {
-    let person = auth::person(&web, request.headers()).await?;
-    let id: RequestId = id(&path)?;
-    let given: GiveBack = body::step(request).await?;
-    let ctx = web.ctx().clone();
-    web.to_the_end(async move { examine::give_back(&ctx, &person, id, given.token).await }).await?;
-    Ok(Json(json!({ "request": id })).into_response())
 }
 
 /// Records the first examination.
@@ -117,7 +73,11 @@ async fn submit(
     given: Conclusion,
 ) -> Result<Stage, Problem> {
     let row = examine::row_for(ctx, person, request).await?;
-    fits(&row.stage, wanted)?;
+    // What came too late is kept, whatever the job is claimed for by now.
+    let now = ctx.now();
+    if lease::held_by(&row.stage, person.id, (given.token, now)).is_some() {
+        fits(&row.stage, wanted)?;
+    }
     match examine::conclude(ctx, person, request, given.token, given.examination).await {
         Ok(stage) => Ok(stage),
         Err(error) => Err(auth::refused(ctx, person, Some(request), error).await.into()),
@@ -154,7 +114,8 @@ mod tests {
     #[test]
     fn a_step_goes_to_the_path_of_its_stage() {
         let reviewer = AccountId::new(Uuid::from_u128(1));
-        let lease = Lease { reviewer, token: 1, until: DateTime::UNIX_EPOCH };
+        let lease =
+            Lease { reviewer, token: 1, until: DateTime::UNIX_EPOCH, since: DateTime::UNIX_EPOCH };
         let (first, second) = (reviewer, reviewer);
         let stages = [
             Stage::Leased { lease },

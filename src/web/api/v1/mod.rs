@@ -3,20 +3,25 @@
 //! | for agencies | for people of the units |
 //! | --- | --- |
 //! | `search_request_submit`, `search_request_read`, `search_request_withdraw` | `session_create` |
-//! | `form_read`: what a form for a unit needs | `job_read`, `job_step`, `document_release` |
+//! | `form_read`: what a form for a unit needs | `job_read`, `job_lease`, `job_step`, `draft_read`, `document_release` |
+//! | | `job_reveal`, `checklist_read` |
 //! | `emergency_handle`: the confirmation | `emergency_handle`, `suspension_handle` |
 //! | | `hold_decide`, `dead_letter_handle`, `audit_read`, `record_destroy`, `page_acknowledge`, `answer_disclose` |
 //! | | `explanation_read`, `policy_set`, `roster_read`, `roster_edit` |
 
 pub(in crate::web) mod answer_disclose;
 pub(in crate::web) mod audit_read;
+pub(in crate::web) mod checklist_read;
 pub(in crate::web) mod dead_letter_handle;
 pub(in crate::web) mod document_release;
+pub(in crate::web) mod draft_read;
 pub(in crate::web) mod emergency_handle;
 pub(in crate::web) mod explanation_read;
 pub(in crate::web) mod form_read;
 pub(in crate::web) mod hold_decide;
+pub(in crate::web) mod job_lease;
 pub(in crate::web) mod job_read;
+pub(in crate::web) mod job_reveal;
 pub(in crate::web) mod job_step;
 pub(in crate::web) mod page_acknowledge;
 pub(in crate::web) mod policy_set;

@@ -13,7 +13,7 @@ use crate::audit::{Actor, AuditEvent};
 use crate::domain::{AccountId, Personal};
 use crate::pipeline::{Context, PipelineError};
 use crate::store::Change;
-use crate::web::login::{Proof, prove};
+use crate::web::login::{Proof, prove, spend};
 use crate::web::problem::{Answer, Problem};
 use crate::web::state::Web;
 use crate::web::{auth, body, rate};
@@ -61,13 +61,16 @@ async fn log_in(web: &Web, login: Credentials) -> Result<Session, Problem> {
     })
     .await
     .map_err(|_| Problem::internal())?;
-    match (proof, account) {
-        (Proof::Right(step), Some(account))
-            if web.logins.succeeded(name.expose(), account, step) =>
-        {
+    let step = match proof {
+        Proof::Right(step) => Some(step),
+        Proof::Wrong => None,
+    };
+    match account {
+        Some(account) if spend(&ctx.store, account, step).await? => {
+            web.logins.succeeded(name.expose());
             Ok(begin(ctx, account).await?)
         }
-        (Proof::Right(_) | Proof::Wrong, account) => {
+        account => {
             let locked = web.logins.failed(name.expose(), now);
             failed(ctx, account, locked).await?;
             Err(Problem::new(

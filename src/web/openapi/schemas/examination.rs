@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use super::super::reference;
-use super::{Components, list, object, string};
-use crate::domain::examination::{Agreement, Conclusion};
+use super::{Components, array, list, number, object, or_null, string};
+use crate::domain::examination::{
+    Agreement, Compression, Conclusion, Lighting, Occlusion, Pose, WaiverReason,
+};
 
 fn generative_ai() -> Value {
     let used = object(&[
@@ -14,8 +16,62 @@ fn generative_ai() -> Value {
     json!({ "anyOf": [used, { "type": "null" }] })
 }
 
+fn quality() -> Value {
+    let quality = object(&[
+        ("pose", list::<Pose>()),
+        ("eye_distance_px", reference("Ordinal")),
+        ("occlusion", list::<Occlusion>()),
+        ("lighting", list::<Lighting>()),
+        ("compression", list::<Compression>()),
+    ]);
+    json!({ "anyOf": [quality, { "type": "null" }] })
+}
+
 fn resources() -> Value {
     json!({ "type": "array", "maxItems": 20, "items": { "type": "string", "maxLength": 200 } })
+}
+
+/// What is shown of examinations and earlier requests, and what is told about them.
+pub(super) fn seen() -> Components {
+    let flag = || json!({ "type": "boolean" });
+    let strings = json!({ "type": "array", "items": { "type": "string" } });
+    let component = object(&[("name", string()), ("features", strings)]);
+    let earlier = object(&[("which", string()), ("examination", reference("Examination"))]);
+    let repeat = object(&[
+        ("request", or_null("RequestId")),
+        ("unit", reference("UnitId")),
+        ("same_agency", flag()),
+        ("same_probe", flag()),
+        ("same_case", flag()),
+        ("received_at", reference("Time")),
+        ("outcome", or_null("Outcome")),
+    ]);
+    let examinations = object(&[
+        ("request", reference("RequestId")),
+        ("examinations", array("Earlier")),
+        ("repeats", array("Repeat")),
+    ]);
+    let repeats = object(&[("request", reference("RequestId")), ("repeats", array("Repeat"))]);
+    let checklist = object(&[
+        ("version", string()),
+        ("sha256", reference("Sha256")),
+        ("components", json!({ "type": "array", "items": component })),
+    ]);
+    let claim = object(&[
+        ("pointer", string()),
+        ("offset", number()),
+        ("length", number()),
+        ("words", string()),
+    ]);
+    vec![
+        ("Earlier", earlier),
+        ("Repeat", repeat),
+        ("Repeats", repeats),
+        ("Examinations", examinations),
+        ("Checklist", checklist),
+        ("IdentityClaim", claim),
+        ("Waiver", object(&[("reason", list::<WaiverReason>()), ("note", string())])),
+    ]
 }
 
 /// What a reviewer records.
@@ -25,6 +81,8 @@ pub(super) fn schemas() -> Components {
         ("repository", string()),
         ("image?", json!({ "type": "string", "contentEncoding": "base64" })),
         ("image_sha256", reference("Sha256")),
+        ("source_record?", string()),
+        ("captured_on?", string()),
         ("name", string()),
         ("date_of_birth", string()),
         ("cdl?", string()),
@@ -37,6 +95,7 @@ pub(super) fn schemas() -> Components {
         ("probe", reference("Ordinal")),
         ("suitable", json!({ "type": "boolean" })),
         ("note", string()),
+        ("quality?", quality()),
         ("frontal?", json!({ "type": ["boolean", "null"] })),
     ];
     let derivatives = [
@@ -59,12 +118,15 @@ pub(super) fn schemas() -> Components {
         ("probe", string()),
         ("candidate", string()),
         ("agreement", list::<Agreement>()),
+        ("note?", string()),
     ];
+    let used = [("version", string()), ("sha256", reference("Sha256"))];
     let whole = object(&[
         ("suitability", each(&suitability)),
         ("derivatives?", each(&derivatives)),
         ("searches?", each(&searches)),
         ("comparison?", each(&comparison)),
+        ("checklist?", json!({ "anyOf": [object(&used), { "type": "null" }] })),
         ("conclusion", list::<Conclusion>()),
         ("narrative", string()),
         ("candidate?", json!({ "anyOf": [object(&candidate), { "type": "null" }] })),

@@ -3,14 +3,51 @@
 use serde_json::json;
 
 use super::super::reference;
-use super::{Components, array, number, object, string};
+use super::{Components, array, list, number, object, string, text};
+use crate::domain::GiveBackReason;
 
 /// Sessions, small bodies, dead letters, audit entries.
 pub(super) fn kept() -> Components {
     let items = |component: &str| object(&[("items", array(component))]);
     vec![
-        ("GiveBack", object(&[("token", number())])),
-        ("Release", object(&[("document_sha256", reference("Sha256"))])),
+        ("Token", object(&[("token", number())])),
+        ("Renewed", object(&[("token", number()), ("until", reference("Time"))])),
+        ("HandOver", object(&[("token", number()), ("to", string())])),
+        (
+            "GiveBack",
+            object(&[
+                ("token", number()),
+                ("reason", list::<GiveBackReason>()),
+                ("text?", json!({ "type": ["string", "null"] })),
+            ]),
+        ),
+        ("DraftId", text("^d-[0-9a-f]{32}$")),
+        (
+            "Draft",
+            object(&[
+                ("draft", reference("DraftId")),
+                ("request", reference("RequestId")),
+                ("written_at", reference("Time")),
+            ]),
+        ),
+        ("Drafts", items("Draft")),
+        (
+            "DraftText",
+            object(&[
+                ("draft", reference("DraftId")),
+                ("request", reference("RequestId")),
+                ("written_at", reference("Time")),
+                ("token", number()),
+                ("examination", reference("Examination")),
+            ]),
+        ),
+        (
+            "Release",
+            object(&[
+                ("document_sha256", reference("Sha256")),
+                ("code?", json!({ "type": ["string", "null"] })),
+            ]),
+        ),
         (
             "Released",
             object(&[
