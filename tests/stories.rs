@@ -36,5 +36,7 @@ mod races;
 mod redelivery;
 #[path = "stories/refusals.rs"]
 mod refusals;
+#[path = "stories/suspension.rs"]
+mod suspension;
 #[path = "support/tap.rs"]
 mod tap;

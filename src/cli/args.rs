@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 pub(super) use agency::{AgencyCommand, SubmitArgs};
 pub(super) use local::{
     ConfigCommand, DefinitionsArgs, ExplainArgs, KeysCommand, LocalCommand, PolicyCommand,
-    RegistryCommand, TopologyCommand,
+    RegistryCommand, TopologyCommand, UsersCommand,
 };
 pub(super) use people::{
     AuditCommand, DeadLetterCommand, DraftCommand, ExaminationArgs, GiveBackArgs, HoldCommand,

@@ -12,7 +12,7 @@
 //!
 //! Each is *load -> decide (pure) -> apply (one transaction) -> acknowledge*. What they share stands beside them:
 //! [`context`] (what a stage may use), [`draft`] (what came too late), [`hold`] (a named human decides), [`lease`]
-//! (claims on jobs), [`sealed`] (reading and writing what is sealed), [`standing`] (what the rules look at), [`step`]
+//! (claims on jobs), [`people`] (who may do what), [`sealed`] (reading and writing what is sealed), [`standing`] (what the rules look at), [`step`]
 //! (how a stage ends).
 
 pub mod accept;
@@ -24,6 +24,7 @@ pub mod draft;
 pub mod examine;
 pub mod hold;
 pub mod lease;
+pub mod people;
 pub mod release;
 pub mod respond;
 pub mod retain;

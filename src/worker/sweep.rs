@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::orphans;
 use crate::lifecycle::{Stage, deadline};
 use crate::messages::{Message, Step};
-use crate::pipeline::{Context, PipelineError, dispatch, lease, retain};
+use crate::pipeline::{Context, PipelineError, dispatch, lease, people, retain};
 use crate::store::{Change, RequestRow, RequestUpdate};
 
 /// A published message without progress for this long is published again.
@@ -62,6 +62,7 @@ pub async fn once(ctx: &Context) -> Result<usize, PipelineError> {
             }
         }
     }
+    moved += people::reclaim_from_the_suspended(ctx).await?;
     Ok(moved + dispatch::round(ctx).await?)
 }
 
