@@ -56,6 +56,8 @@ mod release;
 mod repeats;
 #[path = "stories/service.rs"]
 mod service;
+#[path = "stories/suspension.rs"]
+mod suspension;
 #[path = "support/tap.rs"]
 mod tap;
 #[path = "stories/wording.rs"]

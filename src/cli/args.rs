@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 pub(super) use agency::{AgencyCommand, SubmitArgs};
 pub(super) use local::{
     ActivateArgs, ConfigCommand, DefinitionsArgs, ExplainArgs, KeysCommand, LocalCommand,
-    PolicyCommand, RegistryCommand, ReplayArgs, SetsArgs, TopologyCommand,
+    PolicyCommand, RegistryCommand, ReplayArgs, SetsArgs, TopologyCommand, UsersCommand,
 };
 pub(super) use people::{
     AuditCommand, DeadLetterCommand, DraftCommand, EmergencyCommand, ExaminationArgs, GiveBackArgs,

@@ -5,14 +5,16 @@
 
 mod escalations;
 mod parse;
+mod users;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use parse::{RegistryError, parse};
+pub use users::{Imported, RowReport, RowResult, UsersError, export, import, restore, suspend};
 
 use crate::domain::{
-    Account, AccountId, Agency, AiSystem, Ori, Shift, Training, Unit, UnitId, roster,
+    Account, AccountId, Agency, AiSystem, Ori, Personal, Shift, Training, Unit, UnitId, roster,
 };
 
 /// An agency with its secret's hash.
@@ -43,6 +45,19 @@ pub struct AccountEntry {
     pub password_argon2: Option<String>,
     /// Secret of its one-time codes (RFC 6238), base32.
     pub totp_secret: Option<String>,
+    /// Why the account may not be used; set with `active = false`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspension: Option<Suspension>,
+}
+
+/// Why an account may not be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Suspension {
+    /// Since when.
+    pub at: DateTime<Utc>,
+    /// Why, in the operator's words.
+    pub reason: Personal<String>,
 }
 
 impl std::fmt::Debug for AccountEntry {
