@@ -13,6 +13,7 @@
 //! | [`lifecycle`] | the one transition function | `domain` |
 //! | [`messages`] | what travels between stages and to agencies | `domain` |
 //! | [`audit`] | entries, Merkle log, offline verification | `domain` |
+//! | [`roster`] | who is on duty, and who was | `domain` |
 //! | [`images`] | what a probe file is, by its bytes | `domain` |
 //! | [`paging`] | whom to page, when, and with which words; pure | `domain`, `lifecycle`, `registry` |
 //! | [`pager`] | webhooks: the adapter | `paging` |
@@ -47,6 +48,7 @@ pub mod pipeline;
 pub mod policy;
 pub mod registry;
 pub mod report;
+pub mod roster;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;

@@ -15,6 +15,7 @@ const PURE: &[&str] = &[
     "src/images",
     "src/registry",
     "src/paging",
+    "src/roster",
 ];
 /// Names that mean I/O.
 const IO: &[&str] = &[

@@ -168,7 +168,14 @@ fn the_metrics_are_served() {
     let before = instance.get("/api/v1/openapi.json");
     assert!(before.contains("\"openapi\":\"3.1.0\""), "{before}");
     let text = instance.get("/metrics");
-    let of_work = ["leadbroker_step_seconds", "leadbroker_submissions_total"];
+    let of_work = [
+        "leadbroker_step_seconds",
+        "leadbroker_submissions_total",
+        "leadbroker_pages_total",
+        "leadbroker_page_seconds",
+        "leadbroker_page_acknowledge_seconds",
+        "leadbroker_pages_nobody_total",
+    ];
     let of_units = ["leadbroker_requests", "leadbroker_holds_open"];
     let of_broker = ["leadbroker_broker_connected"];
     for (name, _) in leadbroker::telemetry::METRICS {

@@ -1,6 +1,6 @@
 //! Pages by webhook against a server on the loopback: what it is told, and what it may not do.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -21,11 +21,14 @@ use openssl::sign::Signer;
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 
+/// One call: its headers and its body.
+type Call = (HeaderMap, Vec<u8>);
+
 /// A receiver: what it answers, in turn, and what it was told.
 #[derive(Clone, Default)]
 struct Desk {
     answers: Arc<Mutex<VecDeque<u16>>>,
-    told: Arc<Mutex<Vec<(HeaderMap, Vec<u8>)>>>,
+    told: Arc<Mutex<Vec<Call>>>,
 }
 
 async fn take(
@@ -56,7 +59,7 @@ impl Desk {
         format!("http://127.0.0.1:{port}/page")
     }
 
-    fn told(&self) -> Vec<(HeaderMap, Vec<u8>)> {
+    fn told(&self) -> Vec<Call> {
         self.told.lock().unwrap().clone()
     }
 }
@@ -99,8 +102,8 @@ async fn a_call_carries_a_signature_that_anybody_with_the_secret_can_check() {
         let stamp = headers["leadbroker-timestamp"].to_str().unwrap();
         let key = PKey::hmac(SECRET).unwrap();
         let mut signer = Signer::new(MessageDigest::sha256(), &key).unwrap();
-        let signed = [stamp.as_bytes(), b".", &body].concat();
-        let mac = hex::encode(signer.sign_oneshot_to_vec(&signed).unwrap());
+        let covered = [stamp.as_bytes(), b".", &body].concat();
+        let mac = hex::encode(signer.sign_oneshot_to_vec(&covered).unwrap());
         assert_eq!(headers["leadbroker-signature"], format!("v1={mac}").as_str());
     }
 }

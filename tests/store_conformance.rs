@@ -19,17 +19,18 @@ use leadbroker::audit::{
 };
 use leadbroker::domain::emergency::{Breach, DutyKind, DutyOutcome};
 use leadbroker::domain::{
-    AccountId, Lane, MessageId, Outcome, PageAttemptId, PageCause, RequestId,
+    AccountId, Lane, MessageId, Outcome, PageAttemptId, PageCause, RequestId, RosterEntryId, UnitId,
 };
 use leadbroker::lifecycle::{Lease, Stage, StageCode};
 use leadbroker::messages::{Message, Step};
 use leadbroker::paging::{PageState, Target};
+use leadbroker::roster::{Entry, Publication, Retraction, Rule};
 use leadbroker::store::{
     Applied, AttemptStatus, AttemptUpdate, Change, ClaimedAttempt, Due, EmergencyStep,
     EmergencyWrite, Guard, MailingStatus, MailingUpdate, Measures, NewAttempt, NewDuty,
-    NewIdempotencyKey, NewMailing, NewPolicySet, NewProbe, NewRecord, NewRequest, NewSuspension,
-    PageChange, PageRow, PageUpdate, PolicySetConfirmation, RecordKind, RequestUpdate, Shared,
-    Store, StoreError, StoreSettings, WorkFilter, WorkPage,
+    NewIdempotencyKey, NewMailing, NewPolicySet, NewProbe, NewRecord, NewRequest, NewRosterEntry,
+    NewSuspension, PageChange, PageRow, PageUpdate, PolicySetConfirmation, RecordKind,
+    RequestUpdate, Shared, Store, StoreError, StoreSettings, WorkFilter, WorkPage,
 };
 use leadbroker::vault::SigningKey;
 use uuid::Uuid;
@@ -616,6 +617,67 @@ async fn registries_are_versions_and_one_instance_has_the_place(fresh: Fresh) {
     assert_eq!(store.session([8; 32], now()).await.unwrap(), None);
 }
 
+/// Roster entries are added, all or none, each at the place that its writer saw free; nothing changes one.
+async fn roster_entries_have_one_order_and_stay_as_they_are(fresh: Fresh) {
+    let store = &fresh.store;
+    let unit: UnitId = "lacris".parse().unwrap();
+    let other: UnitId = "oxnard".parse().unwrap();
+    let new = |unit: &UnitId, ordinal: i64, id: u128, reason: Option<Vec<u8>>| NewRosterEntry {
+        entry: Entry {
+            id: RosterEntryId::new(Uuid::from_u128(id)),
+            unit: unit.clone(),
+            ordinal,
+            recorded_at: now() + TimeDelta::microseconds(ordinal),
+            recorded_by: AccountId::new(Uuid::from_u128(5)),
+            correction: ordinal == 2,
+            rule: Rule::Retraction(Retraction {
+                entry: RosterEntryId::new(Uuid::from_u128(9)),
+                from: now(),
+            }),
+        },
+        reason,
+        event: event("drafted", RequestId::new(Uuid::from_u128(id))),
+    };
+    assert_eq!(store.roster_size().await.unwrap(), 0);
+    let both = vec![new(&unit, 1, 1, None), new(&unit, 2, 2, Some(vec![0, 255]))];
+    assert!(store.add_roster_entries(both.clone()).await.unwrap());
+    assert!(store.add_roster_entries(vec![new(&other, 1, 3, None)]).await.unwrap());
+    // Others took the places: neither the entries nor their audit entries are there.
+    let late = vec![new(&unit, 2, 4, None), new(&unit, 3, 5, None)];
+    assert!(store.add_roster_entries(late).await.is_err(), "places have no gaps");
+    assert!(!store.add_roster_entries(vec![new(&unit, 2, 6, None)]).await.unwrap());
+    for lost in [4, 5, 6] {
+        assert!(store.audit_of(id(lost)).await.unwrap().is_empty());
+    }
+    assert_eq!(store.audit_of(id(2)).await.unwrap().len(), 1);
+    let publication = Rule::Publication(Publication {
+        number: 1,
+        entries: vec![both[0].entry.id],
+        gaps_accepted: 3,
+    });
+    let mut third = new(&unit, 3, 7, None);
+    third.entry.rule = publication;
+    assert!(store.add_roster_entries(vec![third.clone()]).await.unwrap());
+    assert_eq!(store.roster_size().await.unwrap(), 4);
+    let entries = store.roster_entries().await.unwrap();
+    let of_unit: Vec<Entry> = entries.into_iter().filter(|entry| entry.unit == unit).collect();
+    assert_eq!(of_unit, [both[0].entry.clone(), both[1].entry.clone(), third.entry]);
+    let reasons = store.roster_reasons(&unit).await.unwrap();
+    assert_eq!(reasons, [(both[1].entry.id, vec![0, 255])].into());
+    assert!(store.roster_reasons(&other).await.unwrap().is_empty());
+
+    for (n, sealed) in [(1, vec![1]), (2, vec![2])] {
+        let mut imported = event("imported", id(1));
+        imported.at = now() + TimeDelta::hours(n);
+        store.add_registry([0; 32], sealed, imported).await.unwrap();
+    }
+    let at = |minutes: i64| store.registry_at(now() + TimeDelta::minutes(minutes));
+    assert_eq!(at(59).await.unwrap(), None);
+    assert_eq!(at(60).await.unwrap(), Some(vec![1]));
+    assert_eq!(at(119).await.unwrap(), Some(vec![1]));
+    assert_eq!(at(120).await.unwrap(), Some(vec![2]));
+}
+
 /// With a broker: what is due is published once, and published again when nothing came of it.
 async fn the_relay_is_told_what_to_publish(fresh: Fresh) {
     let store = &fresh.store;
@@ -715,6 +777,15 @@ async fn duties_and_suspensions_end_once(fresh: Fresh) {
     assert_eq!((duties[0].done_at, duties[1].done_at), (Some(now()), None));
     assert_eq!(store.duties_of(id(3)).await.unwrap(), []);
 
+    consequences_once(store).await;
+    suspended_once(store).await;
+}
+
+/// What failed is found until its consequence is drawn.
+async fn consequences_once(store: &Store) {
+    let unit = "lacris".parse().unwrap();
+    let due = |hours| now() + TimeDelta::hours(hours);
+    let (call, word) = (DutyKind::CallBack, DutyKind::Confirmation);
     // Denied at once, unconfirmed when due; a request that ended without an answer owes no confirmation.
     assert_eq!(store.failed_duties(now(), 10).await.unwrap(), [id(1)]);
     let mut failed = store.failed_duties(due(12), 10).await.unwrap();
@@ -732,8 +803,6 @@ async fn duties_and_suspensions_end_once(fresh: Fresh) {
     change.emergency.push(EmergencyWrite::Enforced(id(1), word, due(25)));
     let _ = store.apply(change).await.unwrap();
     assert_eq!(store.duties_of(id(1)).await.unwrap()[1].enforced_at, Some(due(25)));
-
-    suspended_once(store).await;
 }
 
 /// One suspension in force for a requester; a lifted one makes room for another.
@@ -890,7 +959,7 @@ async fn open_pages(store: &Store) -> Vec<(PageCause, PageState)> {
     pages.into_iter().map(|page| (page.cause, page.state)).collect()
 }
 
-async fn pages_are_opened_and_ended_with_their_requests_stage(fresh: Fresh) {
+async fn pages_are_opened_with_their_requests_stage(fresh: Fresh) {
     let store = &fresh.store;
     let _ = store.apply(insert(1, None)).await.unwrap();
     go(store, 1, 1, Stage::Accepted).await;
@@ -924,16 +993,27 @@ async fn pages_are_opened_and_ended_with_their_requests_stage(fresh: Fresh) {
     assert_eq!((again.len(), again[0].id), (1, claimed[0].id));
     assert_eq!(store.apply(with(moved(again[0].fence))).await.unwrap(), Applied::Now);
     assert_eq!(store.page(again[0].id).await.unwrap().unwrap().step, 1);
-    // Nobody took it: one page ends and another begins; a claim ends them all.
-    go(store, 1, 4, Stage::Queued).await;
+}
+
+async fn a_page_ends_with_its_cause(fresh: Fresh) {
+    let store = &fresh.store;
+    let _ = store.apply(insert(1, None)).await.unwrap();
+    go(store, 1, 1, Stage::Accepted).await;
+    let reviewer = AccountId::new(Uuid::from_u128(5));
+    go(store, 1, 2, Stage::Offered { reviewer }).await;
+    // Nobody took it: one page ends and another begins; the end of the request ends them all.
+    go(store, 1, 3, Stage::Queued).await;
     assert_eq!(open_pages(store).await, [(PageCause::NobodyAvailable, PageState::Open)]);
-    go(store, 1, 5, Stage::Withdrawn).await;
+    go(store, 1, 4, Stage::Withdrawn).await;
     assert_eq!(open_pages(store).await, []);
     assert_eq!(store.pages(&"lacris".parse().unwrap(), true, 100).await.unwrap().len(), 2);
     assert!(store.claim_pages(10, now() + TimeDelta::days(9), now()).await.unwrap().is_empty());
-    assert_eq!(store.apply(with(moved(again[0].fence + 1))).await.unwrap(), Applied::Stale);
+}
 
-    // An emergency pages before its check, and it is one page until somebody takes the job.
+async fn an_emergency_is_one_page_from_its_arrival_on(fresh: Fresh) {
+    let store = &fresh.store;
+    let reviewer = AccountId::new(Uuid::from_u128(5));
+    // Before its check, and until somebody takes the job.
     let mut emergency = insert(2, None);
     let Guard::Insert(new) = &mut emergency.guard else { panic!("an insert") };
     new.lane = Lane::Threat;
@@ -1100,13 +1180,16 @@ conformance! {
     a_person_holds_no_more_claims_than_the_unit_allows: false,
     a_worklist_is_read_in_the_order_of_service: false,
     what_people_wrote_is_found_by_author_and_by_probe: false,
+    roster_entries_have_one_order_and_stay_as_they_are: false,
     the_relay_is_told_what_to_publish: true,
     what_there_is_is_counted: true,
     duties_and_suspensions_end_once: false,
     a_policy_set_comes_into_force_by_two_people: false,
     one_of_many_proposals_of_a_version_is_taken: false,
     what_was_received_is_read_in_pages_with_the_registry_of_its_time: false,
-    pages_are_opened_and_ended_with_their_requests_stage: false,
+    pages_are_opened_with_their_requests_stage: false,
+    a_page_ends_with_its_cause: false,
+    an_emergency_is_one_page_from_its_arrival_on: false,
     attempts_are_sent_together_retried_and_ended: false,
     a_step_that_reached_nobody_does_not_wait: false,
     a_signed_reply_is_taken_once: false,

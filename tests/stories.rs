@@ -26,6 +26,8 @@ mod blind;
 mod commands;
 #[path = "stories/destroy.rs"]
 mod destroy;
+#[path = "stories/disclose.rs"]
+mod disclose;
 #[path = "stories/emergency.rs"]
 mod emergency;
 #[path = "stories/explain.rs"]
@@ -54,6 +56,8 @@ mod refusals;
 mod release;
 #[path = "stories/repeats.rs"]
 mod repeats;
+#[path = "stories/roster.rs"]
+mod roster;
 #[path = "stories/service.rs"]
 mod service;
 #[path = "stories/suspension.rs"]

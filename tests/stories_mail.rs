@@ -207,6 +207,33 @@ async fn a_recipient_without_a_certificate_gets_nothing_until_there_is_one(setup
     assert_nothing_in_clear(&mta);
 }
 
+/// The next form of the same person needs the suspension lifted.
+fn lift_suspension(site: &Site) {
+    let administrator = site.administrator();
+    let list = site.cli_json(&administrator, &["suspensions", "list"]);
+    let id = list["items"][0]["suspension"].as_str().unwrap();
+    let reason = "The chief of the agency vouched.";
+    let lifted = site.cli_json(&administrator, &["suspensions", "lift", id, "--reason", reason]);
+    assert_eq!(lifted["state"], "lifted");
+}
+
+/// Both reviewers found a lead, the server is away, and nobody confirmed in time.
+async fn called_back(site: &mut Site, mta: &mut Mta, request: &str) {
+    let (first, second) = (site.reviewer(0), site.reviewer(1));
+    site.examine(request, "conclude", &first, &lead("A1")).await;
+    site.examine(request, "second-review", &second, &lead("A1")).await;
+    mta.go().await;
+    site.release(request).await;
+    site.until_mailing(request, "deferred").await;
+    let past = format!("UPDATE emergency_duties SET due_at = 1 WHERE request = '{request}'");
+    assert_eq!(site.sql(&past).await, 2);
+    let hold = site.until_held_by_administrator(request).await;
+    assert_eq!(hold["findings"][0]["clause"], "CORE-EMERGENCY", "{hold}");
+    assert_eq!(site.mailing_status(request).await, ["refused"]);
+    let recalled = site.audited(request, "answer.recalled").await;
+    assert_eq!(recalled[0]["detail"]["mail"], "deferred", "{recalled:?}");
+}
+
 async fn a_mail_that_waits_is_called_back_when_nobody_confirms_the_emergency(setup: Setup) {
     let (mut site, mut mta) = begin(setup).await;
     let threat = |form: &mut Value| {
@@ -219,19 +246,7 @@ async fn a_mail_that_waits_is_called_back_when_nobody_confirms_the_emergency(set
         let (_, receipt) = site.submit_changed(&threat).await;
         let request = receipt["request"].as_str().unwrap().to_owned();
         site.until(&request, &["queued"]).await;
-        let (first, second) = (site.reviewer(0), site.reviewer(1));
-        site.examine(&request, "conclude", &first, &lead("A1")).await;
-        site.examine(&request, "second-review", &second, &lead("A1")).await;
-        mta.go().await;
-        site.release(&request).await;
-        site.until_mailing(&request, "deferred").await;
-        let past = format!("UPDATE emergency_duties SET due_at = 1 WHERE request = '{request}'");
-        assert_eq!(site.sql(&past).await, 2);
-        let hold = site.until_held_by_administrator(&request).await;
-        assert_eq!(hold["findings"][0]["clause"], "CORE-EMERGENCY", "{hold}");
-        assert_eq!(site.mailing_status(&request).await, ["refused"]);
-        let recalled = site.audited(&request, "answer.recalled").await;
-        assert_eq!(recalled[0]["detail"]["mail"], "deferred", "{recalled:?}");
+        called_back(&mut site, &mut mta, &request).await;
 
         // The next attempt is due, the server is back, and nothing is handed over.
         mta.come_back().await;
@@ -247,12 +262,7 @@ async fn a_mail_that_waits_is_called_back_when_nobody_confirms_the_emergency(set
         } else {
             assert_eq!(site.status(&request).await["state"], "rejected");
             assert_eq!(taken(&site, &mta, &request).await, []);
-            // The next form of the same person needs the suspension lifted.
-            let administrator = site.administrator();
-            let list = site.cli_json(&administrator, &["suspensions", "list"]);
-            let id = list["items"][0]["suspension"].as_str().unwrap().to_owned();
-            let lift = ["suspensions", "lift", &id, "--reason", "The chief of the agency vouched."];
-            assert_eq!(site.cli_json(&administrator, &lift)["state"], "lifted");
+            lift_suspension(&site);
         }
         site.assert_times(&request, "called back", &[("answer.recalled", 1)]).await;
     }

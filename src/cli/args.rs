@@ -3,6 +3,7 @@
 mod agency;
 mod local;
 mod people;
+mod roster;
 
 use std::path::PathBuf;
 
@@ -14,8 +15,13 @@ pub(super) use local::{
     PolicyCommand, RegistryCommand, ReplayArgs, SetsArgs, TopologyCommand, UsersCommand,
 };
 pub(super) use people::{
-    AuditCommand, DeadLetterCommand, DraftCommand, EmergencyCommand, ExaminationArgs, GiveBackArgs,
-    HoldCommand, LegalHoldCommand, PageCommand, PeopleCommand, ReleaseArgs, SuspensionCommand,
+    AuditCommand, DeadLetterCommand, DiscloseArgs, DraftCommand, EmergencyCommand, ExaminationArgs,
+    GiveBackArgs, HoldCommand, LegalHoldCommand, PageCommand, PeopleCommand, ReleaseArgs,
+    SuspensionCommand,
+};
+pub(super) use roster::{
+    AddCommand, HolidayArgs, OverrideArgs, PlaceArgs, RosterArgs, RosterCommand, RotationArgs,
+    ShiftArgs,
 };
 
 /// A broker between law-enforcement agencies for facial-recognition search requests. It compares no faces.

@@ -1,10 +1,10 @@
-//! `leadbroker holds`, `dead-letters`, `destroy` and `legal-hold`: what a named human decides.
+//! `leadbroker holds`, `dead-letters`, `disclose`, `destroy` and `legal-hold`: what a named human decides.
 
 use serde_json::{Value, json};
 
 use super::Output;
 use super::agency::findings;
-use super::args::{DeadLetterCommand, HoldCommand, LegalHoldCommand};
+use super::args::{DeadLetterCommand, DiscloseArgs, HoldCommand, LegalHoldCommand};
 use super::client::{Api, rows, segment, shown};
 use super::people::case_file;
 
@@ -119,6 +119,55 @@ pub(super) async fn dead_letters(
             let answer = api.post(&path, Some(&json!({ "reason": reason }))).await?;
             output.step(&answer, &["message", "state"]);
         }
+    }
+    Ok(())
+}
+
+/// Runs `disclose`.
+pub(super) async fn disclose(
+    api: &Api,
+    args: &DiscloseArgs,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    let body = json!({
+        "recipient_ori": args.recipient_ori,
+        "recipient_email": args.recipient_email,
+        "purpose": args.purpose,
+        "right_to_know": args.right_to_know,
+        "need_to_know": args.need_to_know,
+    });
+    let path = format!("jobs/{}/disclose", segment(&args.request)?);
+    output.step(&api.post(&path, Some(&body)).await?, &["request", "mailing"]);
+    Ok(())
+}
+
+/// Runs `disseminations`.
+pub(super) async fn disseminations(
+    api: &Api,
+    request: &str,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    let answer = api.get(&format!("jobs/{}/disseminations", segment(request)?)).await?;
+    if output.is_json() {
+        output.value(&answer);
+        return Ok(());
+    }
+    let members = [
+        "at",
+        "by",
+        "recipient_ori",
+        "recipient_email",
+        "purpose",
+        "right_to_know",
+        "need_to_know",
+        "status",
+    ];
+    let rows = rows(answer.get("items"), &members);
+    if rows.is_empty() {
+        output.line("the answer was passed on to nobody");
+    } else {
+        output
+            .table(&["at", "by", "agency", "recipient", "purpose", "right", "need", "mail"], &rows);
     }
     Ok(())
 }

@@ -22,6 +22,7 @@ mod policy_replay;
 mod policy_sets;
 mod registry_command;
 mod registry_show;
+mod roster;
 mod serve;
 mod submit;
 mod topology_command;

@@ -72,11 +72,16 @@ pub(super) async fn run(
         PeopleCommand::Suspensions(command) => {
             emergency::suspensions(api, command, output).await?;
         }
+        PeopleCommand::Disclose(args) => decide::disclose(api, args, output).await?,
+        PeopleCommand::Disseminations { request } => {
+            decide::disseminations(api, request, output).await?;
+        }
         PeopleCommand::Destroy { request, reason, clause } => {
             decide::destroy(api, request, (reason, clause), output).await?;
         }
         PeopleCommand::LegalHold(command) => decide::legal_hold(api, command, output).await?,
         PeopleCommand::Pages(command) => pages::run(api, command, output).await?,
+        PeopleCommand::Roster(args) => return super::roster::run(api, args, output).await,
     }
     Ok(exit::OK)
 }

@@ -83,7 +83,7 @@ fn person(registry: &Registry, entry: &AccountEntry, now: DateTime<Utc>) -> Valu
         "unit": account.unit,
         "role": account.role,
         "active": account.active,
-        "on_duty": registry.on_duty(&account.unit, now).contains(&account.id),
+        "on_duty": registry.is_on_duty(&account.unit, account.id, now),
         "trained_until": credentials.max(),
         "token": entry.token_sha256.is_some(),
         "password": entry.password_argon2.is_some(),

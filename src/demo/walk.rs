@@ -37,7 +37,7 @@ pub async fn walk(demo: &Demo, screen: &mut dyn Write) -> Result<(), DemoError> 
 fn person(demo: &Demo, role: Role, not: &[&Account]) -> Result<Account, DemoError> {
     let now = demo.ctx.now();
     let unit = demo.world.registry.units.first().ok_or(DemoError::World)?;
-    let on_duty = demo.world.registry.on_duty(&unit.id, now);
+    let on_duty = demo.world.registry.on_duty(&unit.id, crate::domain::Lane::Priority, now);
     demo.world
         .registry
         .accounts

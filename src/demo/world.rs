@@ -371,7 +371,7 @@ mod tests {
             };
             let reviewers = of_role(Role::Reviewer);
             assert_eq!(reviewers.len(), 4);
-            let duty = registry.on_duty(&unit.id, now);
+            let duty = registry.on_duty(&unit.id, crate::domain::Lane::Priority, now);
             let trained = |a: &Account| a.credentials.iter().any(|c| c.in_force(now));
             let ready = reviewers.iter().filter(|a| duty.contains(&a.id) && trained(a)).count();
             assert_eq!(ready, 2, "{}", unit.id);

@@ -141,7 +141,7 @@ pub enum Breach {
 /// What failed and has not had its consequence yet. An overdue call-back is the unit's own omission: it stops the answer at
 /// the gate and suspends nobody.
 pub fn breach(duties: &[Duty], now: DateTime<Utc>) -> Option<(DutyKind, Breach)> {
-    let pending = duties.iter().filter(|duty| duty.enforced_at.is_none());
+    let mut pending = duties.iter().filter(|duty| duty.enforced_at.is_none());
     let of = |duty: &Duty| {
         if duty.outcome == Some(DutyOutcome::Denied) {
             return Some((duty.kind, Breach::Denied));
@@ -149,7 +149,7 @@ pub fn breach(duties: &[Duty], now: DateTime<Utc>) -> Option<(DutyKind, Breach)>
         let unconfirmed = duty.kind == DutyKind::Confirmation && duty.is_overdue(now);
         unconfirmed.then_some((duty.kind, Breach::Unconfirmed))
     };
-    pending.filter_map(of).next()
+    pending.find_map(of)
 }
 
 #[cfg(test)]

@@ -75,6 +75,10 @@ uuid_id!(
     /// One page to one person or destination: `pa-` and 32 hexadecimal digits.
     PageAttemptId, "pa-"
 );
+uuid_id!(
+    /// An entry of a unit's roster: `d-` (duty) and 32 hexadecimal digits.
+    RosterEntryId, "d-"
+);
 
 macro_rules! name_id {
     ($(#[$doc:meta])* $name:ident) => {

@@ -19,7 +19,9 @@ pub use agency::{Agency, AgencyStanding, Agreement, Ori};
 pub use escalation::{EscalationPolicy, PageCause, Whom};
 pub use finding::{Finding, ShapeError, Verdict};
 pub use form::Form;
-pub use ids::{AccountId, MessageId, PackId, PageAttemptId, PageId, RequestId, UnitId};
+pub use ids::{
+    AccountId, MessageId, PackId, PageAttemptId, PageId, RequestId, RosterEntryId, UnitId,
+};
 pub use outcome::Outcome;
 pub use people::{Account, Capability, Credential, GiveBackReason, Lane, Role, Training};
 pub use personal::Personal;

@@ -218,6 +218,7 @@ fn a_release_that_is_held_comes_back_as_it_was_or_ends_unreleased() {
 
 #[test]
 fn an_overdue_hold_goes_up_and_never_to_nobody() {
+    use Role::{LocalAdministrator as Top, ReleaseAuthority as Officer, Reviewer};
     let begun = Stage::Held { role: Reviewer, resume: Resume::Check, missed: Vec::new() };
     let (mut stage, mut trail) = (begun, Vec::new());
     for _ in 0..4 {
@@ -227,7 +228,6 @@ fn an_overdue_hold_goes_up_and_never_to_nobody() {
         };
         trail.push((*role, missed.clone()));
     }
-    use Role::{LocalAdministrator as Top, ReleaseAuthority as Officer, Reviewer};
     let all = vec![Reviewer, Officer, Top];
     let up =
         [(Officer, vec![Reviewer]), (Top, vec![Reviewer, Officer]), (Top, all.clone()), (Top, all)];

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::escalation::Whom;
-use crate::domain::{Account, AccountId, Role, UnitId};
+use crate::domain::{Account, AccountId, Lane, Role, UnitId};
 use crate::lifecycle::{Owner, Stage, owner};
 use crate::registry::Registry;
 
@@ -50,6 +50,8 @@ pub struct Reach<'a> {
     pub registry: &'a Registry,
     /// Of which unit.
     pub unit: &'a UnitId,
+    /// Of which lane.
+    pub lane: Lane,
     /// Where the request stands.
     pub stage: &'a Stage,
     /// The configured destinations.
@@ -69,7 +71,7 @@ impl Reach<'_> {
                 Owner::Role(_) | Owner::System | Owner::Requester | Owner::Nobody => Vec::new(),
             },
             Whom::OnDuty => {
-                let on_duty = self.registry.on_duty(self.unit, self.now);
+                let on_duty = self.registry.on_duty(self.unit, self.lane, self.now);
                 // Who may not take the job is not woken for it.
                 let is_trained =
                     |one: &Account| one.credentials.iter().any(|c| c.in_force(self.now));
@@ -138,6 +140,7 @@ mod tests {
             Reach {
                 registry: &registry,
                 unit: &unit,
+                lane: Lane::Routine,
                 stage,
                 destinations: &["duty-desk".to_owned()],
                 now: DateTime::UNIX_EPOCH,

@@ -154,7 +154,8 @@ fn destination(
         faults.push("a name has small letters, digits and hyphens".to_owned());
     }
     let is_https = entry.url.starts_with("https://");
-    if !is_https && !(entry.allow_private && entry.url.starts_with("http://")) {
+    let may_be_clear = entry.allow_private && entry.url.starts_with("http://");
+    if !is_https && !may_be_clear {
         faults.push(
             "`url` begins with `https://`; `http://` needs `allow_private = true`".to_owned(),
         );

@@ -23,6 +23,7 @@ use crate::paging::PagingSettings;
 use crate::policy::PolicySet;
 use crate::policy::facts::Limits;
 use crate::registry::Registry;
+use crate::roster::Roster;
 use crate::store::Store;
 use crate::vault::{SigningKey, Vault};
 
@@ -117,7 +118,7 @@ impl Context {
     }
 }
 
-/// The registry, read again when it has a new version.
+/// The registry with the rosters, read again when there is a new version or a new entry.
 #[derive(Debug, Clone, Default)]
 pub struct RegistrySource {
     held: Arc<Mutex<Option<Held>>>,
@@ -126,6 +127,8 @@ pub struct RegistrySource {
 #[derive(Debug, Clone)]
 struct Held {
     version: i64,
+    /// Entries of the roster; none is ever removed.
+    roster: i64,
     read: Instant,
     registry: Arc<Registry>,
 }
@@ -144,8 +147,9 @@ impl RegistrySource {
             return Ok(Arc::clone(&held.registry));
         }
         let newest = store.registry_version().await?;
+        let entries = store.roster_size().await?;
         if let (Some(held), Some(newest)) = (held, newest)
-            && held.version == newest
+            && (held.version, held.roster) == (newest, entries)
         {
             *self.lock() = Some(Held { read: Instant::now(), ..held.clone() });
             return Ok(held.registry);
@@ -153,10 +157,13 @@ impl RegistrySource {
         let Some((version, sealed)) = store.registry().await? else {
             return Ok(Arc::new(Registry::default()));
         };
-        let registry: Registry = vault.open_registry(&sealed)?;
+        let mut registry: Registry = vault.open_registry(&sealed)?;
+        let entries = store.roster_entries().await?;
+        registry.roster = Some(Arc::new(Roster::new(&entries, &registry.shifts)));
+        let roster = i64::try_from(entries.len()).unwrap_or(i64::MAX);
         let registry = Arc::new(registry);
         *self.lock() =
-            Some(Held { version, read: Instant::now(), registry: Arc::clone(&registry) });
+            Some(Held { version, roster, read: Instant::now(), registry: Arc::clone(&registry) });
         Ok(registry)
     }
 

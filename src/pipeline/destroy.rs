@@ -155,7 +155,8 @@ fn files(
             | RecordKind::CallBack
             | RecordKind::Confirmation
             | RecordKind::SuspensionLift
-            | RecordKind::LegalHold => {}
+            | RecordKind::LegalHold
+            | RecordKind::Dissemination => {}
         }
     }
     Ok(files)

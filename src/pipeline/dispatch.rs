@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use strum::VariantArray as _;
 
 use super::standing::Moment;
 use super::{Context, Disposition, PipelineError, hold, sealed, standing};
@@ -47,7 +48,7 @@ async fn candidates(
     let recent = ctx.store.examined_since(&ids, now - LATELY).await?;
     let earlier = ctx.store.earlier_reviewers(row.id).await?;
     let gave_back = gave_back(ctx, row).await?;
-    let on_duty = registry.on_duty(&row.unit, now);
+    let on_duty = registry.on_duty(&row.unit, row.lane, now);
     let excluded = |person: &Account| {
         if gave_back.contains(&person.id) {
             return Some(Exclusion::GaveBack);
@@ -143,7 +144,8 @@ async fn room(ctx: &Context, registry: &Registry, unit: &Unit) -> Result<i64, Pi
     if unit.desk.is_offline(now) {
         return Ok(0);
     }
-    let on_duty = registry.on_duty(&unit.id, now);
+    let on_duty: BTreeSet<AccountId> =
+        Lane::VARIANTS.iter().flat_map(|lane| registry.on_duty(&unit.id, *lane, now)).collect();
     let people: Vec<AccountId> = reviewers(registry, &unit.id)
         .into_iter()
         .filter(|person| person.active && on_duty.contains(&person.id))

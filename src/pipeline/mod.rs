@@ -9,6 +9,7 @@
 //! | [`release`] | an officer who examined nothing signs the exact bytes |
 //! | [`respond`] | the answer is signed, encrypted, stored, and handed to the recipient's server |
 //! | [`retain`] | withdrawal and expiry |
+//! | [`disclose`] | a delivered answer is passed on to another recipient |
 //! | [`destroy`] | the end of a record, and the legal hold that keeps it |
 //!
 //! Each is *load -> decide (pure) -> apply (one transaction) -> acknowledge*. What they share stands beside them:
@@ -16,7 +17,7 @@
 //! [`explain`] (what the rules say, without a decision), [`hold`] (a named human decides), [`lease`] (claims on jobs),
 //! [`page`] (who is told that a job waits), [`people`] (who may do what), [`policy_sets`] (two people change the policies), [`policy_source`] (the
 //! policies in force), [`read`] (who is shown what), [`repeats`] (what was asked before), [`replay`] (what other ones
-//! would have decided), [`sealed`] (reading and writing what is sealed), [`service`] (when an answer is due),
+//! would have decided), [`roster`] (who is on duty), [`sealed`] (reading and writing what is sealed), [`service`] (when an answer is due),
 //! [`standing`] (what the rules look at), [`step`] (how a stage ends), [`wording`] (what nobody writes).
 
 pub mod accept;
@@ -24,6 +25,7 @@ pub mod audit_export;
 pub mod check;
 pub mod context;
 pub mod destroy;
+pub mod disclose;
 pub mod dispatch;
 pub mod draft;
 pub mod emergency;
@@ -41,6 +43,7 @@ pub mod repeats;
 pub mod replay;
 pub mod respond;
 pub mod retain;
+pub mod roster;
 pub mod sealed;
 pub mod service;
 pub mod standing;

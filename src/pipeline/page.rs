@@ -25,13 +25,11 @@ pub fn policy_of(ctx: &Context, registry: &Registry, page: &PageRow) -> (Escalat
         let mut numbered = unit.escalations.iter().enumerate();
         numbered.find(|(_, policy)| policy.is_for(page.lane, page.cause))
     });
-    match written {
-        Some((nth, policy)) => (policy.clone(), format!("escalations.{nth}")),
-        None => {
-            let offer = ctx.rules.terms.offer;
-            (EscalationPolicy::standard(page.lane, page.cause, offer), "standard".to_owned())
-        }
+    if let Some((nth, policy)) = written {
+        return (policy.clone(), format!("escalations.{nth}"));
     }
+    let offer = ctx.rules.terms.offer;
+    (EscalationPolicy::standard(page.lane, page.cause, offer), "standard".to_owned())
 }
 
 /// Decides what a claimed page does now, and writes it down: who is paged is on record before anybody is.
@@ -47,6 +45,7 @@ pub async fn escalate(ctx: &Context, page: &PageRow) -> Result<(), PipelineError
     let reach = Reach {
         registry: &registry,
         unit: &page.unit,
+        lane: page.lane,
         stage: &row.stage,
         destinations: &ctx.paging.names,
         now,

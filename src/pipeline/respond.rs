@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::release::ReleaseRecord;
 use super::{Context, Disposition, PipelineError, emergency, hold, sealed, standing, step};
-use crate::domain::{AccountId, Form, MessageId, Outcome, RequestId, Role, Verdict};
+use crate::domain::{AccountId, MessageId, Ori, Outcome, RequestId, Role, Verdict};
 use crate::lifecycle::{Event, Resume, Stage, deadline, next};
 use crate::mail::render::AnswerMail;
 use crate::mail::{Answer, Deliverable, MailAddress, SealerError};
@@ -44,7 +44,8 @@ pub async fn handle(
     let outcome = release.outcome;
     let registry = ctx.registry().await?;
     let form = sealed::form_of(ctx, &row)?;
-    let usable = recipient_usable(ctx, &registry, &row, &form, now);
+    let email = form.requester.email.expose();
+    let usable = recipient_usable(ctx, &registry, (&row.ori, email), now);
     let agency = standing::agency(&registry, &row);
     let delivery = facts::Delivery {
         channel: facts::Channel::Mail { has_key: usable.is_ok(), encrypted: true },
@@ -63,7 +64,7 @@ pub async fn handle(
         let change = held(ctx, &row, (&decision, usable.err()), (outcome, officer))?;
         return step::apply_for(ctx, change, Some((cause, Step::Respond))).await;
     }
-    let mail = seal(ctx, &registry, &row, &form, (&release, now)).await?;
+    let mail = seal(ctx, &registry, &row, (&row.ori, email), (&release, now)).await?;
     let change = answered(ctx, &row, mail, (&decision, allowed_by), now).await?;
     step::apply_for(ctx, change, Some((cause, Step::Respond))).await
 }
@@ -82,7 +83,7 @@ fn given_up(mailing: &crate::store::MailingRow) -> bool {
     mailing.status == crate::store::MailingStatus::Refused
 }
 
-async fn release_of(
+pub(super) async fn release_of(
     ctx: &Context,
     row: &RequestRow,
 ) -> Result<(ReleaseRecord, AccountId), PipelineError> {
@@ -95,16 +96,14 @@ async fn release_of(
     Ok((release, record.author))
 }
 
-/// Whether the requester's certificate can be used now; the code of the reason if not.
-fn recipient_usable(
+/// Whether a recipient's certificate can be used now; the code of the reason if not.
+pub(super) fn recipient_usable(
     ctx: &Context,
     registry: &Registry,
-    row: &RequestRow,
-    form: &Form,
+    (ori, email): (&Ori, &str),
     now: DateTime<Utc>,
 ) -> Result<(), String> {
-    let email = form.requester.email.expose();
-    let recipient = registry.recipient(&row.ori, email).ok_or("certificate_missing")?;
+    let recipient = registry.recipient(ori, email).ok_or("certificate_missing")?;
     let address: MailAddress = email.parse().map_err(|_| "address_unusable".to_owned())?;
     ctx.sealer.check(recipient.certificate.as_bytes(), &address, now).map(|_| ()).map_err(
         |refused| {
@@ -134,11 +133,12 @@ fn held(
     hold::begin(ctx, row, Role::LocalAdministrator, resume, (decision.findings().to_vec(), event))
 }
 
-async fn seal(
+/// The released document, signed and encrypted to a recipient of this agency.
+pub(super) async fn seal(
     ctx: &Context,
     registry: &Registry,
     row: &RequestRow,
-    form: &Form,
+    (ori, email): (&Ori, &str),
     (release, now): (&ReleaseRecord, DateTime<Utc>),
 ) -> Result<Deliverable, PipelineError> {
     let unit = registry.unit(&row.unit).ok_or(PipelineError::Inconsistent("the unit's entry"))?;
@@ -153,9 +153,8 @@ async fn seal(
         banner: statement("banner").unwrap_or_else(|| MARKING.to_owned()),
         seal: statement("seal").unwrap_or_default(),
     };
-    let email = form.requester.email.expose();
     let recipient = registry
-        .recipient(&row.ori, email)
+        .recipient(ori, email)
         .ok_or(PipelineError::Inconsistent("the recipient's entry"))?
         .clone();
     let to: MailAddress =

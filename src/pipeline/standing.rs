@@ -117,7 +117,7 @@ pub fn reviewer(
         role: person.role,
         active: person.active,
         of_unit: person.unit == row.unit,
-        on_duty: registry.on_duty(&row.unit, now).contains(&person.id),
+        on_duty: registry.on_duty(&row.unit, row.lane, now).contains(&person.id),
         is_requester: is_requester(form, person),
         credentials: person.credentials.clone(),
         positions: person.positions.clone(),

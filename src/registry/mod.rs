@@ -7,15 +7,19 @@ mod escalations;
 mod parse;
 mod users;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use strum::VariantArray as _;
 
 pub use parse::{RegistryError, parse};
 pub use users::{Imported, RowReport, RowResult, UsersError, export, import, restore, suspend};
 
 use crate::domain::{
-    Account, AccountId, Agency, AiSystem, Ori, Personal, Shift, Training, Unit, UnitId, roster,
+    Account, AccountId, Agency, AiSystem, Lane, Ori, Personal, Shift, Training, Unit, UnitId,
 };
+use crate::roster::{self, Roster};
 
 /// An agency with its secret's hash.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,6 +110,9 @@ pub struct Registry {
     /// What the units' people were taught.
     #[serde(default)]
     pub trainings: Vec<Training>,
+    /// The units' published rosters together with [`Self::shifts`]; no part of the document.
+    #[serde(skip)]
+    pub roster: Option<Arc<Roster>>,
 }
 
 impl Registry {
@@ -173,9 +180,18 @@ impl Registry {
         self.trainings.iter().filter(move |training| training.account == account)
     }
 
-    /// Who of a unit is on duty.
-    pub fn on_duty(&self, unit: &UnitId, at: DateTime<Utc>) -> Vec<AccountId> {
-        roster::on_duty(&self.shifts, unit, at)
+    /// Who of a unit is on duty in a lane, by the one resolver, in the order of the levels.
+    pub fn on_duty(&self, unit: &UnitId, lane: Lane, at: DateTime<Utc>) -> Vec<AccountId> {
+        match &self.roster {
+            Some(roster) => roster::resolve(roster, unit, lane, at).people,
+            // A document that no store has seen: its shifts are all there is.
+            None => roster::resolve(&Roster::new(&[], &self.shifts), unit, lane, at).people,
+        }
+    }
+
+    /// Whether a person of a unit is on duty in any lane.
+    pub fn is_on_duty(&self, unit: &UnitId, person: AccountId, at: DateTime<Utc>) -> bool {
+        Lane::VARIANTS.iter().any(|lane| self.on_duty(unit, *lane, at).contains(&person))
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) enum Value {
     Int(i64),
     MaybeInt(Option<i64>),
     Bytes(Vec<u8>),
+    MaybeBytes(Option<Vec<u8>>),
 }
 
 impl From<&str> for Value {
@@ -49,6 +50,11 @@ impl From<Vec<u8>> for Value {
         Self::Bytes(value)
     }
 }
+impl From<Option<Vec<u8>>> for Value {
+    fn from(value: Option<Vec<u8>>) -> Self {
+        Self::MaybeBytes(value)
+    }
+}
 impl From<[u8; 32]> for Value {
     fn from(value: [u8; 32]) -> Self {
         Self::Bytes(value.to_vec())
@@ -65,6 +71,7 @@ fn bind(
         Value::Int(value) => query.bind(value),
         Value::MaybeInt(value) => query.bind(value),
         Value::Bytes(value) => query.bind(value),
+        Value::MaybeBytes(value) => query.bind(value),
     }
 }
 

@@ -247,6 +247,8 @@ pub enum RecordKind {
     SuspensionLift,
     /// A legal hold that was set or lifted.
     LegalHold,
+    /// To whom a delivered answer was passed on.
+    Dissemination,
 }
 
 impl RecordKind {
@@ -262,7 +264,8 @@ impl RecordKind {
             | Self::CallBack
             | Self::Confirmation
             | Self::SuspensionLift
-            | Self::LegalHold => false,
+            | Self::LegalHold
+            | Self::Dissemination => false,
         }
     }
 }

@@ -25,6 +25,7 @@ mod pool;
 mod probe;
 mod reads;
 mod repeats;
+mod roster;
 mod rows;
 mod service_clocks;
 mod writer;
@@ -49,6 +50,7 @@ pub use pool::{Store, StoreSettings};
 pub use probe::{Probe, StoredPolicySet, probe, probe_policy_set};
 pub use reads::{Page, RecordRow, WorkFilter};
 pub use repeats::Shared;
+pub use roster::NewRosterEntry;
 pub use rows::{MailingRow, ProbeRow, RequestRow, StoredEvent};
 pub use service_clocks::{ClockLook, ClockRow, NewClock};
 

@@ -16,7 +16,7 @@ pub use keys::{DataKey, MasterKey};
 pub use objects::{ImageStore, S3Settings, StoredObject};
 pub use signing::SigningKey;
 
-use crate::domain::RequestId;
+use crate::domain::{RequestId, RosterEntryId};
 use crate::id_source::{IdSource, NoRandomness};
 
 /// Sealed data could not be written or read.
@@ -146,6 +146,24 @@ impl Vault {
     /// Opens a registry.
     pub fn open_registry<T: DeserializeOwned>(&self, sealed: &[u8]) -> Result<T, VaultError> {
         self.open_json(self.master.registry(), ("registry", "registry"), sealed)
+    }
+
+    /// Seals the reason of a roster's entry.
+    pub fn seal_reason(
+        &self,
+        ids: &dyn IdSource,
+        entry: RosterEntryId,
+        reason: &str,
+    ) -> Result<Vec<u8>, VaultError> {
+        let bound_to = (entry.to_string(), "roster-reason");
+        self.seal(ids, self.master.registry(), (&bound_to.0, bound_to.1), reason.as_bytes())
+    }
+
+    /// Opens the reason of a roster's entry.
+    pub fn open_reason(&self, entry: RosterEntryId, sealed: &[u8]) -> Result<String, VaultError> {
+        let name = entry.to_string();
+        let plain = self.open(self.master.registry(), (&name, "roster-reason"), sealed)?;
+        String::from_utf8(plain).map_err(|_| VaultError::Integrity(name))
     }
 
     /// Keyed hash for look-ups (HMAC-SHA-256): without the key, a case number cannot be guessed from it. Hashes of

@@ -84,6 +84,7 @@ fn described(group: &str, operation: &Operation) -> Value {
 fn parameters(operation: &Operation) -> Vec<Value> {
     let component = |name: &str| match name {
         "unit" => "UnitId",
+        "entry" => "RosterEntryId",
         "message" => "MessageId",
         "n" => "Ordinal",
         "draft" => "DraftId",

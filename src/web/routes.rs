@@ -5,6 +5,7 @@ mod agencies;
 mod machines;
 mod pages;
 mod people;
+mod roster;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -173,6 +174,7 @@ pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static Operation)> 
         ("agencies", agencies::OPERATIONS),
         ("people", people::OPERATIONS),
         ("people", pages::OPERATIONS),
+        ("people", roster::OPERATIONS),
         ("machines", machines::OPERATIONS),
     ];
     groups

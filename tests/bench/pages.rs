@@ -84,7 +84,7 @@ pub(crate) async fn run(stack: Stack, count: usize) -> Vec<Duration> {
             let sent = Instant::now();
             let receipt: Value = call.send().await.unwrap().json().await.unwrap();
             let request = receipt["request"].as_str().unwrap_or_else(|| panic!("{receipt}"));
-            (request[request.len() - 8..].to_owned(), sent)
+            (request.get(request.len() - 8..).unwrap().to_owned(), sent)
         });
     }
     let sent = tasks.join_all().await;

@@ -21,6 +21,9 @@ mod installation;
 mod load;
 mod pages;
 mod queue;
+mod roster;
+#[path = "../support/roster_year.rs"]
+mod roster_year;
 
 use std::time::Duration;
 
@@ -64,6 +67,9 @@ async fn main() {
     let how = format!("a page of 50 out of {} open jobs, embedded", amount.waiting);
     figures.add("worklist, p50", "store", (quantile(&pages, 0.5), "ms"), &how);
     figures.add("worklist, p99", "store", (quantile(&pages, 0.99), "ms"), &how);
+    let each = roster::run();
+    let how = "who is on duty, a year's roster, one thread";
+    figures.add("resolver call", "roster", (each.as_secs_f64() * 1_000_000.0, "us"), how);
     for (stack, name) in [(Stack::Embedded, "embedded"), (Stack::Distributed, "distributed")] {
         if only(name) {
             whole_way(&mut figures, stack, amount).await;

@@ -216,7 +216,7 @@ async fn the_duty_desk_is_called_until_it_takes_the_page_and_may_acknowledge(set
     assert_eq!(told.len(), 2, "{told:?}");
     assert_eq!(told[0].0, told[1].0, "the same delivery");
     assert_eq!(told[0].1, told[1].1, "the same words");
-    let short = format!("r-..{}", &request[request.len() - 8..]);
+    let short = format!("r-..{}", request.get(request.len() - 8..).unwrap());
     assert_eq!(told[1].1["jobs"][0]["request"], short.as_str());
     assert!(!told[1].1.to_string().contains(&request));
     assert_eq!(site.audited(&request, "page.deferred").await.len(), 1);

@@ -63,7 +63,9 @@ fn entry<'r>(registry: &'r mut Registry, login: &str) -> &'r mut AccountEntry {
 async fn denied(site: &mut Site, request: &str, (status, told): (u16, Value)) {
     assert_eq!((status, &told["code"]), (403, &json!("separation_of_duties")), "{told}");
     let denials = site.audited(request, "authz.denied").await;
-    assert_eq!(denials.last().unwrap()["clauses"], json!(["CORE-SEPARATION"]));
+    // A reading names every broken clause, a step the one that it ends at.
+    let clauses = denials.last().unwrap()["clauses"].as_array().unwrap();
+    assert!(clauses.contains(&json!("CORE-SEPARATION")), "{clauses:?}");
 }
 
 async fn nobody_is_two_people_on_one_request(setup: Setup) {

@@ -102,6 +102,13 @@ pub enum PeopleCommand {
     /// Requesters whose forms are refused.
     #[command(subcommand)]
     Suspensions(SuspensionCommand),
+    /// Pass a delivered answer on to another registered recipient, sealed anew.
+    Disclose(DiscloseArgs),
+    /// To whom an answer was passed on, and why. Reading it is recorded.
+    Disseminations {
+        /// The request (`r-…`).
+        request: String,
+    },
     /// Destroy the record of an ended request for good; prints the certificate.
     Destroy {
         /// The request (`r-…`).
@@ -119,6 +126,30 @@ pub enum PeopleCommand {
     /// Pages: who was told that a job waits.
     #[command(subcommand, visible_alias = "page")]
     Pages(PageCommand),
+    /// Who is on duty, and who was: ask, draft, publish.
+    Roster(super::RosterArgs),
+}
+
+/// Of `disclose`.
+#[derive(Debug, Args)]
+pub struct DiscloseArgs {
+    /// The request (`r-…`).
+    pub request: String,
+    /// The recipient's agency.
+    #[arg(long, value_name = "ORI")]
+    pub recipient_ori: String,
+    /// The recipient's address, as the registry has it.
+    #[arg(long, value_name = "ADDRESS")]
+    pub recipient_email: String,
+    /// What the recipient will do with it, ten letters at least.
+    #[arg(long, value_name = "TEXT")]
+    pub purpose: String,
+    /// What gives the recipient the right to it, ten letters at least.
+    #[arg(long, value_name = "TEXT")]
+    pub right_to_know: String,
+    /// For which official duty the recipient needs it, ten letters at least.
+    #[arg(long, value_name = "TEXT")]
+    pub need_to_know: String,
 }
 
 /// Of `legal-hold`.

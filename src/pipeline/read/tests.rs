@@ -11,7 +11,6 @@ use crate::policy::{PolicySet, builtin};
 static POLICIES: LazyLock<PolicySet> =
     LazyLock::new(|| builtin::load("2026-01-02T00:00:00Z".parse().unwrap()).unwrap());
 
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
 fn person(number: u128, role: Role) -> Account {
     Account {
         id: AccountId::new(Uuid::from_u128(number)),
@@ -32,7 +31,6 @@ fn lease(of: &Account) -> Lease {
     Lease { reviewer: of.id, token: 1, until: DateTime::UNIX_EPOCH, since: DateTime::UNIX_EPOCH }
 }
 
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
 fn row(stage: Stage) -> RequestRow {
     RequestRow {
         id: RequestId::new(Uuid::from_u128(9)),

@@ -107,6 +107,18 @@ fn codes(result: &DeliveryResult) -> (Option<String>, Option<String>) {
     }
 }
 
+/// Pure: whether the mail still has to leave: the answer itself, or one that is passed on after the answer was delivered.
+fn is_due(stage: &Stage, mail: MailingStatus) -> bool {
+    match mail {
+        // One that was refused or called back is never tried again: after a hold the answer is sealed anew.
+        MailingStatus::Sent | MailingStatus::Refused => false,
+        MailingStatus::Queued
+        | MailingStatus::Sending
+        | MailingStatus::Deferred
+        | MailingStatus::Indeterminate => *stage == Stage::Delivering || stage.is_answered(),
+    }
+}
+
 /// Handles the command to deliver.
 pub async fn handle(
     ctx: &Context,
@@ -119,9 +131,7 @@ pub async fn handle(
     let (Some(row), Some(mail)) = (row, mail) else {
         return Ok(Disposition::DeadLetter { reason: "mailing_unknown".to_owned() });
     };
-    // One that was refused or called back is never tried again: after a hold the answer is sealed anew.
-    let over = matches!(mail.status, MailingStatus::Sent | MailingStatus::Refused);
-    if row.stage != Stage::Delivering || over {
+    if !is_due(&row.stage, mail.status) {
         return step::acknowledge(ctx, cause, Step::Deliver).await;
     }
     if begin(ctx, &row, &mail).await? != Applied::Now {
@@ -198,11 +208,18 @@ async fn finish(
             .detail("phase", phase.as_deref().unwrap_or("none"))
             .detail("code", code.as_deref().unwrap_or("none"))
     };
-    match meaning(result, attempts) {
+    // One that is passed on after the answer was delivered moves no stage.
+    let passed_on = row.stage.is_answered();
+    let (mut change, status) = match meaning(result, attempts) {
+        Meaning::Sent if passed_on => {
+            (Change::audited(vec![noted("answer.disclosure_delivered")]), MailingStatus::Sent)
+        }
+        Meaning::Person if passed_on => {
+            let event = noted("answer.disclosure_refused").clause(UNDELIVERED);
+            (Change::audited(vec![event]), MailingStatus::Refused)
+        }
         Meaning::Sent => {
-            let mut change = delivered(ctx, row, noted("answer.delivered"), now)?;
-            change.mailed = Some(update(MailingStatus::Sent));
-            step::apply_for(ctx, change, Some((cause, Step::Deliver))).await
+            (delivered(ctx, row, noted("answer.delivered"), now)?, MailingStatus::Sent)
         }
         Meaning::Again(status) => {
             let action = if status == MailingStatus::Indeterminate {
@@ -214,21 +231,18 @@ async fn finish(
             change.mailed = Some(update(status));
             let _ = ctx.store.apply(change).await?;
             let reason = code.unwrap_or_else(|| "deferred".to_owned());
-            Ok(Disposition::Retry { after: Some(wait_after(attempts)), reason })
+            return Ok(Disposition::Retry { after: Some(wait_after(attempts)), reason });
         }
         Meaning::Person => {
-            let event = noted("delivery.refused");
-            let mut change = hold::begin(
-                ctx,
-                row,
-                Role::LocalAdministrator,
-                Resume::Deliver,
-                (vec![undelivered(phase.as_deref(), code.as_deref())], event.clause(UNDELIVERED)),
-            )?;
-            change.mailed = Some(update(MailingStatus::Refused));
-            step::apply_for(ctx, change, Some((cause, Step::Deliver))).await
+            let event = noted("delivery.refused").clause(UNDELIVERED);
+            let found = vec![undelivered(phase.as_deref(), code.as_deref())];
+            let role = Role::LocalAdministrator;
+            let change = hold::begin(ctx, row, role, Resume::Deliver, (found, event))?;
+            (change, MailingStatus::Refused)
         }
-    }
+    };
+    change.mailed = Some(update(status));
+    step::apply_for(ctx, change, Some((cause, Step::Deliver))).await
 }
 
 fn delivered(

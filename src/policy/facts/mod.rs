@@ -6,6 +6,7 @@
 
 mod access;
 mod answer;
+mod disclosure;
 mod form;
 mod image;
 mod people;
@@ -18,6 +19,7 @@ use super::gate::Gate;
 
 pub use access::{Content, Destruction, Purpose, Reader, Reading, destroy, read};
 pub use answer::{Channel, Delivery, Officer, Release, SecondReviewState, deliver, release};
+pub use disclosure::{Disclosure, disclose};
 pub use form::{FormFacts, Limits, Offered, Service, Standing, dispatch, form, probe, submit};
 pub use people::{
     Examination, ReviewerStanding, SecondReview, Waiver, conclude, lease, second_review,

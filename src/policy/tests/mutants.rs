@@ -1,7 +1,7 @@
 //! Does the table of cases notice when a rule is gone? Each rule is taken out in turn, at each of its gates, in memory, and
 //! a row must turn red.
 
-use cedar_policy::{PolicyId, Schema};
+use cedar_policy::PolicyId;
 
 use super::super::words::{self, Lexicon};
 use super::*;

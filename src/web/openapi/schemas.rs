@@ -6,6 +6,8 @@ mod examination;
 mod kept;
 mod pages;
 mod policies;
+mod records;
+mod roster;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -213,17 +215,7 @@ fn for_people() -> Components {
         object(&members)
     };
     let items = |component: &str| object(&[("items", array(component))]);
-    let lease = object(&[("token", number()), ("until", reference("Time"))]);
-    let probe =
-        object(&[("n", reference("Ordinal")), ("media_type", string()), ("bytes", number())]);
-    let case_file = [
-        ("form", json!({ "type": "object", "description": "The form as it was submitted." })),
-        ("findings", array("Finding")),
-        ("probes", json!({ "type": "array", "items": probe })),
-        ("lease", json!({ "anyOf": [lease, { "type": "null" }] })),
-        ("repeats", array("Repeat")),
-        ("earlier?", array("Earlier")),
-    ];
+    let case_file = case_file();
     let mut all = vec![
         ("Job", job(&[])),
         ("Jobs", object(&[("items", array("Job")), ("next", or_null("RequestId"))])),
@@ -261,10 +253,28 @@ fn for_people() -> Components {
     all.extend(examination::seen());
     all.extend(examination::schemas());
     all.extend(kept::kept());
+    all.extend(records::records());
     all.extend(emergency::schemas());
     all.extend(policies::schemas());
     all.extend(pages::pages());
+    all.extend(emergency::suspensions());
+    all.extend(roster::roster());
     all
+}
+
+/// What a case file has besides its job.
+fn case_file() -> Vec<(&'static str, Value)> {
+    let lease = object(&[("token", number()), ("until", reference("Time"))]);
+    let probe =
+        object(&[("n", reference("Ordinal")), ("media_type", string()), ("bytes", number())]);
+    vec![
+        ("form", json!({ "type": "object", "description": "The form as it was submitted." })),
+        ("findings", array("Finding")),
+        ("probes", json!({ "type": "array", "items": probe })),
+        ("lease", json!({ "anyOf": [lease, { "type": "null" }] })),
+        ("repeats", array("Repeat")),
+        ("earlier?", array("Earlier")),
+    ]
 }
 
 /// What a held request's case file has besides.

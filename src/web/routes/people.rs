@@ -244,6 +244,23 @@ pub(super) const OPERATIONS: &[Operation] = &[
         (422, "identification"),
     ]),
     person(post(
+        "/api/v1/jobs/{id}/disclose",
+        "disclose",
+        "Passes a delivered answer on to another recipient, sealed anew.",
+        handler!(post api::v1::answer_disclose::handle),
+    ))
+    .body("DisclosureOrder")
+    .answers(&[(200, Json("Disclosed"))])
+    .refuses(&[(403, "role"), (409, "moved_on"), (410, "destroyed"), (422, "policy")]),
+    person(get(
+        "/api/v1/jobs/{id}/disseminations",
+        "listDisseminations",
+        "To whom the answer was passed on, and why. Reading it is an entry.",
+        handler!(get api::v1::answer_disclose::list),
+    ))
+    .answers(&[(200, Json("Disseminations"))])
+    .refuses(&[(403, "role"), (410, "destroyed")]),
+    person(post(
         "/api/v1/jobs/{id}/destroy",
         "destroyRecord",
         "Destroys the record of an ended request; the answer is the certificate.",

@@ -70,13 +70,13 @@ struct Sheet {
 }
 
 #[derive(Debug, Serialize)]
-struct Duties {
+struct Owed {
     request: RequestId,
     emergency: EmergencyState,
     duties: Vec<ShownDuty>,
 }
 
-impl Duties {
+impl Owed {
     fn of(request: RequestId, duties: &[Duty], now: DateTime<Utc>) -> Self {
         let shown = duties.iter().map(|duty| ShownDuty::of(duty, now)).collect();
         Self { request, emergency: state(duties, now), duties: shown }
@@ -138,7 +138,7 @@ pub(in crate::web) async fn call_back(
             }
         })
         .await?;
-    Ok(Json(Duties::of(id, &duties, web.ctx().now())).into_response())
+    Ok(Json(Owed::of(id, &duties, web.ctx().now())).into_response())
 }
 
 /// A supervisor of the agency confirms the emergency.
@@ -156,5 +156,5 @@ pub(in crate::web) async fn confirm(
         .await?;
     let own: Vec<Duty> =
         duties.into_iter().filter(|duty| duty.kind == DutyKind::Confirmation).collect();
-    Ok(Json(Duties::of(id, &own, web.ctx().now())).into_response())
+    Ok(Json(Owed::of(id, &own, web.ctx().now())).into_response())
 }

@@ -6,9 +6,10 @@
 //! | `form_read`: what a form for a unit needs | `job_read`, `job_lease`, `job_step`, `draft_read`, `document_release` |
 //! | | `job_reveal`, `checklist_read` |
 //! | `emergency_handle`: the confirmation | `emergency_handle`, `suspension_handle` |
-//! | | `hold_decide`, `dead_letter_handle`, `audit_read`, `record_destroy`, `page_acknowledge` |
-//! | | `explanation_read`, `policy_set` |
+//! | | `hold_decide`, `dead_letter_handle`, `audit_read`, `record_destroy`, `page_acknowledge`, `answer_disclose` |
+//! | | `explanation_read`, `policy_set`, `roster_read`, `roster_edit` |
 
+pub(in crate::web) mod answer_disclose;
 pub(in crate::web) mod audit_read;
 pub(in crate::web) mod checklist_read;
 pub(in crate::web) mod dead_letter_handle;
@@ -25,6 +26,8 @@ pub(in crate::web) mod job_step;
 pub(in crate::web) mod page_acknowledge;
 pub(in crate::web) mod policy_set;
 pub(in crate::web) mod record_destroy;
+pub(in crate::web) mod roster_edit;
+pub(in crate::web) mod roster_read;
 pub(in crate::web) mod search_request_read;
 pub(in crate::web) mod search_request_submit;
 pub(in crate::web) mod search_request_withdraw;

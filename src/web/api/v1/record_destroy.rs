@@ -40,9 +40,9 @@ pub(in crate::web) async fn legal_hold(
 ) -> Answer {
     let person = auth::person_as(&web, request.headers(), &[Role::LocalAdministrator]).await?;
     let id: RequestId = id(&path)?;
-    let hold: LegalHold = body::small(request, MOST).await?;
+    let order: LegalHold = body::small(request, MOST).await?;
     let ctx = web.ctx().clone();
-    let held = hold.held;
-    web.to_the_end(async move { destroy::legal_hold(&ctx, &person, id, &hold).await }).await?;
+    let held = order.held;
+    web.to_the_end(async move { destroy::legal_hold(&ctx, &person, id, &order).await }).await?;
     Ok(Json(json!({ "request": id, "held": held })).into_response())
 }

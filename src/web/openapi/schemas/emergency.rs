@@ -26,7 +26,7 @@ fn duty(before: &[(&str, Value)]) -> Value {
     object(&members)
 }
 
-/// Duties, call-backs, confirmations, suspensions.
+/// Duties, call-backs, confirmations.
 pub(super) fn schemas() -> Components {
     let call = [
         ("outcome", list::<DutyOutcome>()),
@@ -67,6 +67,12 @@ pub(super) fn schemas() -> Components {
             "Confirmation",
             object(&[("name", string()), ("title", string()), ("statement", string())]),
         ),
+    ]
+}
+
+/// Suspensions.
+pub(super) fn suspensions() -> Components {
+    vec![
         (
             "Suspension",
             object(&[

@@ -64,25 +64,6 @@ pub(super) fn kept() -> Components {
                 ("findings", array("Finding")),
             ]),
         ),
-        ("DestructionOrder", object(&[("reason", string()), ("clause", string())])),
-        (
-            "Certificate",
-            object(&[
-                ("request", reference("RequestId")),
-                ("at", reference("Time")),
-                ("clause", string()),
-                ("records", number()),
-                ("probes", number()),
-                ("files", number()),
-                ("key_sha256", reference("Sha256")),
-                ("form_sha256", json!({ "anyOf": [reference("Sha256"), { "type": "null" }] })),
-            ]),
-        ),
-        ("LegalHold", object(&[("held", json!({ "type": "boolean" })), ("reason", string())])),
-        (
-            "LegalHoldOf",
-            object(&[("request", reference("RequestId")), ("held", json!({ "type": "boolean" }))]),
-        ),
         ("Credentials", object(&[("login", string()), ("password", string()), ("code", string())])),
         ("Session", object(&[("token", string()), ("expires_at", reference("Time"))])),
         (

@@ -1,0 +1,205 @@
+//! A delivered answer is passed on to another named recipient: decided by the gate `disclose`, sealed anew to the
+//! recipient's certificate, sent the way of every answer, and kept on record.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::read::{self, Wanted};
+use super::respond::{self, Envelope};
+use super::{Context, PipelineError, examine, sealed, standing, step};
+use crate::audit::AuditEvent;
+use crate::domain::{Account, AccountId, Ori, Personal, RequestId};
+use crate::mail::Deliverable;
+use crate::messages::{Body, Message, Route, Step};
+use crate::policy::facts::{self, Content, Disclosure};
+use crate::store::{
+    Change, MailingStatus, NewMailing, NewRecord, RecordKind, RequestRow, RequestUpdate,
+};
+
+/// To whom an answer is passed on, and why.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DisclosureOrder {
+    /// The recipient's agency.
+    pub recipient_ori: Ori,
+    /// The recipient's address.
+    pub recipient_email: Personal<String>,
+    /// What the recipient will do with it.
+    pub purpose: Personal<String>,
+    /// What gives the recipient the right to it.
+    pub right_to_know: Personal<String>,
+    /// For which official duty the recipient needs it.
+    pub need_to_know: Personal<String>,
+}
+
+/// A dissemination, as stored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DisseminationRecord {
+    /// To whom and why.
+    pub order: DisclosureOrder,
+    /// SHA-256 of the document that left, hexadecimal.
+    pub document_sha256: String,
+    /// The mail.
+    pub mailing: Uuid,
+}
+
+/// A dissemination, as the unit's people read it.
+#[derive(Debug, Serialize)]
+pub struct Dissemination {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// By whom.
+    pub by: AccountId,
+    /// To whom and why.
+    #[serde(flatten)]
+    pub order: DisclosureOrder,
+    /// SHA-256 of the document that left, hexadecimal.
+    pub document_sha256: String,
+    /// Where its mail stands.
+    pub status: MailingStatus,
+}
+
+fn letters(text: &Personal<String>) -> u32 {
+    let letters = text.expose().chars().filter(|c| c.is_alphabetic()).count();
+    u32::try_from(letters).unwrap_or(u32::MAX)
+}
+
+/// Passes a delivered answer on.
+pub async fn disclose(
+    ctx: &Context,
+    person: &Account,
+    request: RequestId,
+    order: &DisclosureOrder,
+) -> Result<Uuid, PipelineError> {
+    let row = examine::row_for(ctx, person, request).await?;
+    let now = ctx.now();
+    let registry = ctx.registry().await?;
+    let (ori, email) = (&order.recipient_ori, order.recipient_email.expose().as_str());
+    // An agency that the registry does not have counts as suspended.
+    let there = RequestRow { ori: ori.clone(), ..row.clone() };
+    let agency = standing::agency(&registry, &there);
+    let asked = Disclosure {
+        registered: registry.recipient(ori, email).is_some(),
+        has_key: respond::recipient_usable(ctx, &registry, (ori, email), now).is_ok(),
+        owns_email: agency.owns_address(email),
+        unit_packs: standing::unit_packs(&registry, &row),
+        ..asked(person, &row, order)
+    };
+    // Whose law binds the sender, the agency that asked, or the one that receives: the strictest counts.
+    let mut packs = standing::packs(&registry, &row);
+    packs.extend(
+        agency.packs.iter().filter(|pack| !packs.contains(pack)).cloned().collect::<Vec<_>>(),
+    );
+    let policies = ctx.policies().await?;
+    let decision = policies.decide(&packs, &facts::disclose(&asked, &agency, &row.unit, now));
+    examine::refuse_unless_accepted(ctx, person, &row, &decision).await?;
+    let (release, _) = respond::release_of(ctx, &row).await?;
+    let mail = respond::seal(ctx, &registry, &row, (ori, email), (&release, now)).await?;
+    let mailing = ctx.ids.id();
+    let event = examine::by_person(person, "answer.disclosed", now, &row)
+        .agency(ori)
+        .decision(&decision)
+        .detail("mailing", &mailing.to_string());
+    let record = DisseminationRecord {
+        order: order.clone(),
+        document_sha256: release.document_sha256,
+        mailing,
+    };
+    let change = passed_on(ctx, &row, (person, event), &record, &mail).await?;
+    step::apply_by_person(ctx, change).await?;
+    Ok(mailing)
+}
+
+/// Pure: what the person and the order say; what the registry says is not in it.
+fn asked(person: &Account, row: &RequestRow, order: &DisclosureOrder) -> Disclosure {
+    Disclosure {
+        role: person.role,
+        active: person.active,
+        of_unit: person.unit == row.unit,
+        positions: person.positions.clone(),
+        answered: row.stage.is_answered(),
+        registered: false,
+        has_key: false,
+        owns_email: false,
+        purpose_letters: letters(&order.purpose),
+        right_letters: letters(&order.right_to_know),
+        need_letters: letters(&order.need_to_know),
+        unit_packs: Vec::new(),
+    }
+}
+
+/// The change that passes the sealed mail on: its bytes are stored before, its row, record and command together.
+async fn passed_on(
+    ctx: &Context,
+    row: &RequestRow,
+    (person, event): (&Account, AuditEvent),
+    record: &DisseminationRecord,
+    mail: &Deliverable,
+) -> Result<Change, PipelineError> {
+    let (now, mailing) = (event.at, record.mailing);
+    let key = sealed::key_of(ctx, row)?;
+    let object_key = sealed::put_image(ctx, row.id, &key, mail.bytes().to_vec()).await?;
+    // The stage and its moment stay; the version moves, so that a destruction at the same moment and this exclude each other.
+    let update = RequestUpdate::stage(
+        row.id,
+        row.version,
+        row.stage.clone(),
+        row.updated_at,
+        row.deadline_at,
+    );
+    let mut change = Change::update(update, vec![event]);
+    let envelope = Envelope { to: Personal::new(mail.to().expose().to_owned()) };
+    change.mailing = Some(NewMailing {
+        id: mailing,
+        request: row.id,
+        message_id: mail.message_id().as_str().to_owned(),
+        object_key,
+        envelope: sealed::seal_record(ctx, mailing, &key, &envelope)?,
+        at: now,
+    });
+    let id = ctx.ids.id();
+    change.records.push(NewRecord {
+        id,
+        request: row.id,
+        kind: RecordKind::Dissemination,
+        author: person.id,
+        at: now,
+        sealed: sealed::seal_record(ctx, id, &key, record)?,
+    });
+    let body = Body::DeliverAnswer { request: row.id, mailing };
+    let route = Route::Step { step: Step::Deliver };
+    change.outgoing.push(Message::new(ctx.message_id(), now, route, body));
+    Ok(change)
+}
+
+/// Who else was given the answer, and why. Reading it is recorded.
+pub async fn disseminations(
+    ctx: &Context,
+    person: &Account,
+    request: RequestId,
+) -> Result<Vec<Dissemination>, PipelineError> {
+    let wanted = Wanted { content: Content::Audit, action: "disseminations.read", which: "" };
+    let row = read::allow(ctx, person, request, wanted).await?;
+    let key = sealed::key_of(ctx, &row)?;
+    let mailings = ctx.store.mailings_of(row.id).await?;
+    let records = ctx.store.records(row.id).await?;
+    let of_kind = records.iter().filter(|record| record.kind == RecordKind::Dissemination);
+    let mut found = Vec::new();
+    for record in of_kind {
+        let kept: DisseminationRecord = sealed::open_record(ctx, &key, record)?;
+        let mailing = mailings
+            .iter()
+            .find(|mailing| mailing.id == kept.mailing)
+            .ok_or(PipelineError::Inconsistent("a dissemination's mail"))?;
+        found.push(Dissemination {
+            at: record.written_at,
+            by: record.author,
+            order: kept.order,
+            document_sha256: kept.document_sha256,
+            status: mailing.status,
+        });
+    }
+    Ok(found)
+}

@@ -1,0 +1,99 @@
+//! A delivered answer is passed on: to a registered recipient, for a stated reason, sealed anew, and on record.
+
+use leadbroker::clock::{Clock as _, SystemClock};
+use leadbroker::demo::Keys;
+use leadbroker::domain::Role;
+use leadbroker::id_source::SystemIds;
+use leadbroker::registry::Recipient;
+use serde_json::{Value, json};
+
+use crate::site::{Setup, Site};
+
+crate::both!(an_answer_is_passed_on_sealed_and_on_record);
+
+const OTHER: &str = "CA0560400";
+const EMAIL: &str = "records@coast.example.gov";
+
+fn order(email: &str) -> Value {
+    json!({
+        "recipient_ori": OTHER,
+        "recipient_email": email,
+        "purpose": "A joint investigation of both agencies.",
+        "right_to_know": "A sworn investigator of the agency.",
+        "need_to_know": "Assigned to the same series of cases.",
+    })
+}
+
+async fn disclose(site: &mut Site, request: &str, order: &Value) -> (u16, Vec<String>) {
+    let officer = site.officer();
+    let path = format!("jobs/{request}/disclose");
+    let (status, told) = site.call(("POST", &path), &officer, Some(order)).await;
+    let findings = told["findings"].as_array().cloned().unwrap_or_default();
+    (status, findings.iter().map(|f| f["clause"].as_str().unwrap().to_owned()).collect())
+}
+
+async fn an_answer_is_passed_on_sealed_and_on_record(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    let keys = Keys::make(&site.path("coast"), EMAIL, &SystemIds, SystemClock.now()).unwrap();
+    let waiting = site.queued().await;
+    let (status, clauses) = disclose(&mut site, &waiting, &order(EMAIL)).await;
+    assert_eq!(status, 422);
+    for clause in ["CORE-DISCLOSE-ANSWERED", "CORE-DISCLOSE-RECIPIENT", "CORE-CLEAR"] {
+        assert!(clauses.iter().any(|c| c == clause), "{clauses:?}");
+    }
+    site.withdraw(&waiting).await;
+    let certificate = keys.recipient_pem.clone();
+    site.registry(|registry| {
+        registry.recipients.push(Recipient {
+            agency: OTHER.parse().unwrap(),
+            email: EMAIL.to_owned(),
+            certificate,
+            reads_gcm: false,
+        });
+    })
+    .await;
+    let request = site.drive().await;
+    let mut unsaid = order(EMAIL);
+    unsaid["need_to_know"] = json!("-");
+    let (status, clauses) = disclose(&mut site, &request, &unsaid).await;
+    assert_eq!(
+        (status, clauses),
+        (422, vec!["CORE-DISCLOSE-KNOW".to_owned(), "LACRIS-AUD-2".to_owned()])
+    );
+    let reviewer = site.reviewer(0);
+    let path = format!("jobs/{request}/disclose");
+    assert_eq!(site.call(("POST", &path), &reviewer, Some(&order(EMAIL))).await.0, 403);
+
+    let (status, clauses) = disclose(&mut site, &request, &order(EMAIL)).await;
+    assert_eq!((status, clauses), (200, Vec::new()));
+    site.until_audited(&request, "answer.disclosure_delivered", 1).await;
+    assert_eq!(site.status(&request).await["state"], "delivered");
+    assert_eq!(site.mailing_status(&request).await, ["sent", "sent"]);
+    site.nothing_waits(&request).await;
+    // The mail opens with the other recipient's key alone.
+    let ids = site.message_ids(&request).await;
+    let mails: Vec<Vec<u8>> = ids.iter().flat_map(|id| site.mails_with(id)).collect();
+    let opens = |mail: &Vec<u8>| {
+        let file = site.write("passed.eml", mail);
+        let done = std::process::Command::new("openssl")
+            .args(["cms", "-decrypt", "-in", &file, "-out", "/dev/null"])
+            .arg("-inkey")
+            .arg(site.path("coast/recipient.key"))
+            .arg("-recip")
+            .arg(site.path("coast/recipient.pem"))
+            .status();
+        done.unwrap().success()
+    };
+    assert_eq!((mails.len(), mails.iter().filter(|mail| opens(mail)).count()), (2, 1));
+
+    let auditor = site.token(Role::Auditor, 0);
+    let list = site.cli_json(&auditor, &["disseminations", &request]);
+    let one = &list["items"][0];
+    assert_eq!((&one["recipient_email"], &one["status"]), (&json!(EMAIL), &json!("sent")));
+    assert_eq!(one["need_to_know"], order(EMAIL)["need_to_know"]);
+    let entry = site.audited(&request, "answer.disclosed").await.remove(0);
+    assert_eq!((&entry["gate"], &entry["agency"]), (&json!("disclose"), &json!(OTHER)));
+    assert!(entry["clauses"].as_array().unwrap().contains(&json!("LACRIS-AUD-2")));
+    assert!(!entry.to_string().contains("coast.example.gov"), "no personal data in the log");
+    site.assert_sound("disclosed").await;
+}
