@@ -444,6 +444,23 @@ async fn lists_are_paged_and_sorted(fresh: Fresh) {
     assert!(store.overdue(now(), 10).await.unwrap().is_empty());
 }
 
+async fn a_registry_follows_the_one_that_was_read(fresh: Fresh) {
+    let store = &fresh.store;
+    let add = |seen: i64, byte: u8| {
+        let actor = Actor::Operator { command: "users import".to_owned() };
+        let event = AuditEvent::new(now(), actor, "users.imported");
+        store.add_registry_after(seen, ([byte; 32], vec![byte]), event)
+    };
+    assert_eq!(add(0, 1).await.unwrap(), Some(1));
+    let both = futures_util::future::join(add(1, 2), add(1, 3)).await;
+    let mut versions = [both.0.unwrap(), both.1.unwrap()];
+    versions.sort_unstable();
+    assert_eq!(versions, [None, Some(2)], "somebody else was first");
+    assert_eq!(add(0, 4).await.unwrap(), None);
+    assert_eq!(store.registry_version().await.unwrap(), Some(2));
+    assert_eq!(store.audit_head().await.unwrap().0, 2, "what is not written is not recorded");
+}
+
 async fn claim(store: &Store, n: u128, person: AccountId, most: i64) -> Applied {
     let row = store.request(id(n)).await.unwrap().unwrap();
     let (token, until, since) = (row.fence + 1, now() + TimeDelta::hours(1), now());
@@ -1159,10 +1176,11 @@ conformance! {
     a_legal_hold_is_set_and_lifted_and_a_destroyed_record_keeps_nothing_sealed: false,
     lists_are_paged_and_sorted: false,
     registries_are_versions_and_one_instance_has_the_place: false,
-    roster_entries_have_one_order_and_stay_as_they_are: false,
+    a_registry_follows_the_one_that_was_read: false,
     a_person_holds_no_more_claims_than_the_unit_allows: false,
     a_worklist_is_read_in_the_order_of_service: false,
     what_people_wrote_is_found_by_author_and_by_probe: false,
+    roster_entries_have_one_order_and_stay_as_they_are: false,
     the_relay_is_told_what_to_publish: true,
     what_there_is_is_counted: true,
     duties_and_suspensions_end_once: false,

@@ -60,6 +60,8 @@ mod repeats;
 mod roster;
 #[path = "stories/service.rs"]
 mod service;
+#[path = "stories/suspension.rs"]
+mod suspension;
 #[path = "support/tap.rs"]
 mod tap;
 #[path = "stories/wording.rs"]

@@ -26,6 +26,7 @@ mod roster;
 mod serve;
 mod submit;
 mod topology_command;
+mod users;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -98,6 +99,7 @@ async fn local(
     match command {
         LocalCommand::Keys(command) => keys::run(command, output),
         LocalCommand::Registry(command) => registry_command::run(command, config, output).await,
+        LocalCommand::Users(command) => users::run(command, config, output).await,
         LocalCommand::Topology(command) => topology_command::run(command, config, output).await,
         LocalCommand::Policy(command) => policy_command::run(command, (config, api), output).await,
         LocalCommand::Migrate => config_command::migrate(config, output).await,

@@ -295,6 +295,7 @@ impl Maker<'_> {
             token_sha256: Some(hash(&token)),
             password_argon2: Some(self.argon2(&password)?),
             totp_secret: Some(totp_secret.clone()),
+            suspension: None,
         });
         self.world.secrets.accounts.push(AccountSecrets {
             name: name.to_owned(),
@@ -318,6 +319,8 @@ impl Maker<'_> {
             issued_at: self.now - TimeDelta::days(400),
             expires_at: self.now + ends,
             approved_by: place.approved_by.to_owned(),
+            topics: Vec::new(),
+            refresher_due: None,
         }
     }
 

@@ -81,12 +81,19 @@ pub struct Credential {
     pub expires_at: DateTime<Utc>,
     /// The authority that approved it.
     pub approved_by: String,
+    /// What the course taught, as codes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub topics: Vec<String>,
+    /// The refresher is due (exclusive): without it the credential is out of force from then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresher_due: Option<DateTime<Utc>>,
 }
 
 impl Credential {
     /// Whether it is in force at `at`.
     pub fn in_force(&self, at: DateTime<Utc>) -> bool {
-        self.issued_at <= at && at < self.expires_at
+        let fresh = self.refresher_due.is_none_or(|due| at < due);
+        self.issued_at <= at && at < self.expires_at && fresh
     }
 }
 

@@ -99,7 +99,12 @@ impl Context {
 
     /// The registry as it is now.
     pub async fn registry(&self) -> Result<Arc<Registry>, PipelineError> {
-        self.registry.current(&self.store, &self.vault).await
+        self.registry.current(&self.store, &self.vault, REGISTRY_FRESH).await
+    }
+
+    /// The registry as it is at this moment: who is suspended is out at once, not within a second.
+    pub async fn registry_now(&self) -> Result<Arc<Registry>, PipelineError> {
+        self.registry.current(&self.store, &self.vault, Duration::ZERO).await
     }
 
     /// The policies as they are now. Who decides takes them once and decides with them to the end.
@@ -129,10 +134,15 @@ struct Held {
 }
 
 impl RegistrySource {
-    async fn current(&self, store: &Store, vault: &Vault) -> Result<Arc<Registry>, PipelineError> {
+    async fn current(
+        &self,
+        store: &Store,
+        vault: &Vault,
+        fresh: Duration,
+    ) -> Result<Arc<Registry>, PipelineError> {
         let held = self.lock().clone();
         if let Some(held) = &held
-            && held.read.elapsed() < REGISTRY_FRESH
+            && held.read.elapsed() < fresh
         {
             return Ok(Arc::clone(&held.registry));
         }

@@ -144,8 +144,8 @@ async fn room(ctx: &Context, registry: &Registry, unit: &Unit) -> Result<i64, Pi
     if unit.desk.is_offline(now) {
         return Ok(0);
     }
-    let in_lane = |lane: &Lane| registry.on_duty(&unit.id, *lane, now);
-    let on_duty: BTreeSet<AccountId> = Lane::VARIANTS.iter().flat_map(in_lane).collect();
+    let on_duty: BTreeSet<AccountId> =
+        Lane::VARIANTS.iter().flat_map(|lane| registry.on_duty(&unit.id, *lane, now)).collect();
     let people: Vec<AccountId> = reviewers(registry, &unit.id)
         .into_iter()
         .filter(|person| person.active && on_duty.contains(&person.id))

@@ -15,7 +15,7 @@
 //! Each is *load -> decide (pure) -> apply (one transaction) -> acknowledge*. What they share stands beside them:
 //! [`context`] (what a stage may use), [`draft`] (what came too late), [`emergency`] (what an imminent threat owes),
 //! [`explain`] (what the rules say, without a decision), [`hold`] (a named human decides), [`lease`] (claims on jobs),
-//! [`page`] (who is told that a job waits), [`policy_sets`] (two people change the policies), [`policy_source`] (the
+//! [`page`] (who is told that a job waits), [`people`] (who may do what), [`policy_sets`] (two people change the policies), [`policy_source`] (the
 //! policies in force), [`read`] (who is shown what), [`repeats`] (what was asked before), [`replay`] (what other ones
 //! would have decided), [`roster`] (who is on duty), [`sealed`] (reading and writing what is sealed), [`service`] (when an answer is due),
 //! [`standing`] (what the rules look at), [`step`] (how a stage ends), [`wording`] (what nobody writes).
@@ -34,6 +34,7 @@ pub mod explain;
 pub mod hold;
 pub mod lease;
 pub mod page;
+pub mod people;
 pub mod policy_sets;
 pub mod policy_source;
 pub mod read;

@@ -5,6 +5,7 @@
 
 mod escalations;
 mod parse;
+mod users;
 
 use std::sync::Arc;
 
@@ -13,9 +14,10 @@ use serde::{Deserialize, Serialize};
 use strum::VariantArray as _;
 
 pub use parse::{RegistryError, parse};
+pub use users::{Imported, RowReport, RowResult, UsersError, export, import, restore, suspend};
 
 use crate::domain::{
-    Account, AccountId, Agency, AiSystem, Lane, Ori, Shift, Training, Unit, UnitId,
+    Account, AccountId, Agency, AiSystem, Lane, Ori, Personal, Shift, Training, Unit, UnitId,
 };
 use crate::roster::{self, Roster};
 
@@ -47,6 +49,19 @@ pub struct AccountEntry {
     pub password_argon2: Option<String>,
     /// Secret of its one-time codes (RFC 6238), base32.
     pub totp_secret: Option<String>,
+    /// Why the account may not be used; set with `active = false`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspension: Option<Suspension>,
+}
+
+/// Why an account may not be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Suspension {
+    /// Since when.
+    pub at: DateTime<Utc>,
+    /// Why, in the operator's words.
+    pub reason: Personal<String>,
 }
 
 impl std::fmt::Debug for AccountEntry {

@@ -85,6 +85,36 @@ impl Store {
         .await
     }
 
+    /// Adds a version after the one that was read; none if somebody else was first. Nothing is written then.
+    pub async fn add_registry_after(
+        &self,
+        seen: i64,
+        (digest, sealed): ([u8; 32], Vec<u8>),
+        event: AuditEvent,
+    ) -> Result<Option<i64>, StoreError> {
+        let dialect = self.dialect();
+        self.exclusively(move |connection| {
+            Box::pin(async move {
+                let row = sqlx::query(
+                    "INSERT INTO registry_versions (version, imported_at, digest, sealed)
+                     SELECT $1 + 1, $2, $3, $4
+                     WHERE (SELECT coalesce(max(version), 0) FROM registry_versions) = $1
+                     ON CONFLICT (version) DO NOTHING RETURNING version",
+                )
+                .bind(seen)
+                .bind(micros(event.at))
+                .bind(digest.to_vec())
+                .bind(sealed)
+                .fetch_optional(&mut *connection)
+                .await?;
+                let Some(row) = row else { return Ok(None) };
+                super::audit_log::append(connection, dialect, &[&event]).await?;
+                Column { row: &row, table: "registry_versions" }.int("version").map(Some)
+            })
+        })
+        .await
+    }
+
     /// Takes the one place of an embedded instance, or names who has it. A silent owner loses it after 15 s.
     pub async fn take_instance(&self, owner: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
         let wanted = owner.to_owned();

@@ -57,7 +57,7 @@ pub(super) async fn agency(web: &Web, headers: &HeaderMap) -> Result<Agency, Pro
 pub(super) async fn person(web: &Web, headers: &HeaderMap) -> Result<Account, Problem> {
     let (token, hash) = bearer(headers)?;
     let ctx = web.ctx();
-    let registry = ctx.registry().await?;
+    let registry = ctx.registry_now().await?;
     if !token.starts_with(SESSION_PREFIX) {
         return registry.account_by_token(&hash).cloned().ok_or_else(Problem::unauthorized);
     }

@@ -148,6 +148,7 @@ mod tests {
             token_sha256: None,
             password_argon2: Some(hash.to_string()),
             totp_secret: Some(SECRET.to_owned()),
+            suspension: None,
         }
     }
 

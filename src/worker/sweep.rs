@@ -9,7 +9,7 @@ use super::orphans;
 use crate::lifecycle::{Stage, deadline};
 use crate::messages::{Message, Step};
 use crate::pipeline::emergency::enforce;
-use crate::pipeline::{Context, PipelineError, dispatch, hold, lease, retain, service};
+use crate::pipeline::{Context, PipelineError, dispatch, hold, lease, people, retain, service};
 use crate::store::{Change, RequestRow, RequestUpdate};
 
 /// A published message without progress for this long is published again.
@@ -64,6 +64,7 @@ pub async fn once(ctx: &Context) -> Result<usize, PipelineError> {
             }
         }
     }
+    moved += people::reclaim_from_the_suspended(ctx).await?;
     Ok(moved + dispatch::round(ctx).await?)
 }
 

@@ -16,6 +16,9 @@ pub enum LocalCommand {
     /// Units, agencies, people.
     #[command(subcommand)]
     Registry(RegistryCommand),
+    /// People: their credentials as a table, and who may not act.
+    #[command(subcommand)]
+    Users(UsersCommand),
     /// What the message broker holds.
     #[command(subcommand)]
     Topology(TopologyCommand),
@@ -63,6 +66,41 @@ pub enum RegistryCommand {
     Import {
         /// The registry, TOML.
         file: PathBuf,
+    },
+}
+
+/// Of `users`.
+#[derive(Debug, Subcommand)]
+pub enum UsersCommand {
+    /// Take people and credentials from a table, all or nothing. It is recorded.
+    Import {
+        /// The table, CSV.
+        file: PathBuf,
+        /// Say what would happen, and change nothing.
+        #[arg(long)]
+        check: bool,
+        /// Write a token for each new account here; only you may read the file.
+        #[arg(long, value_name = "FILE")]
+        secrets: Option<PathBuf>,
+    },
+    /// People and credentials as a table; no tokens, no passwords. It is recorded.
+    Export {
+        /// Write it here, readable by you alone; else to the standard output.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Let an account do nothing more, at once; what it has on the desk goes to others.
+    Suspend {
+        /// The login name.
+        login: String,
+        /// Why; kept sealed with the account.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Let a suspended account act again.
+    Restore {
+        /// The login name.
+        login: String,
     },
 }
 

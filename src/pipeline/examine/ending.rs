@@ -22,6 +22,7 @@ pub(super) fn action(kind: RecordKind) -> &'static str {
         | RecordKind::Confirmation
         | RecordKind::SuspensionLift
         | RecordKind::LegalHold
+        | RecordKind::Dissemination
         | RecordKind::Draft
         | RecordKind::Dissemination
         | RecordKind::GiveBack => "record.written",

@@ -6,8 +6,8 @@ use super::super::reference;
 use super::{Components, array, list, number, object, string, text};
 use crate::domain::GiveBackReason;
 
-/// Sessions, small bodies, dead letters, audit entries.
-pub(super) fn kept() -> Components {
+/// Claims on jobs, and drafts.
+fn claims() -> Components {
     let items = |component: &str| object(&[("items", array(component))]);
     vec![
         ("Token", object(&[("token", number())])),
@@ -41,6 +41,14 @@ pub(super) fn kept() -> Components {
                 ("examination", reference("Examination")),
             ]),
         ),
+    ]
+}
+
+/// Sessions, small bodies, dead letters, audit entries.
+pub(super) fn kept() -> Components {
+    let items = |component: &str| object(&[("items", array(component))]);
+    let mut all = claims();
+    all.extend([
         (
             "Release",
             object(&[
@@ -88,5 +96,6 @@ pub(super) fn kept() -> Components {
                 ),
             ]),
         ),
-    ]
+    ]);
+    all
 }
