@@ -35,18 +35,13 @@ pub(super) async fn run(
         }
         PeopleCommand::Claim { request } => desk::claim(api, request, output).await?,
         PeopleCommand::Renew { request, token } => {
-            let path = format!("jobs/{}/renew", segment(request)?);
-            let answer = api.post(&path, Some(&json!({ "token": token }))).await?;
-            output.step(&answer, &["token", "until"]);
+            let body = json!({ "token": token });
+            post(api, (request, "renew"), &body, &["token", "until"], output).await?;
         }
-        PeopleCommand::Checklist => {
-            let answer = api.get("checklist").await?;
-            checklist(&answer, output);
-        }
+        PeopleCommand::Checklist => checklist(&api.get("checklist").await?, output),
         PeopleCommand::HandOver { request, token, to } => {
-            let path = format!("jobs/{}/hand-over", segment(request)?);
-            let answer = api.post(&path, Some(&json!({ "token": token, "to": to }))).await?;
-            output.step(&answer, &["request"]);
+            let body = json!({ "token": token, "to": to });
+            post(api, (request, "hand-over"), &body, &["request"], output).await?;
         }
         PeopleCommand::GiveBack(args) => desk::give_back(api, args, output).await?,
         PeopleCommand::Drafts(command) => desk::drafts(api, command, output).await?,
@@ -60,10 +55,9 @@ pub(super) async fn run(
             output.value(&without_pictures(&answer));
         }
         PeopleCommand::WaiveSecondReview { request, reason, note } => {
-            let path = format!("jobs/{}/waive-second-review", segment(request)?);
             let body = json!({ "reason": reason, "note": note });
-            let answer = api.post(&path, Some(&body)).await?;
-            output.step(&answer, &["request", "state"]);
+            let step = (request.as_str(), "waive-second-review");
+            post(api, step, &body, &["request", "state"], output).await?;
         }
         PeopleCommand::Release(args) => return release(api, args, output).await,
         PeopleCommand::Holds(command) => decide::holds(api, command, output).await?,
@@ -84,6 +78,19 @@ pub(super) async fn run(
         PeopleCommand::Roster(args) => return super::roster::run(api, args, output).await,
     }
     Ok(exit::OK)
+}
+
+/// A step of a job whose answer is shown by some of its members.
+async fn post(
+    api: &Api,
+    (request, step): (&str, &str),
+    body: &Value,
+    members: &[&str],
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    let answer = api.post(&format!("jobs/{}/{step}", segment(request)?), Some(body)).await?;
+    output.step(&answer, members);
+    Ok(())
 }
 
 fn checklist(answer: &Value, output: &mut Output) {

@@ -216,7 +216,8 @@ fn for_people() -> Components {
     };
     let items = |component: &str| object(&[("items", array(component))]);
     let case_file = case_file();
-    let mut all = vec![
+    let mut all = further();
+    all.extend([
         ("Job", job(&[])),
         ("Jobs", object(&[("items", array("Job")), ("next", or_null("RequestId"))])),
         ("CaseFile", job(&case_file)),
@@ -249,17 +250,24 @@ fn for_people() -> Components {
                 ("clause", string()),
             ]),
         ),
-    ];
-    all.extend(examination::seen());
-    all.extend(examination::schemas());
-    all.extend(kept::kept());
-    all.extend(records::records());
-    all.extend(emergency::schemas());
-    all.extend(policies::schemas());
-    all.extend(pages::pages());
-    all.extend(emergency::suspensions());
-    all.extend(roster::roster());
+    ]);
     all
+}
+
+/// What stands in files of its own.
+fn further() -> Components {
+    [
+        examination::seen(),
+        examination::schemas(),
+        kept::kept(),
+        records::records(),
+        emergency::schemas(),
+        emergency::suspensions(),
+        policies::schemas(),
+        pages::pages(),
+        roster::roster(),
+    ]
+    .concat()
 }
 
 /// What a case file has besides its job.
