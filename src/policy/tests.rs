@@ -15,6 +15,7 @@ use super::facts::{
     Delivery, Destruction, Disclosure, Examination, FormFacts, Reading, Release, ReviewerStanding,
     SecondReview, Standing,
 };
+use super::identification::IdentificationWords;
 use super::*;
 use crate::domain::form::Form;
 use crate::domain::{Finding, PackId, Role, Verdict};

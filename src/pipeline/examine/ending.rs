@@ -24,6 +24,7 @@ pub(super) fn action(kind: RecordKind) -> &'static str {
         | RecordKind::LegalHold
         | RecordKind::Dissemination
         | RecordKind::Draft
+        | RecordKind::Dissemination
         | RecordKind::GiveBack => "record.written",
     }
 }

@@ -5,7 +5,6 @@ use cedar_policy::PolicyId;
 
 use super::super::words::{self, Lexicon};
 use super::*;
-use crate::policy::identification::IdentificationWords;
 
 /// A row, with its questions built once.
 struct Row {
