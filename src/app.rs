@@ -1,11 +1,12 @@
 //! The composition root: from a configuration to adapters, a context and running workers. The only place that names
 //! an adapter.
 
+mod rules;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use tokio::sync::watch;
 
 use crate::broker::amqp::{
@@ -14,21 +15,17 @@ use crate::broker::amqp::{
 use crate::broker::topology::{MAX_BODY_BYTES, Topology, intake_queue, step_queue};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, MailTls, MailTransport, Transport};
-use crate::domain::form::FormLimits;
 use crate::id_source::{IdSource, SystemIds};
-use crate::images::ImageLimits;
-use crate::lifecycle::Terms;
 use crate::mail::file::FileMailer;
 use crate::mail::smime::SigningIdentity;
 use crate::mail::smtp::{SmtpDeadlines, SmtpLogin, SmtpMailer, SmtpSettings, SmtpTls};
 use crate::mail::{MailAddress, Mailer, Sealer, SealerSettings};
 use crate::pager::Webhooks;
 use crate::pipeline::Context;
-use crate::pipeline::context::{Progress, RegistrySource, Rules};
+use crate::pipeline::context::{Progress, RegistrySource};
 use crate::pipeline::policy_source::{self, PolicySource};
 use crate::pipeline::release::Previews;
 use crate::policy::PolicySet;
-use crate::policy::facts::Limits;
 use crate::shutdown::Shutdown;
 use crate::store::{Store, StoreSettings};
 use crate::vault::{ImageStore, MasterKey, S3Settings, SigningKey, Vault};
@@ -121,7 +118,7 @@ pub async fn context(config: &Config) -> Result<Context, AppError> {
         store,
         policies,
         registry: RegistrySource::default(),
-        rules: Arc::new(rules(config)),
+        rules: Arc::new(rules::rules(config)),
         sealer: Arc::new(sealer),
         mailer: mailer(config)?,
         release_key: Arc::new(SigningKey::from_pem(config.audit.signing_key.expose().as_bytes())?),
@@ -214,40 +211,6 @@ pub fn pack_files(folder: &Path) -> Result<std::collections::BTreeMap<String, Ve
         }
     }
     Ok(files)
-}
-
-fn rules(config: &Config) -> Rules {
-    let (limits, review) = (&config.limits, &config.review);
-    let mib = |mib: u32| u64::from(mib) * 1024 * 1024;
-    Rules {
-        form: FormLimits {
-            images: limits.images,
-            image_bytes: mib(limits.image_mib),
-            form_bytes: mib(limits.form_mib),
-        },
-        image: ImageLimits { bytes: mib(limits.image_mib), ..ImageLimits::default() },
-        terms: Terms {
-            offer: TimeDelta::minutes(review.offer_minutes.into()),
-            decision: TimeDelta::hours(review.decision_hours.into()),
-            threat_decision: TimeDelta::minutes(review.threat_decision_minutes.into()),
-            emergency: TimeDelta::hours(review.emergency_hours.into()),
-            expiry: TimeDelta::days(review.expiry_days.into()),
-            ..Terms::default()
-        },
-        lease: TimeDelta::minutes(review.lease_minutes.into()),
-        lease_most: TimeDelta::hours(review.lease_most_hours.into()),
-        repeat: TimeDelta::hours(24),
-        retention_days: config.retention.days,
-        check_wait: Duration::from_millis(config.server.check_wait_ms.into()),
-        policy: Limits {
-            images: limits.images,
-            situation_letters: limits.situation_letters,
-            suspicion_letters: limits.suspicion_letters,
-            signature_age: limits.signature_max_age_hours * 3600,
-            signature_ahead: limits.signature_skew_minutes * 60,
-            ..Limits::default()
-        },
-    }
 }
 
 fn sealer(config: &Config, vault: &Vault) -> Result<Sealer, AppError> {

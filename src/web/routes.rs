@@ -2,6 +2,7 @@
 //! that the other does not.
 
 mod agencies;
+mod governance;
 mod machines;
 mod pages;
 mod people;
@@ -173,6 +174,7 @@ pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static Operation)> 
     let groups = [
         ("agencies", agencies::OPERATIONS),
         ("people", people::OPERATIONS),
+        ("people", governance::OPERATIONS),
         ("people", pages::OPERATIONS),
         ("people", roster::OPERATIONS),
         ("machines", machines::OPERATIONS),
