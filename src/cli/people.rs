@@ -35,18 +35,14 @@ pub(super) async fn run(
         }
         PeopleCommand::Claim { request } => desk::claim(api, request, output).await?,
         PeopleCommand::Renew { request, token } => {
-            let path = format!("jobs/{}/renew", segment(request)?);
-            let answer = api.post(&path, Some(&json!({ "token": token }))).await?;
-            output.step(&answer, &["token", "until"]);
+            step(api, request, ("renew", json!({ "token": token })), output).await?;
         }
         PeopleCommand::Checklist => {
             let answer = api.get("checklist").await?;
             checklist(&answer, output);
         }
         PeopleCommand::HandOver { request, token, to } => {
-            let path = format!("jobs/{}/hand-over", segment(request)?);
-            let answer = api.post(&path, Some(&json!({ "token": token, "to": to }))).await?;
-            output.step(&answer, &["request"]);
+            step(api, request, ("hand-over", json!({ "token": token, "to": to })), output).await?;
         }
         PeopleCommand::GiveBack(args) => desk::give_back(api, args, output).await?,
         PeopleCommand::Drafts(command) => desk::drafts(api, command, output).await?,
@@ -60,10 +56,8 @@ pub(super) async fn run(
             output.value(&without_pictures(&answer));
         }
         PeopleCommand::WaiveSecondReview { request, reason, note } => {
-            let path = format!("jobs/{}/waive-second-review", segment(request)?);
             let body = json!({ "reason": reason, "note": note });
-            let answer = api.post(&path, Some(&body)).await?;
-            output.step(&answer, &["request", "state"]);
+            step(api, request, ("waive-second-review", body), output).await?;
         }
         PeopleCommand::Release(args) => return release(api, args, output).await,
         PeopleCommand::Holds(command) => decide::holds(api, command, output).await?,
@@ -84,6 +78,23 @@ pub(super) async fn run(
         PeopleCommand::Roster(args) => return super::roster::run(api, args, output).await,
     }
     Ok(exit::OK)
+}
+
+/// A step of a job, and what the server says of it.
+async fn step(
+    api: &Api,
+    request: &str,
+    (name, body): (&str, Value),
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    let answer = api.post(&format!("jobs/{}/{name}", segment(request)?), Some(&body)).await?;
+    let told: &[&str] = match name {
+        "renew" => &["token", "until"],
+        "hand-over" => &["request"],
+        _ => &["request", "state"],
+    };
+    output.step(&answer, told);
+    Ok(())
 }
 
 fn checklist(answer: &Value, output: &mut Output) {

@@ -11,6 +11,7 @@ use crate::domain::{Account, AccountId, Form, GiveBackReason, Personal, RequestI
 use crate::lifecycle::{Event, Lease, Stage, StageCode, deadline, next};
 use crate::policy::conflict::conflict;
 use crate::policy::facts;
+use crate::policy::queue_choice::PassedOver;
 use crate::registry::Registry;
 use crate::store::{Change, NewRecord, RecordKind, RequestRow, RequestUpdate};
 
@@ -267,8 +268,8 @@ pub async fn hand_over(
     if let Some(why) = dispatch::refuses(ctx, &registry, (&row, &form), other.id).await? {
         let why = match why {
             // What keeps a colleague from a case is the colleague's own affair.
-            crate::policy::queue_choice::PassedOver::Excluded(_) => "excluded",
-            other => other.code(),
+            PassedOver::Excluded(_) => "excluded",
+            PassedOver::OffDuty | PassedOver::NotQualified | PassedOver::Full => why.code(),
         };
         return Err(not_eligible(why));
     }

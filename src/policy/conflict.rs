@@ -88,7 +88,6 @@ mod tests {
     use super::*;
     use crate::domain::{AccountId, Role};
 
-    #[expect(clippy::unwrap_used, reason = "a test may panic")]
     fn form(change: impl FnOnce(&mut Value)) -> Form {
         let example = include_str!("../../tests/data/forms/search_request.v1.example.json");
         let mut form: Value = serde_json::from_str(example).unwrap();
@@ -98,7 +97,6 @@ mod tests {
         serde_json::from_value(form).unwrap()
     }
 
-    #[expect(clippy::unwrap_used, reason = "a test may panic")]
     fn person(name: &str, relatives: &[&str]) -> Account {
         Account {
             id: AccountId::new(Uuid::nil()),

@@ -393,7 +393,7 @@ fn a_gate_at_which_no_rule_is_asked_rejects() {
         for pack in packs.values_mut() {
             pack.gates.remove(gate);
         }
-        let lists = (POLICIES.words().clone(), identification::IdentificationWords::default());
+        let lists = (POLICIES.words().clone(), IdentificationWords::default());
         let without = PolicySet::new(schema.clone(), packs, (lists, String::new())).unwrap();
         let mut facts = questions(&good(), "lease").remove(0);
         facts.gate = *gate;

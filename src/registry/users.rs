@@ -229,7 +229,7 @@ pub fn import(
         let of = |row: &&mut RowReport| fault.place == format!("accounts.{}", row.login);
         match rows.iter_mut().find(of) {
             Some(row) => row.faults.push(fault.message),
-            None => rows.extend(whole(fault.to_string())),
+            None => rows.push(whole(fault.to_string())),
         }
     }
     if rows.iter().any(|row| !row.faults.is_empty()) {
@@ -242,13 +242,8 @@ pub fn import(
 }
 
 /// What is wrong with the registry as it would become, and with no row in particular.
-fn whole(fault: String) -> Option<RowReport> {
-    Some(RowReport {
-        line: 0,
-        login: String::new(),
-        result: RowResult::Refused,
-        faults: vec![fault],
-    })
+fn whole(fault: String) -> RowReport {
+    RowReport { line: 0, login: String::new(), result: RowResult::Refused, faults: vec![fault] }
 }
 
 /// Reads one row, and adds it to its account.

@@ -267,48 +267,49 @@ fn form(case: &str, seed: u64) -> Value {
 
 const REQUESTS: &str = "/api/v1/search-requests";
 
+const GETS: &[&str] = &[
+    "search-requests",
+    "search-requests/{id}",
+    "search-requests/{id}/events",
+    "units",
+    "units/lacris/form",
+    "jobs",
+    "jobs/{id}",
+    "jobs/{id}/probes/0",
+    "jobs/{id}/document",
+    "drafts",
+    "drafts/{id}",
+    "holds",
+    "holds/{id}",
+    "dead-letters",
+    "dead-letters/{id}",
+    "audit/requests/{id}",
+    "audit/export",
+    "pages",
+    "pages/{id}",
+];
+const POSTS: &[&str] = &[
+    "search-requests",
+    "search-requests/{id}/withdraw",
+    "jobs/{id}/claim",
+    "jobs/{id}/renew",
+    "jobs/{id}/hand-over",
+    "jobs/{id}/give-back",
+    "jobs/{id}/conclude",
+    "jobs/{id}/second-review",
+    "jobs/{id}/adjudicate",
+    "jobs/{id}/release",
+    "holds/{id}/decide",
+    "dead-letters/{id}/replay",
+    "dead-letters/{id}/drop",
+    "pages/{id}/acknowledgement",
+];
+
 #[tokio::test]
 async fn nothing_but_health_and_log_in_answers_without_a_token() {
     let world = world().await;
     let id = format!("r-{:032x}", 1);
-    let gets = [
-        "search-requests",
-        "search-requests/{id}",
-        "search-requests/{id}/events",
-        "units",
-        "units/lacris/form",
-        "jobs",
-        "jobs/{id}",
-        "jobs/{id}/probes/0",
-        "jobs/{id}/document",
-        "drafts",
-        "drafts/{id}",
-        "holds",
-        "holds/{id}",
-        "dead-letters",
-        "dead-letters/{id}",
-        "audit/requests/{id}",
-        "audit/export",
-        "pages",
-        "pages/{id}",
-    ];
-    let posts = [
-        "search-requests",
-        "search-requests/{id}/withdraw",
-        "jobs/{id}/claim",
-        "jobs/{id}/renew",
-        "jobs/{id}/hand-over",
-        "jobs/{id}/give-back",
-        "jobs/{id}/conclude",
-        "jobs/{id}/second-review",
-        "jobs/{id}/adjudicate",
-        "jobs/{id}/release",
-        "holds/{id}/decide",
-        "dead-letters/{id}/replay",
-        "dead-letters/{id}/drop",
-        "pages/{id}/acknowledgement",
-    ];
-    let all = gets.iter().map(|p| ("GET", p)).chain(posts.iter().map(|p| ("POST", p)));
+    let all = GETS.iter().map(|p| ("GET", p)).chain(POSTS.iter().map(|p| ("POST", p)));
     for (method, path) in all {
         let path = format!("/api/v1/{}", path.replace("{id}", &id));
         for token in [None, Some("Bearer nobody"), Some("Bearer lbs_nobody")] {

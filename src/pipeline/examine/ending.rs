@@ -24,7 +24,6 @@ pub(super) fn action(kind: RecordKind) -> &'static str {
         | RecordKind::LegalHold
         | RecordKind::Dissemination
         | RecordKind::Draft
-        | RecordKind::Dissemination
         | RecordKind::GiveBack => "record.written",
     }
 }

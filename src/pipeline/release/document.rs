@@ -67,7 +67,7 @@ pub(super) async fn compose(
     let placeholder_open = case.placeholder_open;
     let statements = case.printed;
     let policies = case.policies.set().sha256.clone();
-    Ok((document, Printed { statements, generative_ai, policies, second_review, placeholder_open }))
+    Ok((document, Printed { statements, generative_ai, second_review, placeholder_open, policies }))
 }
 
 async fn document(case: &mut Case<'_>, outcome: Outcome) -> Result<Document, PipelineError> {

@@ -5,7 +5,6 @@ use crate::demo::world;
 use crate::domain::Personal;
 use crate::id_source::{IdSource as _, SystemIds};
 
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
 fn registry() -> Registry {
     world(&SystemIds, "2026-03-01T12:00:00Z".parse().unwrap(), "").unwrap().registry
 }

@@ -241,14 +241,7 @@ fn for_people() -> Components {
         ),
         ("HoldFile", job(&[&case_file[..], &hold_file()].concat())),
         ("Holds", items("Hold")),
-        (
-            "HoldDecision",
-            object(&[
-                ("allow", json!({ "type": "boolean" })),
-                ("reason", string()),
-                ("clause", string()),
-            ]),
-        ),
+        ("HoldDecision", hold_decision()),
     ];
     all.extend(examination::seen());
     all.extend(examination::schemas());
@@ -260,6 +253,11 @@ fn for_people() -> Components {
     all.extend(emergency::suspensions());
     all.extend(roster::roster());
     all
+}
+
+fn hold_decision() -> Value {
+    let allow = json!({ "type": "boolean" });
+    object(&[("allow", allow), ("reason", string()), ("clause", string())])
 }
 
 /// What a case file has besides its job.
