@@ -84,7 +84,7 @@ async fn work(
     while reviewed.load(Ordering::Relaxed) < JOBS {
         let (status, page) = call("GET", "jobs?limit=200".to_owned(), None).await;
         assert_eq!(status, 200, "{page}");
-        let mut taken = false;
+        let mut worked = false;
         for job in page["items"].as_array().unwrap() {
             let request = job["request"].as_str().unwrap().to_owned();
             // In the order of the list: the next one only when this one is another's.
@@ -105,10 +105,10 @@ async fn work(
             let (status, told) = call("POST", format!("jobs/{request}/{step}"), Some(body)).await;
             assert_eq!(status, 200, "{told}");
             reviewed.fetch_add(usize::from(step == "second-review"), Ordering::Relaxed);
-            taken = true;
+            worked = true;
             break;
         }
-        if !taken {
+        if !worked {
             tokio::time::sleep(Duration::from_millis(1500)).await;
         }
     }
@@ -133,7 +133,7 @@ fn assert_claims(events: &[Value], jobs: &BTreeMap<String, (i64, i64)>) {
                 }
             }
             "examination.concluded" | "second_review.concluded" => {
-                let (_, holder) = in_force.remove(request).expect("a claim");
+                let (_, holder) = in_force.remove(request).unwrap();
                 assert_eq!(&event["actor"], holder, "{request} was concluded by its holder");
             }
             "lease.expired" | "job.given_back" => {
@@ -181,15 +181,14 @@ async fn distributed_two_hundred_reviewers_take_every_job_once_and_in_order() {
         jobs.insert(request.clone(), (came - start * hour, came));
     }
     let (_second, other) = site.second_server().await;
-    let http = leadbroker::http::client(Duration::from_secs(60)).unwrap();
+    let http = leadbroker::http::client(Duration::from_mins(1)).unwrap();
     let reviewed = Arc::new(AtomicUsize::new(0));
-    let workers = (0..WORKERS).map(|n| {
+    let mut workers = tokio::task::JoinSet::new();
+    for n in 0..WORKERS {
         let origin = if n % 2 == 0 { site.origin().to_owned() } else { other.clone() };
-        tokio::spawn(work((http.clone(), origin), token(n), Arc::clone(&reviewed)))
-    });
-    for worker in futures_util::future::join_all(workers).await {
-        worker.unwrap();
+        workers.spawn(work((http.clone(), origin), token(n), Arc::clone(&reviewed)));
     }
+    workers.join_all().await;
     let events = site.assert_sound("two hundred").await;
     assert_claims(&events, &jobs);
     for action in ["examination.concluded", "second_review.concluded"] {
@@ -213,18 +212,19 @@ async fn distributed_what_is_frozen_past_its_claim_and_woken_submits_nothing() {
     let lease = site.claimed(&request, &frozen).await;
     signal(&second.0, "STOP");
     let body = json!({ "token": lease, "examination": exam });
-    let http = leadbroker::http::client(Duration::from_secs(60)).unwrap();
+    let http = leadbroker::http::client(Duration::from_mins(1)).unwrap();
     let sent = http
         .post(format!("{other}/api/v1/jobs/{request}/conclude"))
         .bearer_auth(&frozen)
         .json(&body);
-    let submission = tokio::spawn(async move { sent.send().await.unwrap() });
+    let mut submission = tokio::task::JoinSet::new();
+    submission.spawn(async move { sent.send().await.unwrap() });
     site.deadline_passes(&request).await;
     site.until_audited(&request, "lease.expired", 1).await;
     let taken = site.claimed(&request, &awake).await;
-    assert!(!submission.is_finished());
+    assert!(submission.try_join_next().is_none());
     signal(&second.0, "CONT");
-    let answer = submission.await.unwrap();
+    let answer = submission.join_next().await.unwrap().unwrap();
     assert_eq!(answer.status().as_u16(), 409);
     let told: Value = answer.json().await.unwrap();
     assert_eq!(told["code"], "lease_lost", "{told}");

@@ -35,14 +35,13 @@ pub(super) async fn run(
         }
         PeopleCommand::Claim { request } => desk::claim(api, request, output).await?,
         PeopleCommand::Renew { request, token } => {
-            step(api, request, ("renew", json!({ "token": token })), output).await?;
+            let body = json!({ "token": token });
+            post(api, (request, "renew"), &body, &["token", "until"], output).await?;
         }
-        PeopleCommand::Checklist => {
-            let answer = api.get("checklist").await?;
-            checklist(&answer, output);
-        }
+        PeopleCommand::Checklist => checklist(&api.get("checklist").await?, output),
         PeopleCommand::HandOver { request, token, to } => {
-            step(api, request, ("hand-over", json!({ "token": token, "to": to })), output).await?;
+            let body = json!({ "token": token, "to": to });
+            post(api, (request, "hand-over"), &body, &["request"], output).await?;
         }
         PeopleCommand::GiveBack(args) => desk::give_back(api, args, output).await?,
         PeopleCommand::Drafts(command) => desk::drafts(api, command, output).await?,
@@ -57,7 +56,8 @@ pub(super) async fn run(
         }
         PeopleCommand::WaiveSecondReview { request, reason, note } => {
             let body = json!({ "reason": reason, "note": note });
-            step(api, request, ("waive-second-review", body), output).await?;
+            let step = (request.as_str(), "waive-second-review");
+            post(api, step, &body, &["request", "state"], output).await?;
         }
         PeopleCommand::Release(args) => return release(api, args, output).await,
         PeopleCommand::Holds(command) => decide::holds(api, command, output).await?,
@@ -80,20 +80,16 @@ pub(super) async fn run(
     Ok(exit::OK)
 }
 
-/// A step of a job, and what the server says of it.
-async fn step(
+/// A step of a job whose answer is shown by some of its members.
+async fn post(
     api: &Api,
-    request: &str,
-    (name, body): (&str, Value),
+    (request, step): (&str, &str),
+    body: &Value,
+    members: &[&str],
     output: &mut Output,
 ) -> anyhow::Result<()> {
-    let answer = api.post(&format!("jobs/{}/{name}", segment(request)?), Some(&body)).await?;
-    let told: &[&str] = match name {
-        "renew" => &["token", "until"],
-        "hand-over" => &["request"],
-        _ => &["request", "state"],
-    };
-    output.step(&answer, told);
+    let answer = api.post(&format!("jobs/{}/{step}", segment(request)?), Some(body)).await?;
+    output.step(&answer, members);
     Ok(())
 }
 

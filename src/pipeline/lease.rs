@@ -269,7 +269,7 @@ pub async fn hand_over(
         let why = match why {
             // What keeps a colleague from a case is the colleague's own affair.
             PassedOver::Excluded(_) => "excluded",
-            PassedOver::OffDuty | PassedOver::NotQualified | PassedOver::Full => why.code(),
+            why @ (PassedOver::OffDuty | PassedOver::NotQualified | PassedOver::Full) => why.code(),
         };
         return Err(not_eligible(why));
     }

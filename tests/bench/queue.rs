@@ -74,5 +74,6 @@ fn request(id: RequestId, n: usize, now: chrono::DateTime<Utc>) -> NewRequest {
         form: vec![4; FORM],
         probes: Vec::new(),
         idempotency: None,
+        clock: None,
     }
 }

@@ -216,7 +216,8 @@ fn for_people() -> Components {
     };
     let items = |component: &str| object(&[("items", array(component))]);
     let case_file = case_file();
-    let mut all = vec![
+    let mut all = further();
+    all.extend([
         ("Job", job(&[])),
         ("Jobs", object(&[("items", array("Job")), ("next", or_null("RequestId"))])),
         ("CaseFile", job(&case_file)),
@@ -241,23 +242,32 @@ fn for_people() -> Components {
         ),
         ("HoldFile", job(&[&case_file[..], &hold_file()].concat())),
         ("Holds", items("Hold")),
-        ("HoldDecision", hold_decision()),
-    ];
-    all.extend(examination::seen());
-    all.extend(examination::schemas());
-    all.extend(kept::kept());
-    all.extend(records::records());
-    all.extend(emergency::schemas());
-    all.extend(policies::schemas());
-    all.extend(pages::pages());
-    all.extend(emergency::suspensions());
-    all.extend(roster::roster());
+        (
+            "HoldDecision",
+            object(&[
+                ("allow", json!({ "type": "boolean" })),
+                ("reason", string()),
+                ("clause", string()),
+            ]),
+        ),
+    ]);
     all
 }
 
-fn hold_decision() -> Value {
-    let allow = json!({ "type": "boolean" });
-    object(&[("allow", allow), ("reason", string()), ("clause", string())])
+/// What stands in files of its own.
+fn further() -> Components {
+    [
+        examination::seen(),
+        examination::schemas(),
+        kept::kept(),
+        records::records(),
+        emergency::schemas(),
+        emergency::suspensions(),
+        policies::schemas(),
+        pages::pages(),
+        roster::roster(),
+    ]
+    .concat()
 }
 
 /// What a case file has besides its job.
