@@ -43,6 +43,7 @@ impl Drop for NoMemory {
 }
 
 /// As `/readyz`, which stands beside the API, has it.
+#[expect(clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
 async fn until_broker_is(site: &mut Site, wanted: &str) {
     for _ in 0..600 {
         let (status, ready) = site.call(("GET", "../../readyz"), "", None).await;

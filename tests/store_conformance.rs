@@ -665,7 +665,11 @@ async fn roster_entries_have_one_order_and_stay_as_they_are(fresh: Fresh) {
     let reasons = store.roster_reasons(&unit).await.unwrap();
     assert_eq!(reasons, [(both[1].entry.id, vec![0, 255])].into());
     assert!(store.roster_reasons(&other).await.unwrap().is_empty());
+}
 
+/// A registry is read as it was at a moment.
+async fn a_registry_is_read_as_it_was_at_a_time(fresh: Fresh) {
+    let store = &fresh.store;
     for (n, sealed) in [(1, vec![1]), (2, vec![2])] {
         let mut imported = event("imported", id(1));
         imported.at = now() + TimeDelta::hours(n);
@@ -1181,6 +1185,7 @@ conformance! {
     a_worklist_is_read_in_the_order_of_service: false,
     what_people_wrote_is_found_by_author_and_by_probe: false,
     roster_entries_have_one_order_and_stay_as_they_are: false,
+    a_registry_is_read_as_it_was_at_a_time: false,
     the_relay_is_told_what_to_publish: true,
     what_there_is_is_counted: true,
     duties_and_suspensions_end_once: false,

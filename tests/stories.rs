@@ -7,6 +7,11 @@
     clippy::indexing_slicing,
     reason = "a test may panic"
 )]
+#![expect(
+    clippy::cognitive_complexity,
+    clippy::too_many_lines,
+    reason = "a story is read from its beginning to its end"
+)]
 
 #[path = "support/site.rs"]
 #[expect(

@@ -52,7 +52,7 @@ async fn fill(store: &Store, n: usize) {
     change.guard = Guard::Insert(Box::new(request(id, n, now)));
     let _ = store.apply(change).await.unwrap();
     let reviewer = AccountId::new(Uuid::from_u128(n as u128 % 20 + 1));
-    let stage = if n % 3 == 0 { Stage::Offered { reviewer } } else { Stage::Queued };
+    let stage = if n.is_multiple_of(3) { Stage::Offered { reviewer } } else { Stage::Queued };
     let update = RequestUpdate::stage(id, 1, stage, now, Some(now + TimeDelta::days(30)));
     let _ = store.apply(Change::update(update, vec![event])).await.unwrap();
 }

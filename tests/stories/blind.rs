@@ -50,7 +50,7 @@ fn plain(value: Value) -> Value {
         Value::Object(members) => {
             Value::Object(members.into_iter().map(|(name, member)| (name, plain(member))).collect())
         }
-        other => other,
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_)) => other,
     }
 }
 
@@ -329,7 +329,7 @@ async fn a_second_review_is_waived_where_every_pack_allows_it_and_nowhere_else(s
         unit.packs = vec!["oxnard".parse().unwrap()];
         for entry in &mut registry.accounts {
             for credential in &mut entry.account.credentials {
-                credential.issuer = "Sample trainer".to_owned();
+                "Sample trainer".clone_into(&mut credential.issuer);
             }
         }
         unit.trainers = vec![TrainerDesignation {

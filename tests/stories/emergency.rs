@@ -61,7 +61,7 @@ async fn confirm(site: &mut Site, request: &str, name: &str) -> (u16, Value) {
 }
 
 /// Suspensions as the administrator lists them.
-async fn suspensions(site: &Site) -> Vec<Value> {
+fn suspensions(site: &Site) -> Vec<Value> {
     let told = site.cli_json(&site.administrator(), &["suspensions", "list"]);
     told["items"].as_array().unwrap().clone()
 }
@@ -133,7 +133,7 @@ async fn an_emergency_is_answered_at_once_and_confirmed_in_time(setup: Setup) {
     duty_passes(&site, &request, "confirmation").await;
     duty_passes(&site, &request, "call_back").await;
     tokio::time::sleep(std::time::Duration::from_secs(6)).await;
-    assert_eq!(suspensions(&site).await, Vec::<Value>::new());
+    assert_eq!(suspensions(&site), Vec::<Value>::new());
     assert_eq!(site.cli_json(&reviewer, &["emergency", "list"])["items"], json!([]));
     assert_eq!(site.number(&format!("SELECT count(*) FROM case_records WHERE request = '{request}' AND kind IN ('call_back', 'confirmation')")).await, 3);
     for mark in ["Desk Sample", "Sam Supervisor", "12135550100"] {
@@ -151,7 +151,7 @@ async fn refused_until_lifted(site: &mut Site, cause: (&str, &str)) {
     assert_eq!((status, &told["state"]), (422, &json!("rejected")), "{told}");
     assert_eq!(told["findings"][0]["clause"], "CORE-SUSPENDED", "{told}");
     assert_eq!(told["findings"][0]["field"], "/requester/email");
-    let listed = suspensions(site).await;
+    let listed = suspensions(site);
     assert_eq!(listed.len(), 1, "{listed:?}");
     assert_eq!((&listed[0]["request"], &listed[0]["cause"]), (&json!(cause.0), &json!(cause.1)));
     assert_eq!(listed[0]["requester"]["email"], "jsample@pd.example.gov");
@@ -172,7 +172,7 @@ async fn refused_until_lifted(site: &mut Site, cause: (&str, &str)) {
     ];
     assert_eq!(site.cli_json(&administrator, &lift)["state"], "lifted");
     assert_eq!(site.cli(&administrator, &lift).status.code(), Some(1), "once");
-    assert!(suspensions(site).await[0]["lifted_at"].is_string());
+    assert!(suspensions(site)[0]["lifted_at"].is_string());
     assert_eq!(site.audited(cause.0, "suspension.lifted").await.len(), 1);
     let (status, told) = site.submit().await;
     assert_eq!((status, &told["state"]), (201, &json!("accepted")), "{told}");
@@ -322,7 +322,7 @@ async fn an_agency_without_a_number_is_held_and_a_missed_call_back_stops_the_ans
         (&told["state"], &told["findings"][0]["clause"]),
         (&json!("held"), &json!("CORE-EMERGENCY"))
     );
-    assert_eq!(suspensions(&site).await, Vec::<Value>::new());
+    assert_eq!(suspensions(&site), Vec::<Value>::new());
     let body = json!({ "outcome": "confirmed", "spoke_to_name": "Desk Sample" });
     assert_eq!(site.call(("POST", &path), &reviewer, Some(&body)).await.0, 200);
     let (_, told) = site.decide(&request, true, "CORE-EMERGENCY").await;

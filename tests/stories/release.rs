@@ -84,7 +84,7 @@ async fn nothing_is_released_with_a_lapsed_credential_or_an_open_placeholder(set
         until = entry.account.credentials[0].expires_at;
         entry.account.credentials[0].expires_at = lapsed;
         let unit = registry.units.iter_mut().find(|unit| unit.id.as_str() == "lacris").unwrap();
-        unit.name = "Sample unit (insert name)".to_owned();
+        "Sample unit (insert name)".clone_into(&mut unit.name);
     })
     .await;
     let pdf = site.document(&request).await;
@@ -99,7 +99,7 @@ async fn nothing_is_released_with_a_lapsed_credential_or_an_open_placeholder(set
         let entry = entries.find(|e| e.token_sha256.as_deref() == Some(second.as_str())).unwrap();
         entry.account.credentials[0].expires_at = until;
         let unit = registry.units.iter_mut().find(|unit| unit.id.as_str() == "lacris").unwrap();
-        unit.name = "Sample unit".to_owned();
+        "Sample unit".clone_into(&mut unit.name);
     })
     .await;
     // The officer reads what will leave: the document has another name on it now.

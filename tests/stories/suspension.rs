@@ -102,8 +102,8 @@ async fn a_table_of_people_is_taken_whole_or_not_at_all(setup: Setup) {
     let right = site.write("right.csv", format!("{table}{new}"));
     let secrets = site.path("tokens.csv").display().to_string();
     assert_eq!(site.cli_json("", &["users", "import", "--check", &right])["taken"], json!(false));
-    let taken = site.cli_json("", &["users", "import", &right, "--secrets", &secrets]);
-    assert_eq!(taken["taken"], json!(true));
+    let report = site.cli_json("", &["users", "import", &right, "--secrets", &secrets]);
+    assert_eq!(report["taken"], json!(true));
     assert_eq!(site.number(versions).await, 2, "a check changes nothing");
     let tokens = std::fs::read_to_string(&secrets).unwrap();
     let token = tokens.lines().nth(1).unwrap().split_once(',').unwrap().1.to_owned();
