@@ -2,7 +2,7 @@
 //! on duty. Pure: no I/O, no clock.
 //!
 //! Entries are only ever added. A draft counts once a publication names it, and from that moment on; a correction, which
-//! has a reason, counts for the past too. So there are two times: when duty was, and when it was known. [`resolve`]
+//! has a reason, counts for the past too. So there are two times: when duty was, and when it was known. [`resolve()`]
 //! answers from everything known, [`resolve_as_known`] from what was known at an earlier moment.
 
 pub mod calendar;
