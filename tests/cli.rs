@@ -139,6 +139,13 @@ fn a_registry_is_checked_before_it_counts() {
 }
 
 #[test]
+fn the_example_of_a_registry_is_sound() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/config/registry.example.toml");
+    let checked = json(&leadbroker(&["registry", "check", file, "--json"]));
+    assert_eq!(checked["counts"]["accounts"], 4);
+}
+
+#[test]
 fn every_shell_gets_its_completions() {
     for shell in ["bash", "zsh", "fish"] {
         let output = leadbroker(&["completions", shell]);
