@@ -18,6 +18,8 @@ mod mta;
 )]
 mod site;
 
+use std::time::Duration;
+
 use mta::{Accepted, Act, Mta, Script, Stage};
 use serde_json::{Value, json};
 use site::people::{examination, lead};
@@ -27,6 +29,7 @@ crate::both!(
     a_server_that_is_away_or_defers_gets_the_mail_later,
     a_refused_mail_waits_for_a_person_who_reads_why,
     a_mail_whose_last_answer_is_lost_is_sent_again_byte_for_byte,
+    what_changes_while_a_server_thinks_is_no_second_mail,
     a_recipient_without_a_certificate_gets_nothing_until_there_is_one,
     a_mail_that_waits_is_called_back_when_nobody_confirms_the_emergency,
     a_page_goes_by_mail_over_verified_tls_and_is_tried_again,
@@ -170,6 +173,24 @@ async fn a_mail_whose_last_answer_is_lost_is_sent_again_byte_for_byte(setup: Set
         site.assert_times(&request, &plan, &wanted).await;
     }
     assert_nothing_in_clear(&mta);
+}
+
+async fn what_changes_while_a_server_thinks_is_no_second_mail(setup: Setup) {
+    let (mut site, mta) = begin(setup).await;
+    mta.on(Stage::Dot, Act::Late(Duration::from_millis(900)));
+    let request = site.concluded(&lead("A1")).await;
+    site.release(&request).await;
+    site.until_mailing(&request, "sending").await;
+    let keeper = site.administrator();
+    let hold = json!({ "held": true, "reason": "The court ordered it kept." });
+    let path = format!("jobs/{request}/legal-hold");
+    assert_eq!(site.call(("POST", &path), &keeper, Some(&hold)).await.0, 200);
+    assert_eq!(site.mailing_status(&request).await, ["sending"], "the server still thinks");
+    site.until(&request, &["delivered"]).await;
+    assert_eq!(taken(&site, &mta, &request).await.len(), 1);
+    site.assert_ledger(&request, "a legal hold meanwhile").await;
+    let wanted = [("delivery.attempted", 1), ("legal_hold.set", 1)];
+    site.assert_times(&request, "a legal hold meanwhile", &wanted).await;
 }
 
 async fn a_recipient_without_a_certificate_gets_nothing_until_there_is_one(setup: Setup) {

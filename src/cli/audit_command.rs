@@ -131,8 +131,9 @@ fn show(answer: &Value, output: &mut Output) {
     output.table(&["at", "who", "what", "why", "clauses"], &rows);
 }
 
-/// Readings beside those that the gate `read` decided: an export, an operator's own.
-const READINGS: [&str; 2] = ["search_request.explained", "audit.read_locally"];
+/// Readings beside those that the gate `read` decided: an explanation, one's own text, a requester's name, an operator's own.
+const READINGS: [&str; 4] =
+    ["search_request.explained", "draft.read", "suspensions.read", "audit.read_locally"];
 
 /// Who read what of the request, from its audit entries.
 fn who(request: &str, entries: Vec<Value>, output: &mut Output) {

@@ -258,7 +258,7 @@ impl EscalationPolicy {
             causes: Vec::new(),
             steps,
             repeats: default_repeats(),
-            acknowledge_minutes: default_acknowledge(),
+            acknowledge_minutes: if lane == Lane::Threat { 5 } else { default_acknowledge() },
             quiet: None,
             throttle: Some(Throttle { pages: 20, minutes: 60 }),
             bundle_seconds: default_bundle(),

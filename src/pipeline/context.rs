@@ -112,6 +112,12 @@ impl Context {
         self.policies.current(&self.store, self.now()).await
     }
 
+    /// This context with the policies as they are now, for a decision that asks them in several places.
+    pub async fn with_one_policy_set(&self) -> Result<Self, PipelineError> {
+        let set = self.policies().await?;
+        Ok(Self { policies: self.policies.pinned(set), ..self.clone() })
+    }
+
     /// An audit event of one of the stages.
     pub fn event(&self, stage: &'static str, action: &str, at: DateTime<Utc>) -> AuditEvent {
         AuditEvent::new(at, Actor::System { stage: stage.to_owned() }, action)

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::examine::ExaminationRecord;
 use super::release::ReleaseRecord;
-use super::{Context, PipelineError, dispatch, examine, sealed, standing, step};
+use super::{Context, PipelineError, dispatch, examine, sealed, standing, step, wording};
 use crate::domain::{Account, Personal, RequestId};
 use crate::lifecycle::{Event, next};
 use crate::messages::EventData;
@@ -200,6 +200,7 @@ pub async fn legal_hold(
 ) -> Result<(), PipelineError> {
     let row = examine::row_for(ctx, person, request).await?;
     reasoned(&hold.reason)?;
+    wording::refuse_claims(ctx, hold).await?;
     let standing = ctx.store.legal_hold(row.id).await?.is_some();
     if standing == hold.held {
         let message = if standing {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::read::{self, Wanted};
 use super::respond::{self, Envelope};
-use super::{Context, PipelineError, examine, sealed, standing, step};
+use super::{Context, PipelineError, examine, sealed, standing, step, wording};
 use crate::audit::AuditEvent;
 use crate::domain::{Account, AccountId, Ori, Personal, RequestId};
 use crate::mail::Deliverable;
@@ -73,7 +73,9 @@ pub async fn disclose(
     request: RequestId,
     order: &DisclosureOrder,
 ) -> Result<Uuid, PipelineError> {
+    let ctx = &ctx.with_one_policy_set().await?;
     let row = examine::row_for(ctx, person, request).await?;
+    wording::refuse_claims(ctx, order).await?;
     let now = ctx.now();
     let registry = ctx.registry().await?;
     let (ori, email) = (&order.recipient_ori, order.recipient_email.expose().as_str());

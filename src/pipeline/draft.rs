@@ -166,7 +166,11 @@ pub async fn read(
     let found = written.into_iter().find(|(_, record)| name(record.id) == draft);
     let (request, record) = found.ok_or_else(PipelineError::not_found)?;
     let row = ctx.store.request(request).await?.ok_or_else(PipelineError::not_found)?;
-    let event = by_person(person, "draft.read", ctx.now(), &row).detail("draft", &name(record.id));
+    let event = by_person(person, "draft.read", ctx.now(), &row)
+        .clause("LACRIS-AUD-2")
+        .detail("what", "draft")
+        .detail("purpose", "own")
+        .detail("which", &name(record.id));
     let _ = ctx.store.apply(Change::audited(vec![event])).await?;
     let text = sealed::open_record(ctx, &sealed::key_of(ctx, &row)?, &record)?;
     Ok((kept(request, &record), text))

@@ -7,12 +7,15 @@ pub mod suspension;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Context, PipelineError, Refusal, examine, sealed, standing, step};
+use super::read::{self, Wanted};
+use super::{Context, PipelineError, Refusal, examine, sealed, standing, step, wording};
 use crate::audit::{Actor, AuditEvent};
 use crate::domain::emergency::{Duty, DutyKind, DutyOutcome, EmergencyState, state};
+use crate::domain::plain_text::same_name;
 use crate::domain::{
     Account, AccountId, Agency, Form, Lane, Personal, RequestId, Role, ShapeError,
 };
+use crate::policy::facts::{Content, Purpose};
 use crate::store::{
     Change, DutyRow, EmergencyStep, EmergencyWrite, Guard, NewDuty, NewRecord, RecordKind,
     RequestRow,
@@ -54,13 +57,27 @@ pub struct Confirmation {
 /// A recorded attempt.
 #[derive(Debug, Clone, Serialize)]
 pub struct Attempt {
-    /// Who called.
-    pub account: AccountId,
+    /// Who called, for those to whom that is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
     /// When.
     pub at: DateTime<Utc>,
     /// What it came to.
     #[serde(flatten)]
     pub call: CallBack,
+}
+
+impl Attempt {
+    /// Who examines is shown of others' calls only when they were and what they came to: a free text of the first reviewer
+    /// could tell the second what was found (CORE-BLIND).
+    fn show_to(&mut self, person: &Account) {
+        let examines = matches!(person.role, Role::Reviewer | Role::Adjudicator);
+        if examines && self.account != Some(person.id) {
+            self.account = None;
+            self.call.spoke_to_name = None;
+            self.call.note = None;
+        }
+    }
 }
 
 /// What somebody needs in order to call.
@@ -128,11 +145,14 @@ pub async fn call_sheet(
     if duties.is_empty() {
         return Err(PipelineError::not_found());
     }
-    let event =
-        examine::by_person(person, "emergency.read", ctx.now(), &row).clause("LACRIS-AUD-2");
-    let _ = ctx.store.apply(Change::audited(vec![event])).await?;
+    let wanted = Wanted { content: Content::CallSheet, action: "emergency.read", which: "" };
+    let purpose =
+        if CALLERS.contains(&person.role) { Purpose::CallBack } else { Purpose::None };
+    read::allow_for(ctx, person, &row, wanted, purpose).await?;
     let agency = standing::agency(&*ctx.registry().await?, &row);
-    let (form, attempts) = (sealed::form_of(ctx, &row)?, attempts(ctx, &row).await?);
+    let form = sealed::form_of(ctx, &row)?;
+    let mut attempts = attempts(ctx, &row).await?;
+    attempts.iter_mut().for_each(|attempt| attempt.show_to(person));
     let (agency_name, call_back) = (agency.name, agency.call_back);
     Ok(CallSheet { row, duties, agency_name, call_back, form, attempts })
 }
@@ -144,7 +164,7 @@ async fn attempts(ctx: &Context, row: &RequestRow) -> Result<Vec<Attempt>, Pipel
     calls
         .map(|record| {
             let call = sealed::open_record(ctx, &key, record)?;
-            Ok(Attempt { account: record.author, at: record.written_at, call })
+            Ok(Attempt { account: Some(record.author), at: record.written_at, call })
         })
         .collect()
 }
@@ -180,6 +200,7 @@ pub async fn call_back(
     if !faults.is_empty() {
         return Err(PipelineError::Refused(Refusal::Shape(faults)));
     }
+    wording::refuse_claims(ctx, &call).await?;
     if standing::is_requester(&sealed::form_of(ctx, &row)?, person) {
         return Err(PipelineError::forbidden(
             "separation_of_duties",
@@ -224,17 +245,12 @@ fn faults_of_confirmation(confirmation: &Confirmation, form: &Form) -> Vec<Shape
         }
     }
     let requester = &form.requester.name;
-    if plain(confirmation.name.expose()) == plain(requester.expose()) {
+    if same_name(confirmation.name.expose(), requester.expose()) {
         let message =
             "the requester cannot confirm the own emergency; have a supervisor confirm it";
         faults.push(ShapeError::new("same_person", "/name", message));
     }
     faults
-}
-
-/// A name without differences of case, spacing and punctuation.
-fn plain(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// Records the confirmation by a supervisor of the agency.
@@ -328,7 +344,9 @@ mod tests {
         };
         assert_eq!(faults("Sam Supervisor"), Vec::<String>::new());
         let requester = form.requester.name.expose();
-        for same in [requester.clone(), requester.to_uppercase(), format!(" {requester}. ")] {
+        let (given, family) = requester.split_once(' ').unwrap();
+        let turned = format!("{family}, {given}");
+        for same in [requester.clone(), requester.to_uppercase(), format!(" {requester}. "), turned] {
             assert_eq!(faults(&same), ["same_person"], "{same}");
         }
         assert_eq!(faults("7"), ["too_short"]);

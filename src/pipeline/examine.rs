@@ -121,6 +121,7 @@ pub async fn conclude(
     token: i64,
     mut exam: Examination,
 ) -> Result<Stage, PipelineError> {
+    let ctx = &ctx.with_one_policy_set().await?;
     let row = row_for(ctx, person, request).await?;
     let now = ctx.now();
     if lease::held_by(&row.stage, person.id, (token, now)).is_none() {

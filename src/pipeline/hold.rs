@@ -170,11 +170,33 @@ pub async fn decide(
         ));
     }
     wording::refuse_claims(ctx, &decision).await?;
+    no_other_part(ctx, person, &row).await?;
     let event = if decision.allow { Event::HoldAllowed } else { Event::HoldRefused };
     let stage = next(&row.stage, event)?;
     let change = decided(ctx, person, &row, (resume, stage.clone(), &decision))?;
     step::apply_by_person(ctx, change).await?;
     Ok(stage)
+}
+
+/// A person cannot be two roles on one request: who sent it, or recorded something about its images, does not decide its
+/// hold, under whatever account.
+async fn no_other_part(
+    ctx: &Context,
+    person: &Account,
+    row: &RequestRow,
+) -> Result<(), PipelineError> {
+    let registry = ctx.registry().await?;
+    let mut authors = ctx.store.records(row.id).await?;
+    authors.retain(|record| record.kind.is_examination());
+    let authors: Vec<AccountId> = authors.iter().map(|record| record.author).collect();
+    let sent = standing::is_requester(&sealed::form_of(ctx, row)?, person);
+    if sent || standing::is_one_of(&registry, person, &authors) {
+        return Err(PipelineError::forbidden(
+            "separation_of_duties",
+            "you sent or examined this request; somebody else must decide its hold (CORE-SEPARATION)",
+        ));
+    }
+    Ok(())
 }
 
 /// Pure: whether a human's decision about the findings that were shown covers these too. What is new is not covered, and

@@ -53,11 +53,14 @@ pub async fn escalate(ctx: &Context, page: &PageRow) -> Result<(), PipelineError
     let standing =
         Standing { lane: page.lane, step: page.step, step_at: page.step_at, paged: &paged };
     let due = due(&policy, &standing, &|whom| reach.of(whom), now);
+    // Somebody has seen it, and nobody new is paged.
+    let quiet = due.actions.is_empty() && !due.nobody;
+    let state = if quiet { page.state } else { PageState::Open };
     let mut change = Change::audited(escalated(ctx, page, &due, &policy_name));
     change.guard = Guard::Page(Box::new(PageUpdate {
         id: page.id,
         seen: page.fence,
-        state: PageState::Open,
+        state,
         step: due.step,
         step_at: due.step_at,
         next_at: due.next_at,

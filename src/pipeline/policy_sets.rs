@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::policy_source::RefusedSet;
-use super::{Context, PipelineError, Refusal};
+use super::{Context, PipelineError, Refusal, standing};
 use crate::audit::{Actor, AuditEvent};
 use crate::domain::{Account, AccountId, PackId, Role, ShapeError};
 use crate::policy::{Archive, ArchivedFile, Pack, PolicySet, SetInForce, SetOrigin};
@@ -261,9 +261,7 @@ fn two_people(
     person: &Account,
 ) -> Result<(), PipelineError> {
     let proposer = registry.account(row.proposed_by);
-    // One person may hold two accounts.
-    let same_name = |other: &Account| other.name.trim().eq_ignore_ascii_case(person.name.trim());
-    if row.proposed_by == person.id || proposer.is_some_and(same_name) {
+    if standing::is_one_of(registry, person, &[row.proposed_by]) {
         return Err(PipelineError::forbidden(
             "separation_of_duties",
             "you proposed this set; another person must read and confirm it (CORE-SEPARATION)",

@@ -19,6 +19,7 @@ const FRESH: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub struct PolicySource {
     held: Arc<Mutex<Held>>,
+    pinned: Option<Arc<PolicySet>>,
 }
 
 /// A set that was to be used and cannot be.
@@ -47,7 +48,12 @@ impl PolicySource {
     pub fn new(own: PolicySet) -> Self {
         let own = Arc::new(own);
         let held = Held { set: Arc::clone(&own), own, version: None, read: None, refused: None };
-        Self { held: Arc::new(Mutex::new(held)) }
+        Self { held: Arc::new(Mutex::new(held)), pinned: None }
+    }
+
+    /// The same source, which gives this set whatever comes into force: for one decision from beginning to end.
+    pub fn pinned(&self, set: Arc<PolicySet>) -> Self {
+        Self { held: Arc::clone(&self.held), pinned: Some(set) }
     }
 
     /// The set in force, at most a second old.
@@ -56,6 +62,9 @@ impl PolicySource {
         store: &Store,
         now: DateTime<Utc>,
     ) -> Result<Arc<PolicySet>, PipelineError> {
+        if let Some(set) = &self.pinned {
+            return Ok(Arc::clone(set));
+        }
         let fresh = |held: &Held| held.read.is_some_and(|read| read.elapsed() < FRESH);
         if let Some(set) = Some(self.lock()).filter(|held| fresh(held)).map(|held| held.set()) {
             return Ok(set);

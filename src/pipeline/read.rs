@@ -133,7 +133,33 @@ pub async fn allow(
 ) -> Result<RequestRow, PipelineError> {
     let row = ctx.store.request(request).await?.ok_or_else(PipelineError::not_found)?;
     let reading = by_person(&row, person, wanted.content);
-    let decision = decide(ctx, &row, &reading).await?;
+    decided(ctx, person, &row, (wanted, &reading)).await?;
+    Ok(row)
+}
+
+/// As [`allow`], where the need follows from a record and not from the stage.
+pub async fn allow_for(
+    ctx: &Context,
+    person: &Account,
+    row: &RequestRow,
+    wanted: Wanted<'_>,
+    purpose: Purpose,
+) -> Result<(), PipelineError> {
+    let mut reading = by_person(row, person, wanted.content);
+    reading.purpose = purpose;
+    // Who compares has recorded one of the examinations, however long ago.
+    reading.reader.took_part |= purpose == Purpose::Compare;
+    decided(ctx, person, row, (wanted, &reading)).await
+}
+
+/// The decision, durable when this returns.
+async fn decided(
+    ctx: &Context,
+    person: &Account,
+    row: &RequestRow,
+    (wanted, reading): (Wanted<'_>, &Reading),
+) -> Result<(), PipelineError> {
+    let decision = decide(ctx, row, reading).await?;
     let refusal = refusal(&decision);
     let action = if refusal.is_some() { "authz.denied" } else { wanted.action };
     let actor = Actor::Person { account: person.id };
@@ -156,7 +182,7 @@ pub async fn allow(
         event = event.detail("which", wanted.which);
     }
     let _ = ctx.store.apply(Change::audited(vec![event])).await?;
-    refusal.map_or(Ok(row), Err)
+    refusal.map_or(Ok(()), Err)
 }
 
 /// Lets an agency see where a request of its own stands. What it is shown is its own: it leaves no entry, a refusal

@@ -111,6 +111,7 @@ fn awaiting<'r>(
 
 /// The document as it was last read; made if nobody did.
 async fn made(ctx: &Context, row: &RequestRow, outcome: Outcome) -> Result<Made, PipelineError> {
+    let ctx = &ctx.with_one_policy_set().await?;
     // Words of a set that is no longer in force may not leave; the officer reads the new ones.
     let policies = ctx.policies().await?;
     if let Some(made) = ctx.previews.of(row.id, row.version)
@@ -166,6 +167,7 @@ pub async fn release(
     request: RequestId,
     document_sha256: &str,
 ) -> Result<Stage, PipelineError> {
+    let ctx = &ctx.with_one_policy_set().await?;
     let row = examine::row_for(ctx, officer, request).await?;
     let (outcome, reviewers) = awaiting(&row, officer)?;
     let now = ctx.now();

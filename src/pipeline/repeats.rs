@@ -47,6 +47,6 @@ fn repeat(row: &RequestRow, other: &RequestRow, shared: Shared) -> Option<Repeat
         same_probe: shared.probe,
         same_case: shared.case,
         received_at: other.received_at,
-        outcome: other.outcome,
+        outcome: other.told_outcome(),
     })
 }

@@ -33,6 +33,7 @@ pub async fn handle(
     cause: MessageId,
     request: RequestId,
 ) -> Result<Disposition, PipelineError> {
+    let ctx = &ctx.with_one_policy_set().await?;
     let Some(row) = ctx.store.request(request).await? else {
         return Ok(Disposition::DeadLetter { reason: "request_unknown".to_owned() });
     };

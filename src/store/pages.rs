@@ -247,7 +247,7 @@ async fn open(
         "INSERT INTO pages (id, request, unit, lane, cause, state, step, step_at, next_at, fence,
              opened_at, updated_at)";
     let tail = " ON CONFLICT (request, cause) WHERE state <> 'ended'
-             DO UPDATE SET next_at = excluded.next_at, fence = pages.fence + 1 WHERE pages.state = 'open'
+             DO UPDATE SET next_at = excluded.next_at, fence = pages.fence + 1
              RETURNING id";
     let opened = fetch_rows(connection, (head, tail), rows.into_values().collect()).await?;
     Ok(!opened.is_empty())

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{MailingStatus, StoreError};
 use crate::domain::{Finding, Lane, MessageId, Ori, Outcome, RequestId, UnitId};
-use crate::lifecycle::Stage;
+use crate::lifecycle::{Resume, Stage};
 use crate::messages::{Body, Route};
 
 /// A request's row.
@@ -49,6 +49,17 @@ pub struct RequestRow {
     pub data_key: Option<Vec<u8>>,
     /// Sealed form; none once destroyed.
     pub form: Option<Vec<u8>>,
+}
+
+impl RequestRow {
+    /// The outcome as it may be told: none of an answer that was called back.
+    pub fn told_outcome(&self) -> Option<Outcome> {
+        let recalled = matches!(
+            self.stage,
+            Stage::Rejected | Stage::Held { resume: Resume::Recall, .. }
+        );
+        self.outcome.filter(|_| !recalled)
+    }
 }
 
 /// A probe's row.

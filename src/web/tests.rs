@@ -729,6 +729,16 @@ async fn a_proposal_is_sound_the_next_one_and_of_somebody_who_still_may() {
 }
 
 #[tokio::test]
+async fn a_decision_has_one_policy_set_whatever_comes_into_force_meanwhile() {
+    let world = world().await;
+    let deciding = world.ctx.with_one_policy_set().await.unwrap();
+    let before = deciding.policies().await.unwrap();
+    world.ctx.policies.reread(Ok(crate::policy::builtin::load(world.clock.now()).unwrap()));
+    assert!(Arc::ptr_eq(&before, &deciding.policies().await.unwrap()));
+    assert!(!Arc::ptr_eq(&before, &world.ctx.policies().await.unwrap()));
+}
+
+#[tokio::test]
 async fn a_request_is_explained_to_the_people_of_its_unit_and_that_is_recorded() {
     let world = world().await;
     let receipt = world.post(AGENCY, REQUESTS, &form("explained", 9)).await.json();

@@ -22,6 +22,7 @@ probe = open(sys.argv[3], "rb").read()
 candidate = open(sys.argv[4], "rb").read()
 API = demo["api"] + "/api/v1"
 CITY, DESERT = "CA0194200", "NM0010100"
+spent = {}  # the last time step whose one-time code was used, by secret
 
 
 def bearer(token):
@@ -199,9 +200,12 @@ def served(request):
 
 
 def one_time_code(secret):
-    """RFC 6238: SHA-1, 6 digits, 30 seconds."""
+    """RFC 6238: SHA-1, 6 digits, 30 seconds. Each works once: who has used this one waits for the next."""
+    while spent.get(secret) == int(time.time() // 30):
+        time.sleep(0.2)
+    spent[secret] = int(time.time() // 30)
     key = base64.b32decode(secret + "=" * (-len(secret) % 8))
-    digest = hmac.new(key, int(time.time() // 30).to_bytes(8, "big"), hashlib.sha1).digest()
+    digest = hmac.new(key, spent[secret].to_bytes(8, "big"), hashlib.sha1).digest()
     place = digest[-1] & 15
     return f"{(int.from_bytes(digest[place:place + 4], 'big') & 0x7FFFFFFF) % 1_000_000:06}"
 

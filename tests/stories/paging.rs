@@ -135,12 +135,16 @@ async fn an_acknowledgement_stops_it_for_a_while(setup: Setup) {
     assert_eq!(site.status(&request).await["state"], "queued");
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(paged(&site).len(), 1);
+    // Who has seen it does not take it, and it is offered to another: that one has seen nothing yet.
+    site.deadline_passes(&request).await;
+    let both: BTreeSet<String> = until_paged(&site, 2).await.into_iter().collect();
+    assert_eq!(both.len(), 2, "{both:?}");
     // Nobody took the job until the acknowledgement's time was over: it goes on.
     wait_is_over(&site).await;
-    until_paged(&site, 2).await;
+    until_paged(&site, 3).await;
     let shown = site.cli_json(&site.administrator(), &["pages", "show", &page]);
     assert_eq!(shown["state"], "open");
-    assert_eq!(shown["attempts"].as_array().unwrap().len(), 2, "{shown}");
+    assert_eq!(shown["attempts"].as_array().unwrap().len(), 3, "{shown}");
     // Withdrawn, it ends; what has ended is not acknowledged.
     assert_eq!(site.withdraw(&request).await.0, 200);
     let again = format!("pages/{page}/acknowledgement");

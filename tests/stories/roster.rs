@@ -155,6 +155,7 @@ async fn gaps_need_a_reason_and_only_administrators_edit(setup: Setup) {
     let entries = site.assert_sound("roster").await;
     let of = |action: &str| entries.iter().filter(|one| one.to_string().contains(action)).count();
     assert_eq!((of("roster.published"), of("roster.drafted")), (2, before.len() + 1));
+    assert_eq!(of("roster.reasons_read"), 1);
     assert!(!json!(entries).to_string().contains("by telephone"), "no free text in the log");
 }
 

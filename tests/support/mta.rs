@@ -4,6 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use leadbroker::clock::{Clock as _, SystemClock};
@@ -44,6 +45,8 @@ pub(crate) enum Stage {
 pub(crate) enum Act {
     /// Answers this, and a line end.
     Reply(&'static str),
+    /// At [`Stage::Dot`]: thinks for a while, then takes the mail.
+    Late(Duration),
     /// Says nothing more, and keeps the connection.
     Hang,
     /// Hangs up.
@@ -289,7 +292,7 @@ impl Server {
                 wire.say(answer).await?;
                 Ok(answer.starts_with(['2', '3']))
             }
-            Some(Act::Hang | Act::TakeAndHang) => std::future::pending().await,
+            Some(Act::Late(_) | Act::Hang | Act::TakeAndHang) => std::future::pending().await,
             Some(Act::Close | Act::TakeAndClose) => Err(Closed),
         }
     }
@@ -367,7 +370,7 @@ impl Server {
         if let Some(act) = self.next_act(Stage::Body) {
             wire.some_bytes().await?;
             match act {
-                Act::Hang | Act::TakeAndHang => std::future::pending::<()>().await,
+                Act::Late(_) | Act::Hang | Act::TakeAndHang => std::future::pending::<()>().await,
                 Act::Reply(_) | Act::Close | Act::TakeAndClose => return Err(Closed),
             }
         }
@@ -380,7 +383,7 @@ impl Server {
         }
         let act = self.next_act(Stage::Dot);
         let takes = match &act {
-            None | Some(Act::TakeAndHang | Act::TakeAndClose) => true,
+            None | Some(Act::Late(_) | Act::TakeAndHang | Act::TakeAndClose) => true,
             Some(Act::Reply(answer)) => answer.starts_with('2'),
             Some(Act::Hang | Act::Close) => false,
         };
@@ -389,6 +392,10 @@ impl Server {
         }
         match act {
             None => wire.say("250 2.0.0 taken").await,
+            Some(Act::Late(wait)) => {
+                tokio::time::sleep(wait).await;
+                wire.say("250 2.0.0 taken").await
+            }
             Some(Act::Reply(answer)) => wire.say(answer).await,
             Some(Act::Hang | Act::TakeAndHang) => std::future::pending().await,
             Some(Act::Close | Act::TakeAndClose) => Err(Closed),

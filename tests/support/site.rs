@@ -6,6 +6,8 @@ pub mod crowd;
 mod database;
 #[path = "site/forms.rs"]
 pub mod forms;
+#[path = "site/free_text.rs"]
+mod free_text;
 #[path = "site/ledger.rs"]
 mod ledger;
 #[path = "site/people.rs"]
@@ -25,6 +27,7 @@ use leadbroker::registry::Registry;
 use serde_json::{Value, json};
 
 use forms::{AGENCY, REQUESTER};
+use free_text::FreeText;
 
 /// Where `scripts/test` put a service.
 pub fn service(name: &str) -> String {
@@ -95,11 +98,13 @@ pub struct Site {
     /// SHA-256 of the documents that were released.
     released: BTreeMap<String, String>,
     forms: u64,
+    free_text: FreeText,
 }
 
 impl Drop for Site {
     fn drop(&mut self) {
         self.kill();
+        self.close();
     }
 }
 
@@ -138,6 +143,7 @@ impl Site {
             requests: BTreeMap::new(),
             released: BTreeMap::new(),
             forms: 0,
+            free_text: FreeText::default(),
         };
         site.import();
         site
@@ -184,6 +190,7 @@ impl Site {
 
     /// A command of the command line, as its user types it.
     pub fn cli(&self, token: &str, arguments: &[&str]) -> Output {
+        self.free_text.arguments(arguments);
         self.command(&["--json", "--server", &self.origin])
             .args(arguments)
             .env("LEADBROKER_TOKEN", token)
@@ -223,7 +230,7 @@ impl Site {
         if let Some(plan) = crash {
             command.env("LEADBROKER_CRASH", plan);
         }
-        self.child = Some(command.spawn().unwrap());
+        self.child = Some(command.stderr(self.log()).spawn().unwrap());
         for _ in 0..400 {
             if self.http.get(format!("{}/livez", self.origin)).send().await.is_ok()
                 || self.is_dead()
@@ -271,6 +278,9 @@ impl Site {
         token: &str,
         body: Option<(String, String)>,
     ) -> (u16, Value) {
+        if let Some((body, _)) = &body {
+            self.free_text.body(body);
+        }
         for _ in 0..200 {
             if self.is_dead() {
                 self.crashes += 1;
@@ -456,7 +466,7 @@ fn config(setup: &Setup, keys: &Keys, (folder, port, database): (&Path, u16, &st
         "audit": { "signing_key_file": secret(&at("signing.pem"), &keys.signing_key) },
         "mail": mail,
         "paging": { "destinations": at("destinations.toml").display().to_string() },
-        "log": { "level": "error", "format": "text" },
+        "log": { "level": "info,leadbroker=debug", "format": "text" },
     }))
     .unwrap()
 }

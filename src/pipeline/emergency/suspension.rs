@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::super::{Context, PipelineError, sealed, step};
+use super::super::{Context, PipelineError, sealed, step, wording};
 use crate::audit::{Actor, AuditEvent};
 use crate::domain::emergency::Breach;
 use crate::domain::{Account, Ori, Personal, RequestId};
@@ -75,15 +75,20 @@ pub(super) fn begin(
     (EmergencyWrite::Suspend(new), event)
 }
 
-/// The suspensions that the unit's requests caused. The reading is recorded, for it names people.
+/// The suspensions that the unit's requests caused. The reading is recorded with each request, for it names people.
 pub async fn list(ctx: &Context, person: &Account) -> Result<Vec<Suspended>, PipelineError> {
     let rows = ctx.store.suspensions(&person.unit, 1_000).await?;
     let actor = Actor::Person { account: person.id };
-    let event = AuditEvent::new(ctx.now(), actor, "suspensions.read")
-        .unit(&person.unit)
-        .clause("LACRIS-AUD-2")
-        .detail("number", &rows.len().to_string());
-    let _ = ctx.store.apply(Change::audited(vec![event])).await?;
+    let now = ctx.now();
+    let read = |row: &SuspensionRow| {
+        AuditEvent::new(now, actor.clone(), "suspensions.read")
+            .request(row.request)
+            .unit(&person.unit)
+            .clause("LACRIS-AUD-2")
+            .detail("what", "requester")
+            .detail("purpose", "suspension")
+    };
+    let _ = ctx.store.apply(Change::audited(rows.iter().map(read).collect())).await?;
     let mut all = Vec::with_capacity(rows.len());
     for row in rows {
         let requester = requester(ctx, row.request).await?;
@@ -120,6 +125,7 @@ pub async fn lift(
             "give the reason in a sentence; it is kept with the case",
         ));
     }
+    wording::refuse_claims(ctx, &lift).await?;
     if found.lifted_at.is_some() {
         return Err(PipelineError::conflict("state", "this suspension is lifted already"));
     }

@@ -17,6 +17,9 @@ use crate::store::{
 /// Attempts before a person must look: with the delays below, two days.
 const MOST_ATTEMPTS: i64 = 52;
 
+/// Changes of a request during one attempt, at most.
+const MOST_STALE: u32 = 32;
+
 /// The clause of an answer that could not be handed over.
 const UNDELIVERED: &str = "CORE-UNDELIVERED";
 
@@ -144,7 +147,7 @@ pub async fn handle(
         .map_err(|_| PipelineError::Inconsistent("a sealed mail"))?;
     let result = ctx.mailer.deliver(&deliverable).await;
     crate::crash_point!("deliver.after_send");
-    finish(ctx, cause, &row, &mail, &result).await
+    finish(ctx, cause, row, &mail, &result).await
 }
 
 /// An attempt is on record before the first byte is sent: after a crash it reads as begun, not as never made. It takes the
@@ -157,7 +160,9 @@ async fn begin(
     let now = ctx.now();
     let event = audit(ctx, row, mail, "delivery.attempted", now)
         .detail("attempt", &(mail.attempts + 1).to_string());
-    let same = RequestUpdate::stage(row.id, row.version, row.stage.clone(), now, row.deadline_at);
+    // The retention period runs from the answer, not from its being passed on.
+    let at = if row.stage.is_answered() { row.updated_at } else { now };
+    let same = RequestUpdate::stage(row.id, row.version, row.stage.clone(), at, row.deadline_at);
     let mut change = Change::update(same, vec![event]);
     change.mailed = Some(MailingUpdate {
         id: mail.id,
@@ -185,24 +190,36 @@ fn audit(
         .detail("mailing", &mail.id.to_string())
 }
 
+/// What an attempt came to is written whatever else changed the request meanwhile (a deadline, a legal hold): a result that
+/// was thrown away would be another mail.
 async fn finish(
     ctx: &Context,
     cause: MessageId,
-    row: &RequestRow,
+    mut row: RequestRow,
     mail: &MailingRow,
     result: &DeliveryResult,
 ) -> Result<Disposition, PipelineError> {
+    for _ in 0..MOST_STALE {
+        let (mut change, disposition) = ended(ctx, &row, mail, result)?;
+        change.done = (disposition == Disposition::Done).then_some((cause, Step::Deliver));
+        if ctx.store.apply(change).await? != Applied::Stale {
+            return Ok(disposition);
+        }
+        row = ctx.store.request(row.id).await?.ok_or_else(PipelineError::not_found)?;
+    }
+    Err(PipelineError::Inconsistent("a request that never stops changing"))
+}
+
+/// Pure: what is written about an attempt, and whether there is another.
+fn ended(
+    ctx: &Context,
+    row: &RequestRow,
+    mail: &MailingRow,
+    result: &DeliveryResult,
+) -> Result<(Change, Disposition), PipelineError> {
     let now = ctx.now();
     let attempts = mail.attempts + 1;
     let (phase, code) = codes(result);
-    let update = |status| MailingUpdate {
-        id: mail.id,
-        status,
-        phase: phase.clone(),
-        code: code.clone(),
-        begins: false,
-        at: now,
-    };
     let noted = |action| {
         audit(ctx, row, mail, action, now)
             .detail("phase", phase.as_deref().unwrap_or("none"))
@@ -210,6 +227,7 @@ async fn finish(
     };
     // One that is passed on after the answer was delivered moves no stage.
     let passed_on = row.stage.is_answered();
+    let mut disposition = Disposition::Done;
     let (mut change, status) = match meaning(result, attempts) {
         Meaning::Sent if passed_on => {
             (Change::audited(vec![noted("answer.disclosure_delivered")]), MailingStatus::Sent)
@@ -227,11 +245,9 @@ async fn finish(
             } else {
                 "delivery.deferred"
             };
-            let mut change = Change::audited(vec![noted(action)]);
-            change.mailed = Some(update(status));
-            let _ = ctx.store.apply(change).await?;
-            let reason = code.unwrap_or_else(|| "deferred".to_owned());
-            return Ok(Disposition::Retry { after: Some(wait_after(attempts)), reason });
+            let reason = code.clone().unwrap_or_else(|| "deferred".to_owned());
+            disposition = Disposition::Retry { after: Some(wait_after(attempts)), reason };
+            (Change::audited(vec![noted(action)]), status)
         }
         Meaning::Person => {
             let event = noted("delivery.refused").clause(UNDELIVERED);
@@ -241,8 +257,9 @@ async fn finish(
             (change, MailingStatus::Refused)
         }
     };
-    change.mailed = Some(update(status));
-    step::apply_for(ctx, change, Some((cause, Step::Deliver))).await
+    change.mailed =
+        Some(MailingUpdate { id: mail.id, status, phase, code, begins: false, at: now });
+    Ok((change, disposition))
 }
 
 fn delivered(

@@ -33,6 +33,8 @@ pub enum Content {
     Document,
     /// The audit entries about it.
     Audit,
+    /// Whom to call back about an emergency, and what came of it.
+    CallSheet,
 }
 
 /// What somebody reads for: the step that waits for the reader, as the request's stage has it.
@@ -64,6 +66,10 @@ pub enum Purpose {
     Follow,
     /// Who saw what.
     Audit,
+    /// The reader recorded an examination, and compares it with the others once nothing can be given away.
+    Compare,
+    /// The agency of an emergency is owed a call.
+    CallBack,
     /// No step of this request waits for the reader.
     None,
 }

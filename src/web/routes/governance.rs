@@ -39,6 +39,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         (409, "moved_on"),
         (409, "call_back_missing"),
         (410, "destroyed"),
+        (422, "identification"),
     ]),
     person(get(
         "/api/v1/suspensions",
@@ -56,7 +57,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ))
     .body("Reason")
     .answers(&[(200, Json("StateOfSuspension"))])
-    .refuses(&[(403, "role"), (409, "state"), (409, "moved_on"), (422, "reason")]),
+    .refuses(&[
+        (403, "role"),
+        (409, "state"),
+        (409, "moved_on"),
+        (422, "reason"),
+        (422, "identification"),
+    ]),
     person(get(
         "/api/v1/search-requests/{id}/explanation",
         "explain",

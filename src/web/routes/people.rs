@@ -237,6 +237,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     .answers(&[(200, Json("StateOfRequest"))])
     .refuses(&[
         (403, "role"),
+        (403, "separation_of_duties"),
         (409, "state"),
         (410, "destroyed"),
         (422, "reason"),
@@ -251,7 +252,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ))
     .body("DisclosureOrder")
     .answers(&[(200, Json("Disclosed"))])
-    .refuses(&[(403, "role"), (409, "moved_on"), (410, "destroyed"), (422, "policy")]),
+    .refuses(&[
+        (403, "role"),
+        (409, "moved_on"),
+        (410, "destroyed"),
+        (422, "policy"),
+        (422, "identification"),
+    ]),
     person(get(
         "/api/v1/jobs/{id}/disseminations",
         "listDisseminations",
@@ -289,6 +296,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         (409, "state"),
         (409, "moved_on"),
         (410, "destroyed"),
+        (422, "identification"),
         (422, "reason"),
     ]),
     person(get(

@@ -17,8 +17,10 @@ use super::{id, shown};
 use crate::domain::examination::Waiver;
 use crate::domain::{Account, RequestId};
 use crate::lifecycle::Stage;
+use crate::pipeline::read::{self, Wanted};
 use crate::pipeline::{Context, PipelineError, examine, repeats};
-use crate::store::{Change, RecordKind, RequestRow};
+use crate::policy::facts::{Content, Purpose};
+use crate::store::{RecordKind, RequestRow};
 use crate::web::problem::{Answer, Problem};
 use crate::web::state::Web;
 use crate::web::{auth, body};
@@ -49,12 +51,9 @@ pub(in crate::web) async fn examinations(
         );
         return Err(auth::refused(ctx, &person, Some(row.id), error).await.into());
     };
-    // Before anything is read: no audit record, no read (LACRIS-AUD-2).
-    let event = examine::by_person(&person, "examinations.read", ctx.now(), &row)
-        .clause("LACRIS-AUD-2")
-        .detail("what", "examinations")
-        .detail("stage", row.stage.code().as_str());
-    let _ = ctx.store.apply(Change::audited(vec![event])).await?;
+    let wanted =
+        Wanted { content: Content::Examination, action: "examinations.read", which: "all" };
+    read::allow_for(ctx, &person, &row, wanted, Purpose::Compare).await?;
     let mut shown: Vec<Earlier> = Vec::new();
     for (kind, which) in kinds {
         shown.push(recorded(ctx, &row, kind, which).await?);

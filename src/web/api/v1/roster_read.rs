@@ -12,10 +12,12 @@ use serde_json::{Map, Value, json};
 use strum::VariantArray as _;
 
 use super::{bad_query, query};
+use crate::audit::{Actor, AuditEvent};
 use crate::domain::{Account, AccountId, Lane, Role, UnitId};
 use crate::pipeline::roster as duty;
 use crate::registry::Registry;
 use crate::roster::{self, Entry, OnDuty, Period, Placed, Rule, Why};
+use crate::store::Change;
 use crate::web::auth;
 use crate::web::problem::{Answer, Problem};
 use crate::web::state::Web;
@@ -205,6 +207,15 @@ pub(in crate::web) async fn entries(
     } else {
         std::collections::BTreeMap::new()
     };
+    // No audit record, no read (LACRIS-AUD-2).
+    if !reasons.is_empty() {
+        let actor = Actor::Person { account: person.id };
+        let event = AuditEvent::new(web.ctx().now(), actor, "roster.reasons_read")
+            .unit(&unit)
+            .clause("LACRIS-AUD-2")
+            .detail("number", &reasons.len().to_string());
+        let _ = web.ctx().store.apply(Change::audited(vec![event])).await?;
+    }
     let drafts: Vec<_> = roster::drafts(&loaded.entries).iter().map(|entry| entry.id).collect();
     let mut published = std::collections::BTreeMap::new();
     for entry in &loaded.entries {

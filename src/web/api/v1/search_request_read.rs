@@ -65,7 +65,7 @@ fn item(ctx: &Context, row: &RequestRow) -> Result<Item, Problem> {
         case_number,
         received_at: row.received_at,
         updated_at: row.updated_at,
-        outcome: row.outcome,
+        outcome: row.told_outcome(),
     })
 }
 

@@ -33,7 +33,7 @@ pub(super) fn schemas() -> Components {
         ("spoke_to_name?", text_or_null()),
         ("note?", text_or_null()),
     ];
-    let attempt = [("account", string()), ("at", reference("Time"))];
+    let attempt = [("account?", string()), ("at", reference("Time"))];
     vec![
         ("Duty", duty(&[])),
         ("OpenDuty", duty(&[("request", reference("RequestId"))])),
