@@ -28,6 +28,10 @@ services_missing() {
     [[ -x $SERVICES_RABBITMQ_BIN/rabbitmq-server ]] || echo rabbitmq-server
     [[ -n $(services_postgres_bin) ]] || echo postgresql
     command -v pdftotext >/dev/null || echo poppler-utils
+    # What a build needs beside Rust.
+    command -v cc >/dev/null || printf '%s\n' gcc libc6-dev
+    command -v pkg-config >/dev/null || echo pkg-config
+    [[ -e /usr/include/openssl/ssl.h ]] || echo libssl-dev
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
     command -v openssl >/dev/null || echo openssl
     [[ -x /usr/sbin/postfix ]] || echo postfix
