@@ -79,7 +79,9 @@ fn pages(site: &Site) -> usize {
     let names = std::fs::read_dir(site.path("mail")).map(|entries| {
         entries.filter_map(Result::ok).map(|entry| entry.file_name().to_string_lossy().into_owned())
     });
-    names.map_or(0, |names| names.filter(|name| name.starts_with("page-")).count())
+    names.map_or(0, |names| {
+        names.filter(|name| name.starts_with("page-") && name.ends_with(".eml")).count()
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]

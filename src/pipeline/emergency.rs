@@ -146,8 +146,7 @@ pub async fn call_sheet(
         return Err(PipelineError::not_found());
     }
     let wanted = Wanted { content: Content::CallSheet, action: "emergency.read", which: "" };
-    let purpose =
-        if CALLERS.contains(&person.role) { Purpose::CallBack } else { Purpose::None };
+    let purpose = if CALLERS.contains(&person.role) { Purpose::CallBack } else { Purpose::None };
     read::allow_for(ctx, person, &row, wanted, purpose).await?;
     let agency = standing::agency(&*ctx.registry().await?, &row);
     let form = sealed::form_of(ctx, &row)?;
@@ -346,7 +345,8 @@ mod tests {
         let requester = form.requester.name.expose();
         let (given, family) = requester.split_once(' ').unwrap();
         let turned = format!("{family}, {given}");
-        for same in [requester.clone(), requester.to_uppercase(), format!(" {requester}. "), turned] {
+        for same in [requester.clone(), requester.to_uppercase(), format!(" {requester}. "), turned]
+        {
             assert_eq!(faults(&same), ["same_person"], "{same}");
         }
         assert_eq!(faults("7"), ["too_short"]);

@@ -54,10 +54,8 @@ pub struct RequestRow {
 impl RequestRow {
     /// The outcome as it may be told: none of an answer that was called back.
     pub fn told_outcome(&self) -> Option<Outcome> {
-        let recalled = matches!(
-            self.stage,
-            Stage::Rejected | Stage::Held { resume: Resume::Recall, .. }
-        );
+        let recalled =
+            matches!(self.stage, Stage::Rejected | Stage::Held { resume: Resume::Recall, .. });
         self.outcome.filter(|_| !recalled)
     }
 }

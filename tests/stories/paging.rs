@@ -44,11 +44,17 @@ fn with_pagers(registry: &mut Registry) {
     }
 }
 
+/// A page mail that is written whole.
+fn is_page(entry: &std::fs::DirEntry) -> bool {
+    let name = entry.file_name().to_string_lossy().into_owned();
+    name.starts_with("page-") && entry.path().extension().is_some_and(|kind| kind == "eml")
+}
+
 /// Login names of those who got a page, one a mail.
 fn paged(site: &Site) -> Vec<String> {
     let mails = std::fs::read_dir(site.path("mail")).unwrap().filter_map(Result::ok);
     mails
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with("page-"))
+        .filter(is_page)
         .map(|entry| std::fs::read_to_string(entry.path()).unwrap())
         .map(|mail| {
             let to = mail.lines().find_map(|line| line.strip_prefix("To: ")).unwrap();
@@ -107,8 +113,8 @@ async fn an_offer_goes_from_reviewer_to_reviewer_to_the_supervisor(setup: Setup)
     // No page says more than that a job waits.
     let form = "sample";
     for entry in std::fs::read_dir(site.path("mail")).unwrap().filter_map(Result::ok) {
-        let mail = std::fs::read_to_string(entry.path()).unwrap();
-        if entry.file_name().to_string_lossy().starts_with("page-") {
+        if is_page(&entry) {
+            let mail = std::fs::read_to_string(entry.path()).unwrap();
             assert!(!mail.contains(&request) && !mail.to_lowercase().contains(form), "{mail}");
         }
     }
