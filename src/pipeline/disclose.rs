@@ -7,14 +7,15 @@ use uuid::Uuid;
 
 use super::read::{self, Wanted};
 use super::respond::{self, Envelope};
-use super::{Context, PipelineError, examine, sealed, standing, step};
+use super::{Context, PipelineError, emergency, examine, sealed, standing, step};
 use crate::audit::AuditEvent;
+use crate::domain::emergency::EmergencyState;
 use crate::domain::{Account, AccountId, Ori, Personal, RequestId};
 use crate::mail::Deliverable;
 use crate::messages::{Body, Message, Route, Step};
 use crate::policy::facts::{self, Content, Disclosure};
 use crate::store::{
-    Change, MailingStatus, NewMailing, NewRecord, RecordKind, RequestRow, RequestUpdate,
+    Change, MailingStatus, NewMailing, NewRecord, RecordKind, RecordRow, RequestRow, RequestUpdate,
 };
 
 /// To whom an answer is passed on, and why.
@@ -84,6 +85,7 @@ pub async fn disclose(
         registered: registry.recipient(ori, email).is_some(),
         has_key: respond::recipient_usable(ctx, &registry, (ori, email), now).is_ok(),
         owns_email: agency.owns_address(email),
+        emergency: emergency::state_of(ctx, &row, now).await?,
         unit_packs: standing::unit_packs(&registry, &row),
         ..asked(person, &row, order)
     };
@@ -126,6 +128,7 @@ fn asked(person: &Account, row: &RequestRow, order: &DisclosureOrder) -> Disclos
         purpose_letters: letters(&order.purpose),
         right_letters: letters(&order.right_to_know),
         need_letters: letters(&order.need_to_know),
+        emergency: EmergencyState::None,
         unit_packs: Vec::new(),
     }
 }
@@ -182,13 +185,9 @@ pub async fn disseminations(
 ) -> Result<Vec<Dissemination>, PipelineError> {
     let wanted = Wanted { content: Content::Audit, action: "disseminations.read", which: "" };
     let row = read::allow(ctx, person, request, wanted).await?;
-    let key = sealed::key_of(ctx, &row)?;
     let mailings = ctx.store.mailings_of(row.id).await?;
-    let records = ctx.store.records(row.id).await?;
-    let of_kind = records.iter().filter(|record| record.kind == RecordKind::Dissemination);
     let mut found = Vec::new();
-    for record in of_kind {
-        let kept: DisseminationRecord = sealed::open_record(ctx, &key, record)?;
+    for (record, kept) in kept(ctx, &row).await? {
         let mailing = mailings
             .iter()
             .find(|mailing| mailing.id == kept.mailing)
@@ -202,4 +201,32 @@ pub async fn disseminations(
         });
     }
     Ok(found)
+}
+
+/// The disseminations of a request, as stored, oldest first.
+async fn kept(
+    ctx: &Context,
+    row: &RequestRow,
+) -> Result<Vec<(RecordRow, DisseminationRecord)>, PipelineError> {
+    let key = sealed::key_of(ctx, row)?;
+    let records = ctx.store.records(row.id).await?;
+    let of_kind = records.into_iter().filter(|record| record.kind == RecordKind::Dissemination);
+    of_kind
+        .map(|record| {
+            let kept = sealed::open_record(ctx, &key, &record)?;
+            Ok((record, kept))
+        })
+        .collect()
+}
+
+/// By which mail the answer went to which other agency; nobody where the record is destroyed.
+pub(super) async fn recipients(
+    ctx: &Context,
+    row: &RequestRow,
+) -> Result<Vec<(Uuid, Ori)>, PipelineError> {
+    if row.data_key.is_none() {
+        return Ok(Vec::new());
+    }
+    let kept = kept(ctx, row).await?;
+    Ok(kept.into_iter().map(|(_, kept)| (kept.mailing, kept.order.recipient_ori)).collect())
 }

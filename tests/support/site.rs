@@ -410,7 +410,12 @@ impl Site {
     }
 
     pub fn other_agency(&self) -> String {
-        self.world.secrets.agencies["NM0010100"].token.clone()
+        self.agency_of("NM0010100")
+    }
+
+    /// The token of an agency.
+    pub fn agency_of(&self, ori: &str) -> String {
+        self.world.secrets.agencies[ori].token.clone()
     }
 }
 
