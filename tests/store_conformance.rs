@@ -799,14 +799,36 @@ async fn consequences_once(store: &Store) {
     let _ = store.apply(Change::update(withdrawn, vec![event("x", id(2))])).await.unwrap();
     assert_eq!(store.failed_duties(due(12), 10).await.unwrap(), [id(1)]);
     assert_eq!(store.open_duties(&unit, 10).await.unwrap().len(), 1);
-    let enforce = EmergencyStep::Enforce { request: id(1), kind: call, at: now() };
-    assert_eq!(stepped(store, enforce.clone()).await, Applied::Now);
-    assert_eq!(stepped(store, enforce).await, Applied::Stale);
+    let enforce = async |seen, kind, cause, at| {
+        let same = RequestUpdate::stage(id(1), seen, Stage::Accepted, now(), None);
+        let mut change = Change::update(same, vec![event("x", id(1))]);
+        change.emergency.push(EmergencyWrite::Enforced(Enforcement {
+            request: id(1),
+            kind,
+            cause,
+            at,
+        }));
+        store.apply(change).await.unwrap()
+    };
+    let (denied, unconfirmed) = (Breach::Denied, Breach::Unconfirmed);
+    assert_eq!(enforce(1, call, denied, now()).await, Applied::Now);
+    assert_eq!(enforce(2, call, denied, now()).await, Applied::Stale, "once");
     assert!(store.failed_duties(now(), 10).await.unwrap().is_empty());
-    let mut change = Change::audited(vec![event("x", id(1))]);
-    change.emergency.push(EmergencyWrite::Enforced(id(1), word, due(25)));
-    let _ = store.apply(change).await.unwrap();
-    assert_eq!(store.duties_of(id(1)).await.unwrap()[1].enforced_at, Some(due(25)));
+    // A confirmation that came after the duty was read: the consequence is not drawn, and nothing of it is kept.
+    let confirmed = EmergencyStep::Attempt {
+        request: id(1),
+        kind: word,
+        outcome: DutyOutcome::Confirmed,
+        at: now(),
+    };
+    assert_eq!(enforce(1, word, unconfirmed, due(25)).await, Applied::Stale, "of another version");
+    assert_eq!(store.duties_of(id(1)).await.unwrap()[1].enforced_at, None);
+    assert_eq!(stepped(store, confirmed).await, Applied::Now);
+    let before = store.measures(now()).await.unwrap().audit_entries;
+    assert_eq!(enforce(2, word, unconfirmed, due(25)).await, Applied::Stale, "confirmed");
+    assert_eq!(store.measures(now()).await.unwrap().audit_entries, before);
+    assert_eq!(store.request(id(1)).await.unwrap().unwrap().version, 2);
+    assert_eq!(store.duties_of(id(1)).await.unwrap()[1].enforced_at, None);
 }
 
 /// One suspension in force for a requester; a lifted one makes room for another.

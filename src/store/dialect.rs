@@ -48,6 +48,14 @@ impl Dialect {
         }
     }
 
+    /// Locks the rows that a statement reads until the commit.
+    pub(super) fn lock_rows(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR UPDATE",
+        }
+    }
+
     /// Locks a person until the commit: claims of the same person come one after the other, from all processes.
     pub(super) fn lock_person(self) -> Option<&'static str> {
         match self {

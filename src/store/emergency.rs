@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::apply::micros;
 use super::batch::insert_rows;
 use super::change::{Applied, Change};
+use super::dialect::Dialect;
 use super::rows::Column;
 use super::{Store, StoreError};
 use crate::domain::emergency::{Breach, Duty, DutyKind, DutyOutcome};
@@ -44,13 +45,26 @@ pub struct NewSuspension {
     pub since: DateTime<Utc>,
 }
 
-/// What is written beside a change; it demands nothing.
+/// The consequence of a failed duty.
+#[derive(Debug, Clone)]
+pub struct Enforcement {
+    /// Of which request.
+    pub request: RequestId,
+    /// Which duty.
+    pub kind: DutyKind,
+    /// How it failed: the change is stale where the duty does not stand so any more.
+    pub cause: Breach,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// What is written beside a change. Only `Enforced` demands something.
 #[derive(Debug, Clone)]
 pub enum EmergencyWrite {
     /// A duty begins.
     Begin(NewDuty),
     /// What follows from a failed duty is done.
-    Enforced(RequestId, DutyKind, DateTime<Utc>),
+    Enforced(Enforcement),
     /// A requester is suspended; one who is already stays so.
     Suspend(NewSuspension),
 }
@@ -66,15 +80,6 @@ pub enum EmergencyStep {
         kind: DutyKind,
         /// What it came to.
         outcome: DutyOutcome,
-        /// When.
-        at: DateTime<Utc>,
-    },
-    /// The consequence of a failed duty, which has not been drawn.
-    Enforce {
-        /// Of which request.
-        request: RequestId,
-        /// Which.
-        kind: DutyKind,
         /// When.
         at: DateTime<Utc>,
     },
@@ -133,13 +138,6 @@ pub(super) async fn take(
         .bind(<&'static str>::from(kind))
         .bind(<&'static str>::from(outcome))
         .bind(outcome.is_final().then(|| micros(*at))),
-        EmergencyStep::Enforce { request, kind, at } => sqlx::query(
-            "UPDATE emergency_duties SET enforced_at = $3
-             WHERE request = $1 AND kind = $2 AND enforced_at IS NULL",
-        )
-        .bind(request.to_string())
-        .bind(<&'static str>::from(kind))
-        .bind(micros(*at)),
         EmergencyStep::Lift { suspension, by, at } => sqlx::query(
             "UPDATE suspensions SET lifted_by = $2, lifted_at = $3
              WHERE id = $1 AND lifted_at IS NULL",
@@ -149,6 +147,49 @@ pub(super) async fn take(
         .bind(micros(*at)),
     };
     Ok(query.execute(&mut *connection).await?.rows_affected() == 1)
+}
+
+/// Whether every duty of which the change draws the consequence still stands as it was read. The row stays locked: a
+/// confirmation at the same moment comes before, and the change is stale, or after.
+pub(super) async fn still_failed(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    change: &Change,
+) -> Result<bool, StoreError> {
+    for write in &change.emergency {
+        let EmergencyWrite::Enforced(enforcement) = write else { continue };
+        let failed = match enforcement.cause {
+            Breach::Denied => "outcome = 'denied'",
+            Breach::Unconfirmed => "done_at IS NULL",
+        };
+        let sql = format!(
+            "SELECT 1 FROM emergency_duties
+             WHERE request = $1 AND kind = $2 AND enforced_at IS NULL AND {failed}{}",
+            dialect.lock_rows()
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(enforcement.request.to_string())
+            .bind(<&'static str>::from(enforcement.kind))
+            .fetch_optional(&mut *connection)
+            .await?;
+        if row.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn enforced(
+    connection: &mut AnyConnection,
+    enforcement: &Enforcement,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE emergency_duties SET enforced_at = $3 WHERE request = $1 AND kind = $2")
+        .bind(enforcement.request.to_string())
+        .bind(<&'static str>::from(enforcement.kind))
+        .bind(micros(enforcement.at))
+        .execute(&mut *connection)
+        .await?;
+    Ok(())
 }
 
 /// Takes the steps of a group, in order.
@@ -178,10 +219,7 @@ pub(super) async fn write(
                 duty.unit.as_str().into(),
                 micros(duty.due_at).into(),
             ]),
-            EmergencyWrite::Enforced(request, kind, at) => {
-                let step = EmergencyStep::Enforce { request: *request, kind: *kind, at: *at };
-                take(connection, &step).await?;
-            }
+            EmergencyWrite::Enforced(enforcement) => enforced(connection, enforcement).await?,
             EmergencyWrite::Suspend(new) => suspend(connection, new).await?,
         }
     }

@@ -28,6 +28,10 @@ pub(super) async fn guard(
     let mut pages = Vec::new();
     let mut done = Vec::new();
     for (change, applied) in changes.iter().zip(&mut applied) {
+        if !emergency::still_failed(connection, dialect, change).await? {
+            *applied = Applied::Stale;
+            continue;
+        }
         match &change.guard {
             Guard::Insert(request) => inserts.push((request.as_ref(), applied)),
             Guard::Update(update) => updates.push((update.as_ref(), applied)),

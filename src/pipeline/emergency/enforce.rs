@@ -12,8 +12,8 @@ use crate::lifecycle::{Resume, Stage, StageCode, stop};
 use crate::messages::{AgencyEvent, Body, EventData, Message, Route};
 use crate::pipeline::{Context, PipelineError, disclose, hold, sealed};
 use crate::store::{
-    Applied, Change, EmergencyWrite, MailingRow, MailingStatus, MailingUpdate, RequestRow,
-    RequestUpdate,
+    Applied, Change, EmergencyWrite, Enforcement, MailingRow, MailingStatus, MailingUpdate,
+    RequestRow, RequestUpdate,
 };
 
 /// Code of a mail that was called back before an attempt.
@@ -93,7 +93,7 @@ fn consequence(
             .detail("stage", row.stage.code().as_str())
     };
     let Some(resume) = stop(&row.stage) else {
-        return Ok(too_late(ctx, row, kind, left, (finding(breach), event, now)));
+        return Ok(too_late(ctx, row, (kind, breach), left, (finding(breach), event, now)));
     };
     let action = match resume {
         Resume::Recall => "answer.recalled",
@@ -114,7 +114,7 @@ fn consequence(
     let told = (vec![finding(breach)], event);
     let mut change = hold::begin(ctx, row, Role::LocalAdministrator, resume, told)?;
     change.recalled = waiting.map(|mail| recalled(mail, now)).into_iter().collect();
-    change.emergency.push(EmergencyWrite::Enforced(row.id, kind, now));
+    change.emergency.push(enforced(row, (kind, breach), now));
     Ok(change)
 }
 
@@ -169,7 +169,7 @@ impl Left<'_> {
 fn too_late(
     ctx: &Context,
     row: &RequestRow,
-    kind: DutyKind,
+    (kind, breach): (DutyKind, Breach),
     left: &Left<'_>,
     (finding, event, now): (Finding, impl Fn(&'static str) -> AuditEvent, DateTime<Utc>),
 ) -> Change {
@@ -192,13 +192,22 @@ fn too_late(
         change.audit.push(entry);
         change.recalled.push(recalled(mail, now));
     }
-    change.emergency.push(EmergencyWrite::Enforced(row.id, kind, now));
+    change.emergency.push(enforced(row, (kind, breach), now));
     let asker = left.sent().map(|_| row.ori.clone());
     let others = left.tried().into_iter().filter(|ori| *ori != row.ori);
     for ori in asker.into_iter().chain(others) {
         change.outgoing.push(recall_notice(ctx, row, (ori, finding.clone()), now));
     }
     change
+}
+
+/// Pure: what marks the duty as dealt with, if it still stands as it was read.
+fn enforced(
+    row: &RequestRow,
+    (kind, cause): (DutyKind, Breach),
+    at: DateTime<Utc>,
+) -> EmergencyWrite {
+    EmergencyWrite::Enforced(Enforcement { request: row.id, kind, cause, at })
 }
 
 /// Pure: a mail that is called back before it left.
