@@ -27,10 +27,10 @@ use leadbroker::paging::{PageState, Target};
 use leadbroker::roster::{Entry, Publication, Retraction, Rule};
 use leadbroker::store::{
     Applied, AttemptStatus, AttemptUpdate, Change, ClaimedAttempt, Due, EmergencyStep,
-    EmergencyWrite, Guard, MailingStatus, MailingUpdate, Measures, NewAttempt, NewDuty,
-    NewIdempotencyKey, NewMailing, NewPolicySet, NewProbe, NewRecord, NewRequest, NewRosterEntry,
-    NewSuspension, PageChange, PageRow, PageUpdate, PolicySetConfirmation, RecordKind,
-    RequestUpdate, Shared, Store, StoreError, StoreSettings, WorkFilter, WorkPage,
+    EmergencyWrite, Enforcement, Guard, MailingStatus, MailingUpdate, Measures, NewAttempt,
+    NewDuty, NewIdempotencyKey, NewMailing, NewPolicySet, NewProbe, NewRecord, NewRequest,
+    NewRosterEntry, NewSuspension, PageChange, PageRow, PageUpdate, PolicySetConfirmation,
+    RecordKind, RequestUpdate, Shared, Store, StoreError, StoreSettings, WorkFilter, WorkPage,
 };
 use leadbroker::vault::SigningKey;
 use uuid::Uuid;
@@ -831,7 +831,7 @@ async fn consequences_once(store: &Store) {
     assert_eq!(store.duties_of(id(1)).await.unwrap()[1].enforced_at, None);
 }
 
-/// One suspension in force for a requester; a lifted one makes room for another.
+/// One suspension in force for a requester and a request. Whoever lifts one lifts no other.
 async fn suspended_once(store: &Store) {
     let unit = "lacris".parse().unwrap();
     let suspend = |n: u128| {
@@ -850,24 +850,37 @@ async fn suspended_once(store: &Store) {
     };
     assert!(!store.is_suspended([9; 32]).await.unwrap());
     for n in [1, 2] {
-        let _ = store.apply(suspend(n)).await.unwrap();
+        assert_eq!(store.apply(suspend(n)).await.unwrap(), Applied::Now);
     }
+    let mut again = suspend(4);
+    for write in &mut again.emergency {
+        if let EmergencyWrite::Suspend(new) = write {
+            new.request = id(2);
+        }
+    }
+    let before = store.measures(now()).await.unwrap().audit_entries;
+    assert!(store.apply(again).await.is_err(), "no entry names a suspension that does not exist");
+    assert_eq!(store.measures(now()).await.unwrap().audit_entries, before);
+    assert!(
+        store.has_suspended(id(2)).await.unwrap() && !store.has_suspended(id(3)).await.unwrap()
+    );
     assert!(store.is_suspended([9; 32]).await.unwrap());
     assert!(!store.is_suspended([8; 32]).await.unwrap());
     let all = store.suspensions(&unit, 10).await.unwrap();
-    assert_eq!(all.iter().map(|row| row.id.as_u128()).collect::<Vec<_>>(), [1]);
-    assert_eq!((all[0].request, all[0].cause, all[0].lifted_at), (id(1), Breach::Denied, None));
+    assert_eq!(all.iter().map(|row| row.id.as_u128()).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!((all[1].request, all[1].cause, all[1].lifted_at), (id(1), Breach::Denied, None));
     let by = AccountId::new(Uuid::from_u128(7));
-    let lift = EmergencyStep::Lift { suspension: Uuid::from_u128(1), by, at: now() };
-    assert_eq!(stepped(store, lift.clone()).await, Applied::Now);
-    assert_eq!(stepped(store, lift).await, Applied::Stale);
-    assert!(!store.is_suspended([9; 32]).await.unwrap());
+    let lift = |n| EmergencyStep::Lift { suspension: Uuid::from_u128(n), by, at: now() };
+    assert_eq!(stepped(store, lift(1)).await, Applied::Now);
+    assert_eq!(stepped(store, lift(1)).await, Applied::Stale);
+    assert!(store.is_suspended([9; 32]).await.unwrap(), "the other unit's stands");
     let lifted = store.suspension(Uuid::from_u128(1)).await.unwrap().unwrap();
     assert_eq!((lifted.lifted_by, lifted.lifted_at), (Some(by), Some(now())));
+    assert_eq!(stepped(store, lift(2)).await, Applied::Now);
+    assert!(!store.is_suspended([9; 32]).await.unwrap());
     let _ = store.apply(suspend(3)).await.unwrap();
     let all = store.suspensions(&unit, 10).await.unwrap();
-    assert_eq!(all.iter().map(|row| row.id.as_u128()).collect::<Vec<_>>(), [3, 1]);
-    assert!(store.suspension(Uuid::from_u128(2)).await.unwrap().is_none());
+    assert_eq!(all.iter().map(|row| row.id.as_u128()).collect::<Vec<_>>(), [3, 2, 1]);
 }
 
 fn proposal(version: i64, digest: u8, by: u128) -> NewPolicySet {

@@ -65,7 +65,7 @@ pub enum EmergencyWrite {
     Begin(NewDuty),
     /// What follows from a failed duty is done.
     Enforced(Enforcement),
-    /// A requester is suspended; one who is already stays so.
+    /// A requester is suspended for a request; another request's suspension stays beside it.
     Suspend(NewSuspension),
 }
 
@@ -230,7 +230,7 @@ pub(super) async fn write(
 async fn suspend(connection: &mut AnyConnection, new: &NewSuspension) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO suspensions (id, requester_hash, ori, unit, request, cause, since)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(new.id.to_string())
     .bind(new.requester_hash.to_vec())
@@ -300,6 +300,17 @@ impl Store {
             "SELECT count(*) FROM suspensions WHERE requester_hash = $1 AND lifted_at IS NULL",
         )
         .bind(requester_hash.to_vec())
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(row.try_get::<i64, _>(0)? > 0)
+    }
+
+    /// Whether a request suspends its requester already.
+    pub async fn has_suspended(&self, request: RequestId) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT count(*) FROM suspensions WHERE request = $1 AND lifted_at IS NULL",
+        )
+        .bind(request.to_string())
         .fetch_one(&self.readers)
         .await?;
         Ok(row.try_get::<i64, _>(0)? > 0)

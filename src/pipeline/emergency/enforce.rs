@@ -68,7 +68,9 @@ pub async fn one(ctx: &Context, request: RequestId) -> Result<bool, PipelineErro
     let passed_on = disclose::recipients(ctx, &row).await?;
     let left = Left { mailings: &mailings, passed_on: &passed_on };
     let mut change = consequence(ctx, &row, (kind, breach), &left, now)?;
-    if row.form.is_some() && row.data_key.is_some() {
+    // The other duty of the same request may have failed before; one suspension tells the whole of it.
+    let suspended = ctx.store.has_suspended(row.id).await?;
+    if row.form.is_some() && row.data_key.is_some() && !suspended {
         let form = sealed::form_of(ctx, &row)?;
         let email = form.requester.email.expose();
         let (write, event) = suspension::begin(ctx, &row, email, (breach, now));
