@@ -38,14 +38,14 @@ use uuid::Uuid;
 /// A fresh database; SQLite's folder lives as long as this.
 struct Fresh {
     store: Store,
-    _folder: Option<tempfile::TempDir>,
+    folder: Option<tempfile::TempDir>,
 }
 
 async fn sqlite(relay: bool) -> Fresh {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("store.db").display());
     let store = Store::open(&StoreSettings { url, readers: 4, relay }).await.unwrap();
-    Fresh { store, _folder: Some(folder) }
+    Fresh { store, folder: Some(folder) }
 }
 
 /// Databases of this process so far.
@@ -64,7 +64,7 @@ async fn postgres(relay: bool) -> Fresh {
     assert!(made.success());
     let url = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
     let store = Store::open(&StoreSettings { url, readers: 4, relay }).await.unwrap();
-    Fresh { store, _folder: None }
+    Fresh { store, folder: None }
 }
 
 fn now() -> DateTime<Utc> {
@@ -390,7 +390,9 @@ async fn records_mailings_and_ends_are_kept(fresh: Fresh) {
 
 async fn a_legal_hold_is_set_and_lifted_and_a_destroyed_record_keeps_nothing_sealed(fresh: Fresh) {
     let store = &fresh.store;
-    let _ = store.apply(insert(1, None)).await.unwrap();
+    let _ = store.apply(insert(1, Some("key"))).await.unwrap();
+    let _ = store.apply(insert(2, None)).await.unwrap();
+    assert_eq!(store.repeats(id(2)).await.unwrap().len(), 1);
     assert_eq!(store.legal_hold(id(1)).await.unwrap(), None);
     assert_eq!(store.legal_hold(id(2)).await.unwrap(), None);
     let mut held = RequestUpdate::stage(id(1), 1, Stage::Withdrawn, now(), None);
@@ -412,13 +414,56 @@ async fn a_legal_hold_is_set_and_lifted_and_a_destroyed_record_keeps_nothing_sea
     assert_eq!(store.legal_hold(id(1)).await.unwrap(), None);
     let mut destroyed = RequestUpdate::stage(id(1), 3, Stage::Destroyed, now(), None);
     destroyed.destroy_key = true;
+    destroyed.drop_probes = true;
     destroyed.discard = vec!["1/mail".to_owned(), "1/document".to_owned()];
     let _ = store.apply(Change::update(destroyed, vec![event("destroyed", id(1))])).await.unwrap();
     let record = store.records(id(1)).await.unwrap().remove(0);
     assert_eq!((record.kind, record.sealed), (RecordKind::LegalHold, None));
     let mut discarded = store.discarded(10).await.unwrap();
     discarded.sort();
-    assert_eq!(discarded, ["1/document", "1/mail"]);
+    assert_eq!(discarded, ["1/0", "1/document", "1/mail"]);
+    // Nor is it told by what it shared with others.
+    assert!(store.repeats(id(1)).await.unwrap().is_empty());
+    assert!(store.repeats(id(2)).await.unwrap().is_empty());
+    let row = store.request(id(1)).await.unwrap().unwrap();
+    assert_eq!((row.repeat_hash, row.data_key), (Vec::new(), None));
+    assert_eq!(store.idempotent(&row.ori, "key").await.unwrap(), None);
+}
+
+/// SQLite keeps deleted bytes in free pages and in the write-ahead log, unless it is told not to.
+#[tokio::test]
+async fn what_is_destroyed_is_in_no_page_of_the_file() {
+    let fresh = sqlite(false).await;
+    let folder = fresh.folder.as_ref().unwrap().path().to_owned();
+    let mark = b"a-wrapped-key-or-a-sealed-record";
+    let holds = || {
+        let files = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
+        let files = files.map(|file| std::fs::read(file).unwrap());
+        files.into_iter().any(|file| file.windows(mark.len()).any(|bytes| bytes == mark))
+    };
+    let mut new = insert(1, None);
+    if let Guard::Insert(request) = &mut new.guard {
+        request.data_key = mark.to_vec();
+        request.form = mark.repeat(40);
+    }
+    // So long that it fills pages of its own, which the destruction frees.
+    new.records.push(NewRecord {
+        id: Uuid::from_u128(31),
+        request: id(1),
+        kind: RecordKind::Examination,
+        author: AccountId::new(Uuid::from_u128(4)),
+        at: now(),
+        sealed: mark.repeat(2_000),
+    });
+    assert_eq!(fresh.store.apply(new).await.unwrap(), Applied::Now);
+    assert!(holds());
+    let mut destroyed = RequestUpdate::stage(id(1), 1, Stage::Destroyed, now(), None);
+    destroyed.destroy_key = true;
+    let change = Change::update(destroyed, vec![event("destroyed", id(1))]);
+    assert_eq!(fresh.store.apply(change).await.unwrap(), Applied::Now);
+    // The log is emptied behind the commit, in the writer's own order.
+    let _ = fresh.store.apply(Change::audited(vec![event("after", id(1))])).await.unwrap();
+    assert!(!holds());
 }
 
 async fn lists_are_paged_and_sorted(fresh: Fresh) {

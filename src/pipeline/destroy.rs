@@ -1,5 +1,6 @@
-//! The end of a record: its data key is destroyed, and with it everything that is sealed under it, backups included. What
-//! stays are ids, codes and the audit entries, the certificate of destruction among them.
+//! The end of a record: its data key is destroyed, and with it everything that is sealed under it, wherever a copy lies; only a
+//! backup of the database from before still has the key. What stays are ids, codes and the audit entries, the certificate of
+//! destruction among them.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

@@ -86,6 +86,18 @@ impl Change {
     pub fn update(update: RequestUpdate, audit: Vec<AuditEvent>) -> Self {
         Self { guard: Guard::Update(Box::new(update)), ..Self::audited(audit) }
     }
+
+    /// Whether it destroys a request's key.
+    pub(super) fn destroys(&self) -> bool {
+        match &self.guard {
+            Guard::Update(update) => update.destroy_key,
+            Guard::None
+            | Guard::Insert(_)
+            | Guard::Look(_)
+            | Guard::Emergency(_)
+            | Guard::Page(_) => false,
+        }
+    }
 }
 
 /// A request to store.
