@@ -621,7 +621,7 @@ async fn what_people_wrote_is_found_by_author_and_by_probe(fresh: Fresh) {
     for change in all {
         assert_eq!(store.apply(change).await.unwrap(), Applied::Now);
     }
-    let drafts = store.written_by(author, RecordKind::Draft).await.unwrap();
+    let drafts = store.written_by((author, &"lacris".parse().unwrap()), RecordKind::Draft).await.unwrap();
     let of: Vec<RequestId> = drafts.iter().map(|(request, _)| *request).collect();
     assert_eq!(of, [id(2), id(1)], "the newest first, and none of another's");
     assert_eq!(store.earlier_reviewers(id(2)).await.unwrap(), [author].into());
