@@ -911,6 +911,8 @@ async fn suspended_once(store: &Store) {
     );
     assert!(store.is_suspended([9; 32]).await.unwrap());
     assert!(!store.is_suspended([8; 32]).await.unwrap());
+    let was = |seconds| store.was_suspended([9; 32], now() + TimeDelta::seconds(seconds));
+    assert_eq!((was(0).await.unwrap(), was(1).await.unwrap()), (false, true));
     let all = store.suspensions(&unit, 10).await.unwrap();
     assert_eq!(all.iter().map(|row| row.id.as_u128()).collect::<Vec<_>>(), [2, 1]);
     assert_eq!((all[1].request, all[1].cause, all[1].lifted_at), (id(1), Breach::Denied, None));

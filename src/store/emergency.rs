@@ -305,6 +305,23 @@ impl Store {
         Ok(row.try_get::<i64, _>(0)? > 0)
     }
 
+    /// Whether a requester was suspended at a moment.
+    pub async fn was_suspended(
+        &self,
+        requester_hash: [u8; 32],
+        at: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT count(*) FROM suspensions
+             WHERE requester_hash = $1 AND since <= $2 AND (lifted_at IS NULL OR lifted_at > $2)",
+        )
+        .bind(requester_hash.to_vec())
+        .bind(micros(at))
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(row.try_get::<i64, _>(0)? > 0)
+    }
+
     /// Whether a request suspends its requester already.
     pub async fn has_suspended(&self, request: RequestId) -> Result<bool, StoreError> {
         let row = sqlx::query(

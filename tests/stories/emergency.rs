@@ -159,6 +159,8 @@ async fn refused_until_lifted(site: &mut Site, cause: (&str, &str)) {
     assert_eq!((status, &told["state"]), (422, &json!("rejected")), "{told}");
     assert_eq!(told["findings"][0]["clause"], "CORE-SUSPENDED", "{told}");
     assert_eq!(told["findings"][0]["field"], "/requester/email");
+    let refused = told["request"].as_str().unwrap().to_owned();
+    refused_as_explained(site, &refused).await;
     let listed = suspensions(site);
     assert_eq!(listed.len(), 1, "{listed:?}");
     assert_eq!((&listed[0]["request"], &listed[0]["cause"]), (&json!(cause.0), &json!(cause.1)));
@@ -184,6 +186,23 @@ async fn refused_until_lifted(site: &mut Site, cause: (&str, &str)) {
     assert_eq!(site.audited(cause.0, "suspension.lifted").await.len(), 1);
     let (status, told) = site.submit().await;
     assert_eq!((status, &told["state"]), (201, &json!("accepted")), "{told}");
+    // What was refused then is explained as it was then.
+    refused_as_explained(site, &refused).await;
+}
+
+/// The explanation of a request that was refused for the suspension of its requester says so.
+async fn refused_as_explained(site: &mut Site, request: &str) {
+    let administrator = site.administrator();
+    let path = format!("search-requests/{request}/explanation");
+    let (_, told) = site.call(("GET", &path), &administrator, None).await;
+    assert_eq!(told["verdict"], "reject", "{told}");
+    let rules = told["rules"].as_array().unwrap();
+    assert!(
+        rules
+            .iter()
+            .any(|rule| { rule["clause"] == "CORE-SUSPENDED" && rule["verdict"] == "reject" }),
+        "{told}"
+    );
 }
 
 async fn an_emergency_that_nobody_confirms_suspends_the_requester_and_its_answer_never_leaves(
