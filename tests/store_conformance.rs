@@ -491,19 +491,43 @@ async fn lists_are_paged_and_sorted(fresh: Fresh) {
 
 async fn a_registry_follows_the_one_that_was_read(fresh: Fresh) {
     let store = &fresh.store;
+    let account = |n: u128| AccountId::new(Uuid::from_u128(n));
     let add = |seen: i64, byte: u8| {
         let actor = Actor::Operator { command: "users import".to_owned() };
         let event = AuditEvent::new(now(), actor, "users.imported");
-        store.add_registry_after(seen, ([byte; 32], vec![byte]), event)
+        store.add_registry_after(NewRegistry {
+            seen,
+            digest: [byte; 32],
+            sealed: vec![byte],
+            shut_out: vec![account(u128::from(byte))],
+            at: now(),
+            events: vec![event],
+        })
     };
+    for n in [2, 3, 4, 9] {
+        let n_byte = u8::try_from(n).unwrap();
+        store.add_session([n_byte; 32], account(n), event("session", id(n))).await.unwrap();
+    }
     assert_eq!(add(0, 1).await.unwrap(), Some(1));
     let both = futures_util::future::join(add(1, 2), add(1, 3)).await;
+    // Whom the version that came into force shuts out is out; whom another would have is not.
+    let mut sessions = Vec::new();
+    for n in [2, 3, 4, 9] {
+        sessions.push(store.session([n; 32], now()).await.unwrap().is_some());
+    }
+    assert_eq!(
+        sessions,
+        [both.0.as_ref().unwrap().is_none(), both.1.as_ref().unwrap().is_none(), true, true]
+    );
+    store.end_sessions(account(9)).await.unwrap();
+    assert_eq!(store.session([9; 32], now()).await.unwrap(), None);
     let mut versions = [both.0.unwrap(), both.1.unwrap()];
     versions.sort_unstable();
     assert_eq!(versions, [None, Some(2)], "somebody else was first");
     assert_eq!(add(0, 4).await.unwrap(), None);
     assert_eq!(store.registry_version().await.unwrap(), Some(2));
-    assert_eq!(store.audit_head().await.unwrap().0, 2, "what is not written is not recorded");
+    let head = store.audit_head().await.unwrap().0;
+    assert_eq!(head, 4 + 2, "what is not written is not recorded");
 }
 
 async fn claim(store: &Store, n: u128, person: AccountId, most: i64) -> Applied {
@@ -621,7 +645,8 @@ async fn what_people_wrote_is_found_by_author_and_by_probe(fresh: Fresh) {
     for change in all {
         assert_eq!(store.apply(change).await.unwrap(), Applied::Now);
     }
-    let drafts = store.written_by((author, &"lacris".parse().unwrap()), RecordKind::Draft).await.unwrap();
+    let drafts =
+        store.written_by((author, &"lacris".parse().unwrap()), RecordKind::Draft).await.unwrap();
     let of: Vec<RequestId> = drafts.iter().map(|(request, _)| *request).collect();
     assert_eq!(of, [id(2), id(1)], "the newest first, and none of another's");
     assert_eq!(store.earlier_reviewers(id(2)).await.unwrap(), [author].into());

@@ -41,6 +41,7 @@ pub use dialect::Dialect;
 pub use emergency::{
     DutyRow, EmergencyStep, EmergencyWrite, Enforcement, NewDuty, NewSuspension, SuspensionRow,
 };
+pub use instance::NewRegistry;
 pub use leases::WorkPage;
 pub use measures::Measures;
 pub use page_reads::{AttemptRow, ClaimedAttempt, PageRow};

@@ -583,6 +583,51 @@ async fn a_session_begins_with_both_factors_and_five_failures_lock_it() {
     );
 }
 
+#[tokio::test]
+async fn a_session_does_not_survive_a_suspension() {
+    let world = world().await;
+    let code = || {
+        let totp =
+            Builder::new().with_secret(Secret::try_from_base32(SECRET).unwrap()).build().unwrap();
+        totp.generate(u64::try_from(world.clock.now().timestamp()).unwrap()).to_string()
+    };
+    let login = json!({ "login": "reviewer", "password": "correct horse", "code": code() });
+    let begun = world.post("-", "/api/v1/sessions", &login).await;
+    let token = begun.json()["token"].as_str().unwrap().to_owned();
+    assert_eq!(world.get(&token, "/api/v1/jobs").await.status, 200);
+    let set = async |active: bool| {
+        let event = || {
+            let actor = Actor::Operator { command: "users".to_owned() };
+            AuditEvent::new(world.clock.now(), actor, "account.changed")
+        };
+        let changed = crate::pipeline::people::change(&world.ctx, |registry| {
+            let changed = if active {
+                crate::registry::restore(registry, "reviewer")?
+            } else {
+                let suspension = crate::registry::Suspension {
+                    at: world.clock.now(),
+                    reason: crate::domain::Personal::new("Under inquiry.".to_owned()),
+                };
+                crate::registry::suspend(registry, "reviewer", suspension)?
+            };
+            Ok::<_, crate::registry::UsersError>((changed.0, event(), changed.1.id))
+        });
+        changed.await.unwrap().unwrap()
+    };
+    let account = set(false).await;
+    assert_eq!(world.get(&token, "/api/v1/jobs").await.status, 401);
+    // One that began at the same moment as the suspension ends when it is shown.
+    let late = format!("lbs_{}", "a".repeat(64));
+    let event = AuditEvent::new(world.clock.now(), Actor::Person { account }, "session.begun");
+    let hash = openssl::sha::sha256(late.as_bytes());
+    world.ctx.store.add_session(hash, account, event).await.unwrap();
+    assert_eq!(world.get(&late, "/api/v1/jobs").await.status, 401);
+    set(true).await;
+    for token in [token, late] {
+        assert_eq!(world.get(&token, "/api/v1/jobs").await.status, 401);
+    }
+}
+
 /// The table of operations is the router's, so that what is asked here is what the document says.
 #[tokio::test]
 async fn every_operation_of_the_document_is_served() {
