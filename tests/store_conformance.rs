@@ -801,6 +801,11 @@ async fn what_there_is_is_counted(fresh: Fresh) {
     let asked = (1..=900).map(id).collect();
     let known = store.known_requests(asked).await.unwrap();
     assert_eq!(known, [1, 2, 3].map(id).into());
+    let row = store.request(id(3)).await.unwrap().unwrap();
+    let destroyed = RequestUpdate::stage(id(3), row.version, Stage::Destroyed, now(), None);
+    let _ = store.apply(Change::update(destroyed, vec![event("destroyed", id(3))])).await.unwrap();
+    let known = store.known_requests(vec![id(2), id(3)]).await.unwrap();
+    assert_eq!(known, [id(2)].into(), "a destroyed record names no image");
     assert!(store.known_requests(Vec::new()).await.unwrap().is_empty());
 }
 
