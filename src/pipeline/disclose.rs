@@ -1,7 +1,7 @@
 //! A delivered answer is passed on to another named recipient: decided by the gate `disclose`, sealed anew to the
 //! recipient's certificate, sent the way of every answer, and kept on record.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -32,6 +32,19 @@ pub struct DisclosureOrder {
     pub right_to_know: Personal<String>,
     /// For which official duty the recipient needs it.
     pub need_to_know: Personal<String>,
+}
+
+impl DisclosureOrder {
+    /// The same recipient and the same purpose, without regard to case and spacing.
+    fn repeats(&self, other: &Self) -> bool {
+        let same = |a: &Personal<String>, b: &Personal<String>| {
+            let words = |text: &Personal<String>| text.expose().to_lowercase();
+            words(a).split_whitespace().eq(words(b).split_whitespace())
+        };
+        self.recipient_ori == other.recipient_ori
+            && same(&self.recipient_email, &other.recipient_email)
+            && same(&self.purpose, &other.purpose)
+    }
 }
 
 /// A dissemination, as stored.
@@ -97,6 +110,7 @@ pub async fn disclose(
     let policies = ctx.policies().await?;
     let decision = policies.decide(&packs, &facts::disclose(&asked, &agency, &row.unit, now));
     examine::refuse_unless_accepted(ctx, person, &row, &decision).await?;
+    not_repeated(ctx, &row, order, now).await?;
     let (release, _) = respond::release_of(ctx, &row).await?;
     let mail = respond::seal(ctx, &registry, &row, (ori, email), (&release, now)).await?;
     let mailing = ctx.ids.id();
@@ -112,6 +126,35 @@ pub async fn disclose(
     let change = passed_on(ctx, &row, (person, event), &record, &mail).await?;
     step::apply_by_person(ctx, change).await?;
     Ok(mailing)
+}
+
+/// So long the same order is a repetition: of a client that did not read the answer, or of two people who act for one call.
+const REPEATED: TimeDelta = TimeDelta::hours(1);
+
+/// Refuses what was done within the hour: to the same recipient for the same purpose. What the recipient's server refused may
+/// be sent again at once.
+async fn not_repeated(
+    ctx: &Context,
+    row: &RequestRow,
+    order: &DisclosureOrder,
+    now: DateTime<Utc>,
+) -> Result<(), PipelineError> {
+    let mailings = ctx.store.mailings_of(row.id).await?;
+    for (record, kept) in kept(ctx, row).await? {
+        let refused = mailings
+            .iter()
+            .any(|mailing| mailing.id == kept.mailing && mailing.status == MailingStatus::Refused);
+        if !refused && now - record.written_at < REPEATED && kept.order.repeats(order) {
+            let at = record.written_at.to_rfc3339();
+            return Err(PipelineError::conflict(
+                "repeated",
+                format!(
+                    "the answer was passed on to this recipient for this purpose at {at}; look at its mail in the list of disseminations, and send it again an hour later if it is wanted twice"
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Pure: what the person and the order say; what the registry says is not in it.

@@ -308,9 +308,9 @@ async fn an_answer_that_has_left_cannot_be_called_back_and_the_agency_is_told(se
 }
 
 /// Passes the answer on to the other agency.
-async fn pass_on(site: &mut Site, request: &str) -> (u16, Value) {
+async fn pass_on(site: &mut Site, request: &str, purpose: &str) -> (u16, Value) {
     let order = json!({
-        "recipient_ori": OTHER, "recipient_email": RECORDS, "purpose": "A joint investigation of both agencies.",
+        "recipient_ori": OTHER, "recipient_email": RECORDS, "purpose": purpose,
         "right_to_know": "A sworn investigator of the agency.", "need_to_know": "Assigned to the same series of cases.",
     });
     let officer = site.officer();
@@ -350,11 +350,14 @@ async fn an_answer_of_a_failed_emergency_is_passed_on_to_nobody_and_who_has_a_co
     examined(&mut site, &request).await;
     site.release(&request).await;
     site.until(&request, &["delivered"]).await;
-    assert_eq!(pass_on(&mut site, &request).await.0, 200);
+    assert_eq!(
+        pass_on(&mut site, &request, "A joint investigation of both agencies.").await.0,
+        200
+    );
     site.until_audited(&request, "answer.disclosure_delivered", 1).await;
     // A second copy has not left when the agency says that it knows of no emergency.
     site.serve_roles(Some("api")).await;
-    assert_eq!(pass_on(&mut site, &request).await.0, 200);
+    assert_eq!(pass_on(&mut site, &request, "A review of the case by both agencies.").await.0, 200);
     assert_eq!(site.mailing_status(&request).await, ["sent", "sent", "queued"]);
     deny(&mut site, &request).await;
     assert_eq!(site.mailing_status(&request).await, ["sent", "sent", "refused"]);
@@ -367,7 +370,8 @@ async fn an_answer_of_a_failed_emergency_is_passed_on_to_nobody_and_who_has_a_co
     assert_eq!(site.call(("GET", &path), &other, None).await.0, 404, "and nothing else");
 
     // Nobody is given another copy, and the one that waited never leaves.
-    let (status, told) = pass_on(&mut site, &request).await;
+    let (status, told) =
+        pass_on(&mut site, &request, "A third investigation of both agencies.").await;
     assert_eq!((status, &told["findings"][0]["clause"]), (422, &json!("CORE-EMERGENCY")));
     site.serve_roles(None).await;
     site.nothing_waits(&request).await;
