@@ -27,10 +27,11 @@ use leadbroker::paging::{PageState, Target};
 use leadbroker::roster::{Entry, Publication, Retraction, Rule};
 use leadbroker::store::{
     Applied, AttemptStatus, AttemptUpdate, Change, ClaimedAttempt, Due, EmergencyStep,
-    EmergencyWrite, Guard, MailingStatus, MailingUpdate, Measures, NewAttempt, NewDuty,
-    NewIdempotencyKey, NewMailing, NewPolicySet, NewProbe, NewRecord, NewRequest, NewRosterEntry,
-    NewSuspension, PageChange, PageRow, PageUpdate, PolicySetConfirmation, RecordKind,
-    RequestUpdate, Shared, Store, StoreError, StoreSettings, WorkFilter, WorkPage,
+    EmergencyWrite, Enforcement, Guard, MailingStatus, MailingUpdate, Measures, NewAttempt,
+    NewDuty, NewIdempotencyKey, NewMailing, NewPolicySet, NewProbe, NewRecord, NewRegistry,
+    NewRequest, NewRosterEntry, NewSuspension, PageChange, PageRow, PageUpdate,
+    PolicySetConfirmation, RecordKind, RequestUpdate, Shared, Store, StoreError, StoreSettings,
+    WorkFilter, WorkPage,
 };
 use leadbroker::vault::SigningKey;
 use uuid::Uuid;
@@ -38,14 +39,14 @@ use uuid::Uuid;
 /// A fresh database; SQLite's folder lives as long as this.
 struct Fresh {
     store: Store,
-    _folder: Option<tempfile::TempDir>,
+    folder: Option<tempfile::TempDir>,
 }
 
 async fn sqlite(relay: bool) -> Fresh {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("store.db").display());
     let store = Store::open(&StoreSettings { url, readers: 4, relay }).await.unwrap();
-    Fresh { store, _folder: Some(folder) }
+    Fresh { store, folder: Some(folder) }
 }
 
 /// Databases of this process so far.
@@ -64,7 +65,7 @@ async fn postgres(relay: bool) -> Fresh {
     assert!(made.success());
     let url = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
     let store = Store::open(&StoreSettings { url, readers: 4, relay }).await.unwrap();
-    Fresh { store, _folder: None }
+    Fresh { store, folder: None }
 }
 
 fn now() -> DateTime<Utc> {
@@ -390,7 +391,9 @@ async fn records_mailings_and_ends_are_kept(fresh: Fresh) {
 
 async fn a_legal_hold_is_set_and_lifted_and_a_destroyed_record_keeps_nothing_sealed(fresh: Fresh) {
     let store = &fresh.store;
-    let _ = store.apply(insert(1, None)).await.unwrap();
+    let _ = store.apply(insert(1, Some("key"))).await.unwrap();
+    let _ = store.apply(insert(2, None)).await.unwrap();
+    assert_eq!(store.repeats(id(2)).await.unwrap().len(), 1);
     assert_eq!(store.legal_hold(id(1)).await.unwrap(), None);
     assert_eq!(store.legal_hold(id(2)).await.unwrap(), None);
     let mut held = RequestUpdate::stage(id(1), 1, Stage::Withdrawn, now(), None);
@@ -412,13 +415,56 @@ async fn a_legal_hold_is_set_and_lifted_and_a_destroyed_record_keeps_nothing_sea
     assert_eq!(store.legal_hold(id(1)).await.unwrap(), None);
     let mut destroyed = RequestUpdate::stage(id(1), 3, Stage::Destroyed, now(), None);
     destroyed.destroy_key = true;
+    destroyed.drop_probes = true;
     destroyed.discard = vec!["1/mail".to_owned(), "1/document".to_owned()];
     let _ = store.apply(Change::update(destroyed, vec![event("destroyed", id(1))])).await.unwrap();
     let record = store.records(id(1)).await.unwrap().remove(0);
     assert_eq!((record.kind, record.sealed), (RecordKind::LegalHold, None));
     let mut discarded = store.discarded(10).await.unwrap();
     discarded.sort();
-    assert_eq!(discarded, ["1/document", "1/mail"]);
+    assert_eq!(discarded, ["1/0", "1/document", "1/mail"]);
+    // Nor is it told by what it shared with others.
+    assert!(store.repeats(id(1)).await.unwrap().is_empty());
+    assert!(store.repeats(id(2)).await.unwrap().is_empty());
+    let row = store.request(id(1)).await.unwrap().unwrap();
+    assert_eq!((row.repeat_hash, row.data_key), (Vec::new(), None));
+    assert_eq!(store.idempotent(&row.ori, "key").await.unwrap(), None);
+}
+
+/// SQLite keeps deleted bytes in free pages and in the write-ahead log, unless it is told not to.
+#[tokio::test]
+async fn what_is_destroyed_is_in_no_page_of_the_file() {
+    let fresh = sqlite(false).await;
+    let folder = fresh.folder.as_ref().unwrap().path().to_owned();
+    let mark = b"a-wrapped-key-or-a-sealed-record";
+    let holds = || {
+        let files = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
+        let files = files.map(|file| std::fs::read(file).unwrap());
+        files.into_iter().any(|file| file.windows(mark.len()).any(|bytes| bytes == mark))
+    };
+    let mut new = insert(1, None);
+    if let Guard::Insert(request) = &mut new.guard {
+        request.data_key = mark.to_vec();
+        request.form = mark.repeat(40);
+    }
+    // So long that it fills pages of its own, which the destruction frees.
+    new.records.push(NewRecord {
+        id: Uuid::from_u128(31),
+        request: id(1),
+        kind: RecordKind::Examination,
+        author: AccountId::new(Uuid::from_u128(4)),
+        at: now(),
+        sealed: mark.repeat(2_000),
+    });
+    assert_eq!(fresh.store.apply(new).await.unwrap(), Applied::Now);
+    assert!(holds());
+    let mut destroyed = RequestUpdate::stage(id(1), 1, Stage::Destroyed, now(), None);
+    destroyed.destroy_key = true;
+    let change = Change::update(destroyed, vec![event("destroyed", id(1))]);
+    assert_eq!(fresh.store.apply(change).await.unwrap(), Applied::Now);
+    // The log is emptied behind the commit, in the writer's own order.
+    let _ = fresh.store.apply(Change::audited(vec![event("after", id(1))])).await.unwrap();
+    assert!(!holds());
 }
 
 async fn lists_are_paged_and_sorted(fresh: Fresh) {
@@ -446,19 +492,43 @@ async fn lists_are_paged_and_sorted(fresh: Fresh) {
 
 async fn a_registry_follows_the_one_that_was_read(fresh: Fresh) {
     let store = &fresh.store;
+    let account = |n: u128| AccountId::new(Uuid::from_u128(n));
     let add = |seen: i64, byte: u8| {
         let actor = Actor::Operator { command: "users import".to_owned() };
         let event = AuditEvent::new(now(), actor, "users.imported");
-        store.add_registry_after(seen, ([byte; 32], vec![byte]), event)
+        store.add_registry_after(NewRegistry {
+            seen,
+            digest: [byte; 32],
+            sealed: vec![byte],
+            shut_out: vec![account(u128::from(byte))],
+            at: now(),
+            events: vec![event],
+        })
     };
+    for n in [2, 3, 4, 9] {
+        let n_byte = u8::try_from(n).unwrap();
+        store.add_session([n_byte; 32], account(n), event("session", id(n))).await.unwrap();
+    }
     assert_eq!(add(0, 1).await.unwrap(), Some(1));
     let both = futures_util::future::join(add(1, 2), add(1, 3)).await;
+    // Whom the version that came into force shuts out is out; whom another would have is not.
+    let mut sessions = Vec::new();
+    for n in [2, 3, 4, 9] {
+        sessions.push(store.session([n; 32], now()).await.unwrap().is_some());
+    }
+    assert_eq!(
+        sessions,
+        [both.0.as_ref().unwrap().is_none(), both.1.as_ref().unwrap().is_none(), true, true]
+    );
+    store.end_sessions(account(9)).await.unwrap();
+    assert_eq!(store.session([9; 32], now()).await.unwrap(), None);
     let mut versions = [both.0.unwrap(), both.1.unwrap()];
     versions.sort_unstable();
     assert_eq!(versions, [None, Some(2)], "somebody else was first");
     assert_eq!(add(0, 4).await.unwrap(), None);
     assert_eq!(store.registry_version().await.unwrap(), Some(2));
-    assert_eq!(store.audit_head().await.unwrap().0, 2, "what is not written is not recorded");
+    let head = store.audit_head().await.unwrap().0;
+    assert_eq!(head, 4 + 2, "what is not written is not recorded");
 }
 
 async fn claim(store: &Store, n: u128, person: AccountId, most: i64) -> Applied {
@@ -576,7 +646,8 @@ async fn what_people_wrote_is_found_by_author_and_by_probe(fresh: Fresh) {
     for change in all {
         assert_eq!(store.apply(change).await.unwrap(), Applied::Now);
     }
-    let drafts = store.written_by(author, RecordKind::Draft).await.unwrap();
+    let drafts =
+        store.written_by((author, &"lacris".parse().unwrap()), RecordKind::Draft).await.unwrap();
     let of: Vec<RequestId> = drafts.iter().map(|(request, _)| *request).collect();
     assert_eq!(of, [id(2), id(1)], "the newest first, and none of another's");
     assert_eq!(store.earlier_reviewers(id(2)).await.unwrap(), [author].into());
@@ -644,7 +715,7 @@ async fn roster_entries_have_one_order_and_stay_as_they_are(fresh: Fresh) {
     assert!(store.add_roster_entries(vec![new(&other, 1, 3, None)]).await.unwrap());
     // Others took the places: neither the entries nor their audit entries are there.
     let late = vec![new(&unit, 2, 4, None), new(&unit, 3, 5, None)];
-    assert!(store.add_roster_entries(late).await.is_err(), "places have no gaps");
+    assert!(!store.add_roster_entries(late).await.unwrap(), "of two places one is taken");
     assert!(!store.add_roster_entries(vec![new(&unit, 2, 6, None)]).await.unwrap());
     for lost in [4, 5, 6] {
         assert!(store.audit_of(id(lost)).await.unwrap().is_empty());
@@ -731,6 +802,11 @@ async fn what_there_is_is_counted(fresh: Fresh) {
     let asked = (1..=900).map(id).collect();
     let known = store.known_requests(asked).await.unwrap();
     assert_eq!(known, [1, 2, 3].map(id).into());
+    let row = store.request(id(3)).await.unwrap().unwrap();
+    let destroyed = RequestUpdate::stage(id(3), row.version, Stage::Destroyed, now(), None);
+    let _ = store.apply(Change::update(destroyed, vec![event("destroyed", id(3))])).await.unwrap();
+    let known = store.known_requests(vec![id(2), id(3)]).await.unwrap();
+    assert_eq!(known, [id(2)].into(), "a destroyed record names no image");
     assert!(store.known_requests(Vec::new()).await.unwrap().is_empty());
 }
 
@@ -799,17 +875,39 @@ async fn consequences_once(store: &Store) {
     let _ = store.apply(Change::update(withdrawn, vec![event("x", id(2))])).await.unwrap();
     assert_eq!(store.failed_duties(due(12), 10).await.unwrap(), [id(1)]);
     assert_eq!(store.open_duties(&unit, 10).await.unwrap().len(), 1);
-    let enforce = EmergencyStep::Enforce { request: id(1), kind: call, at: now() };
-    assert_eq!(stepped(store, enforce.clone()).await, Applied::Now);
-    assert_eq!(stepped(store, enforce).await, Applied::Stale);
+    let enforce = async |seen, kind, cause, at| {
+        let same = RequestUpdate::stage(id(1), seen, Stage::Accepted, now(), None);
+        let mut change = Change::update(same, vec![event("x", id(1))]);
+        change.emergency.push(EmergencyWrite::Enforced(Enforcement {
+            request: id(1),
+            kind,
+            cause,
+            at,
+        }));
+        store.apply(change).await.unwrap()
+    };
+    let (denied, unconfirmed) = (Breach::Denied, Breach::Unconfirmed);
+    assert_eq!(enforce(1, call, denied, now()).await, Applied::Now);
+    assert_eq!(enforce(2, call, denied, now()).await, Applied::Stale, "once");
     assert!(store.failed_duties(now(), 10).await.unwrap().is_empty());
-    let mut change = Change::audited(vec![event("x", id(1))]);
-    change.emergency.push(EmergencyWrite::Enforced(id(1), word, due(25)));
-    let _ = store.apply(change).await.unwrap();
-    assert_eq!(store.duties_of(id(1)).await.unwrap()[1].enforced_at, Some(due(25)));
+    // A confirmation that came after the duty was read: the consequence is not drawn, and nothing of it is kept.
+    let confirmed = EmergencyStep::Attempt {
+        request: id(1),
+        kind: word,
+        outcome: DutyOutcome::Confirmed,
+        at: now(),
+    };
+    assert_eq!(enforce(1, word, unconfirmed, due(25)).await, Applied::Stale, "of another version");
+    assert_eq!(store.duties_of(id(1)).await.unwrap()[1].enforced_at, None);
+    assert_eq!(stepped(store, confirmed).await, Applied::Now);
+    let before = store.measures(now()).await.unwrap().audit_entries;
+    assert_eq!(enforce(2, word, unconfirmed, due(25)).await, Applied::Stale, "confirmed");
+    assert_eq!(store.measures(now()).await.unwrap().audit_entries, before);
+    assert_eq!(store.request(id(1)).await.unwrap().unwrap().version, 2);
+    assert_eq!(store.duties_of(id(1)).await.unwrap()[1].enforced_at, None);
 }
 
-/// One suspension in force for a requester; a lifted one makes room for another.
+/// One suspension in force for a requester and a request. Whoever lifts one lifts no other.
 async fn suspended_once(store: &Store) {
     let unit = "lacris".parse().unwrap();
     let suspend = |n: u128| {
@@ -828,24 +926,39 @@ async fn suspended_once(store: &Store) {
     };
     assert!(!store.is_suspended([9; 32]).await.unwrap());
     for n in [1, 2] {
-        let _ = store.apply(suspend(n)).await.unwrap();
+        assert_eq!(store.apply(suspend(n)).await.unwrap(), Applied::Now);
     }
+    let mut again = suspend(4);
+    for write in &mut again.emergency {
+        if let EmergencyWrite::Suspend(new) = write {
+            new.request = id(2);
+        }
+    }
+    let before = store.measures(now()).await.unwrap().audit_entries;
+    assert!(store.apply(again).await.is_err(), "no entry names a suspension that does not exist");
+    assert_eq!(store.measures(now()).await.unwrap().audit_entries, before);
+    assert!(
+        store.has_suspended(id(2)).await.unwrap() && !store.has_suspended(id(3)).await.unwrap()
+    );
     assert!(store.is_suspended([9; 32]).await.unwrap());
     assert!(!store.is_suspended([8; 32]).await.unwrap());
+    let was = |seconds| store.was_suspended([9; 32], now() + TimeDelta::seconds(seconds));
+    assert_eq!((was(0).await.unwrap(), was(1).await.unwrap()), (false, true));
     let all = store.suspensions(&unit, 10).await.unwrap();
-    assert_eq!(all.iter().map(|row| row.id.as_u128()).collect::<Vec<_>>(), [1]);
-    assert_eq!((all[0].request, all[0].cause, all[0].lifted_at), (id(1), Breach::Denied, None));
+    assert_eq!(all.iter().map(|row| row.id.as_u128()).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!((all[1].request, all[1].cause, all[1].lifted_at), (id(1), Breach::Denied, None));
     let by = AccountId::new(Uuid::from_u128(7));
-    let lift = EmergencyStep::Lift { suspension: Uuid::from_u128(1), by, at: now() };
-    assert_eq!(stepped(store, lift.clone()).await, Applied::Now);
-    assert_eq!(stepped(store, lift).await, Applied::Stale);
-    assert!(!store.is_suspended([9; 32]).await.unwrap());
+    let lift = |n| EmergencyStep::Lift { suspension: Uuid::from_u128(n), by, at: now() };
+    assert_eq!(stepped(store, lift(1)).await, Applied::Now);
+    assert_eq!(stepped(store, lift(1)).await, Applied::Stale);
+    assert!(store.is_suspended([9; 32]).await.unwrap(), "the other unit's stands");
     let lifted = store.suspension(Uuid::from_u128(1)).await.unwrap().unwrap();
     assert_eq!((lifted.lifted_by, lifted.lifted_at), (Some(by), Some(now())));
+    assert_eq!(stepped(store, lift(2)).await, Applied::Now);
+    assert!(!store.is_suspended([9; 32]).await.unwrap());
     let _ = store.apply(suspend(3)).await.unwrap();
     let all = store.suspensions(&unit, 10).await.unwrap();
-    assert_eq!(all.iter().map(|row| row.id.as_u128()).collect::<Vec<_>>(), [3, 1]);
-    assert!(store.suspension(Uuid::from_u128(2)).await.unwrap().is_none());
+    assert_eq!(all.iter().map(|row| row.id.as_u128()).collect::<Vec<_>>(), [3, 2, 1]);
 }
 
 fn proposal(version: i64, digest: u8, by: u128) -> NewPolicySet {

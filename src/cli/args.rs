@@ -12,7 +12,8 @@ use clap::{Args, Parser, Subcommand};
 pub(super) use agency::{AgencyCommand, SubmitArgs};
 pub(super) use local::{
     ActivateArgs, ConfigCommand, DefinitionsArgs, ExplainArgs, KeysCommand, LocalCommand,
-    PolicyCommand, RegistryCommand, ReplayArgs, SetsArgs, TopologyCommand, UsersCommand,
+    PolicyCommand, RegistryCommand, RegistryImportArgs, ReplayArgs, SetsArgs, TopologyCommand,
+    UsersCommand,
 };
 pub(super) use people::{
     AuditCommand, DeadLetterCommand, DiscloseArgs, DraftCommand, EmergencyCommand, ExaminationArgs,

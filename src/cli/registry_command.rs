@@ -5,14 +5,16 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde_json::json;
 
-use super::args::RegistryCommand;
+use super::args::{RegistryCommand, RegistryImportArgs};
 use super::config_command::loaded;
 use super::{Output, exit};
 use crate::app;
 use crate::audit::{Actor, AuditEvent};
 use crate::domain::Unit;
+use crate::pipeline::{Context, people};
+use crate::policy::PolicySet;
 use crate::policy::words::{self, WordsError};
-use crate::registry::{Registry, RegistryError, parse};
+use crate::registry::{Registry, RegistryError, parse, revived};
 
 /// Runs the command.
 pub(super) async fn run(
@@ -29,7 +31,7 @@ pub(super) async fn run(
             Err(errors) => Ok(refuse(&errors, output)),
         },
         RegistryCommand::Show => super::registry_show::run(config, output).await,
-        RegistryCommand::Import { file } => import(file, config, output).await,
+        RegistryCommand::Import(how) => import(how, config, output).await,
     }
 }
 
@@ -63,42 +65,95 @@ pub(super) fn refuse(errors: &[RegistryError], output: &mut Output) -> u8 {
     exit::DATA
 }
 
-async fn import(file: &Path, config: Option<&Path>, output: &mut Output) -> anyhow::Result<u8> {
-    let registry = match read(file)? {
+async fn import(
+    how: &RegistryImportArgs,
+    config: Option<&Path>,
+    output: &mut Output,
+) -> anyhow::Result<u8> {
+    let registry = match read(&how.file)? {
         Ok(registry) => registry,
         Err(errors) => return Ok(refuse(&errors, output)),
     };
     let config = loaded(config)?.config;
     let ctx = app::context(&config).await?;
+    let done = put(&ctx, how, &registry).await;
+    ctx.store.close().await;
+    match done? {
+        Ok(version) => {
+            told(&registry, Some(version), output);
+            Ok(exit::OK)
+        }
+        Err(errors) => Ok(refuse(&errors, output)),
+    }
+}
+
+/// Puts a registry in force after the one that it was compared with.
+async fn put(
+    ctx: &Context,
+    how: &RegistryImportArgs,
+    registry: &Registry,
+) -> anyhow::Result<Result<i64, Vec<RegistryError>>> {
+    let (seen, before) = people::newest(ctx).await?;
     let policies = ctx.policies().await?;
-    let unknown: Vec<RegistryError> = registry
-        .units
-        .iter()
-        .flat_map(|unit| unit.packs.iter().map(move |pack| (unit, pack)))
+    let mut wrong = unknown_packs(registry, &policies);
+    wrong.extend(of_words(registry, |unit| policies.words().absent(&unit.words)));
+    if let Some(after) = how.after.filter(|after| *after != seen) {
+        wrong.push(RegistryError {
+            place: "version".to_owned(),
+            message: format!(
+                "version {seen} is in force, and the file was made of version {after}; bring it up to date with `leadbroker registry show`"
+            ),
+        });
+    }
+    let revived = revived(&before, registry);
+    if !how.restore_suspended {
+        wrong.extend(revived.iter().map(|account| RegistryError {
+            place: format!("accounts.{}", account.login),
+            message: "the account is suspended, and this file makes it active again; set `active = false`, or say `--restore-suspended`".to_owned(),
+        }));
+    }
+    if !wrong.is_empty() {
+        return Ok(Err(wrong));
+    }
+    let event = |action| {
+        let actor = Actor::Operator { command: "registry import".to_owned() };
+        AuditEvent::new(ctx.now(), actor, action)
+    };
+    let mut events = vec![
+        event("registry.imported")
+            .detail("agencies", &registry.agencies.len().to_string())
+            .detail("accounts", &registry.accounts.len().to_string()),
+    ];
+    events.extend(revived.iter().map(|account| {
+        event("account.restored")
+            .unit(&account.unit)
+            .detail("account", &account.id.to_string())
+            .detail("role", account.role.into())
+    }));
+    let version = people::put(ctx, (seen, &before), registry, events).await?;
+    Ok(version.ok_or_else(|| {
+        vec![RegistryError {
+            place: "version".to_owned(),
+            message: "somebody else changed the registry at the same moment; look at it with `leadbroker registry show`, then import again".to_owned(),
+        }]
+    }))
+}
+
+/// Packs that units and agencies name and the set in force does not have.
+fn unknown_packs(registry: &Registry, policies: &PolicySet) -> Vec<RegistryError> {
+    let of_units = registry.units.iter().map(|unit| (format!("units.{}", unit.id), &unit.packs));
+    let agencies = registry.agencies.iter().map(|entry| &entry.agency);
+    let of_agencies = agencies.map(|agency| (format!("agencies.{}", agency.ori), &agency.packs));
+    let named = of_units
+        .chain(of_agencies)
+        .flat_map(|(place, packs)| packs.iter().map(move |pack| (place.clone(), pack)));
+    named
         .filter(|(_, pack)| policies.pack(pack).is_none())
-        .map(|(unit, pack)| RegistryError {
-            place: format!("units.{}", unit.id),
+        .map(|(place, pack)| RegistryError {
+            place,
             message: format!("there is no policy pack `{pack}`; see `leadbroker policy check`"),
         })
-        .collect();
-    let absent = of_words(&registry, |unit| policies.words().absent(&unit.words));
-    let wrong: Vec<RegistryError> = unknown.into_iter().chain(absent).collect();
-    if !wrong.is_empty() {
-        ctx.store.close().await;
-        return Ok(refuse(&wrong, output));
-    }
-    let digest =
-        openssl::sha::sha256(&serde_json::to_vec(&registry).context("write the registry")?);
-    let sealed = ctx.vault.seal_registry(ctx.ids.as_ref(), &registry)?;
-    let actor = Actor::Operator { command: "registry import".to_owned() };
-    let event = AuditEvent::new(ctx.now(), actor, "registry.imported")
-        .detail("digest", &hex::encode(digest))
-        .detail("agencies", &registry.agencies.len().to_string())
-        .detail("accounts", &registry.accounts.len().to_string());
-    let version = ctx.store.add_registry(digest, sealed, event).await?;
-    ctx.store.close().await;
-    told(&registry, Some(version), output);
-    Ok(exit::OK)
+        .collect()
 }
 
 fn told(registry: &Registry, version: Option<i64>, output: &mut Output) {

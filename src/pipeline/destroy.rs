@@ -1,5 +1,8 @@
-//! The end of a record: its data key is destroyed, and with it everything that is sealed under it, backups included. What
-//! stays are ids, codes and the audit entries, the certificate of destruction among them.
+//! The end of a record: its data key is destroyed, and with it everything that is sealed under it, wherever a copy lies; only a
+//! backup of the database from before still has the key. What stays are ids, codes and the audit entries, the certificate of
+//! destruction among them.
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -128,6 +131,20 @@ fn reasoned(reason: &Personal<String>) -> Result<(), PipelineError> {
         return Err(PipelineError::conflict("reason", "give the reason in a sentence"));
     }
     Ok(())
+}
+
+/// Every sealed file that is part of a request's record.
+pub async fn named_files(
+    ctx: &Context,
+    request: RequestId,
+) -> Result<BTreeSet<String>, PipelineError> {
+    let row = ctx.store.request(request).await?.ok_or_else(PipelineError::not_found)?;
+    let records = ctx.store.records(request).await?;
+    let mut named: BTreeSet<String> =
+        files(ctx, &sealed::key_of(ctx, &row)?, &records)?.into_iter().collect();
+    named.extend(ctx.store.probes(request).await?.into_iter().map(|probe| probe.object_key));
+    named.extend(ctx.store.mailings_of(request).await?.into_iter().map(|mail| mail.object_key));
+    Ok(named)
 }
 
 /// The files that sealed records name.

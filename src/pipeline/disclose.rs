@@ -1,20 +1,21 @@
 //! A delivered answer is passed on to another named recipient: decided by the gate `disclose`, sealed anew to the
 //! recipient's certificate, sent the way of every answer, and kept on record.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::read::{self, Wanted};
 use super::respond::{self, Envelope};
-use super::{Context, PipelineError, examine, sealed, standing, step, wording};
+use super::{Context, PipelineError, emergency, examine, sealed, standing, step, wording};
 use crate::audit::AuditEvent;
+use crate::domain::emergency::EmergencyState;
 use crate::domain::{Account, AccountId, Ori, Personal, RequestId};
 use crate::mail::Deliverable;
 use crate::messages::{Body, Message, Route, Step};
 use crate::policy::facts::{self, Content, Disclosure};
 use crate::store::{
-    Change, MailingStatus, NewMailing, NewRecord, RecordKind, RequestRow, RequestUpdate,
+    Change, MailingStatus, NewMailing, NewRecord, RecordKind, RecordRow, RequestRow, RequestUpdate,
 };
 
 /// To whom an answer is passed on, and why.
@@ -31,6 +32,19 @@ pub struct DisclosureOrder {
     pub right_to_know: Personal<String>,
     /// For which official duty the recipient needs it.
     pub need_to_know: Personal<String>,
+}
+
+impl DisclosureOrder {
+    /// The same recipient and the same purpose, without regard to case and spacing.
+    fn repeats(&self, other: &Self) -> bool {
+        let same = |a: &Personal<String>, b: &Personal<String>| {
+            let words = |text: &Personal<String>| text.expose().to_lowercase();
+            words(a).split_whitespace().eq(words(b).split_whitespace())
+        };
+        self.recipient_ori == other.recipient_ori
+            && same(&self.recipient_email, &other.recipient_email)
+            && same(&self.purpose, &other.purpose)
+    }
 }
 
 /// A dissemination, as stored.
@@ -86,6 +100,7 @@ pub async fn disclose(
         registered: registry.recipient(ori, email).is_some(),
         has_key: respond::recipient_usable(ctx, &registry, (ori, email), now).is_ok(),
         owns_email: agency.owns_address(email),
+        emergency: emergency::state_of(ctx, &row, now).await?,
         unit_packs: standing::unit_packs(&registry, &row),
         ..asked(person, &row, order)
     };
@@ -97,6 +112,7 @@ pub async fn disclose(
     let policies = ctx.policies().await?;
     let decision = policies.decide(&packs, &facts::disclose(&asked, &agency, &row.unit, now));
     examine::refuse_unless_accepted(ctx, person, &row, &decision).await?;
+    not_repeated(ctx, &row, order, now).await?;
     let (release, _) = respond::release_of(ctx, &row).await?;
     let mail = respond::seal(ctx, &registry, &row, (ori, email), (&release, now)).await?;
     let mailing = ctx.ids.id();
@@ -114,6 +130,35 @@ pub async fn disclose(
     Ok(mailing)
 }
 
+/// So long the same order is a repetition: of a client that did not read the answer, or of two people who act for one call.
+const REPEATED: TimeDelta = TimeDelta::hours(1);
+
+/// Refuses what was done within the hour: to the same recipient for the same purpose. What the recipient's server refused may
+/// be sent again at once.
+async fn not_repeated(
+    ctx: &Context,
+    row: &RequestRow,
+    order: &DisclosureOrder,
+    now: DateTime<Utc>,
+) -> Result<(), PipelineError> {
+    let mailings = ctx.store.mailings_of(row.id).await?;
+    for (record, kept) in kept(ctx, row).await? {
+        let refused = mailings
+            .iter()
+            .any(|mailing| mailing.id == kept.mailing && mailing.status == MailingStatus::Refused);
+        if !refused && now - record.written_at < REPEATED && kept.order.repeats(order) {
+            let at = record.written_at.to_rfc3339();
+            return Err(PipelineError::conflict(
+                "repeated",
+                format!(
+                    "the answer was passed on to this recipient for this purpose at {at}; look at its mail in the list of disseminations, and send it again an hour later if it is wanted twice"
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Pure: what the person and the order say; what the registry says is not in it.
 fn asked(person: &Account, row: &RequestRow, order: &DisclosureOrder) -> Disclosure {
     Disclosure {
@@ -128,6 +173,7 @@ fn asked(person: &Account, row: &RequestRow, order: &DisclosureOrder) -> Disclos
         purpose_letters: letters(&order.purpose),
         right_letters: letters(&order.right_to_know),
         need_letters: letters(&order.need_to_know),
+        emergency: EmergencyState::None,
         unit_packs: Vec::new(),
     }
 }
@@ -184,13 +230,9 @@ pub async fn disseminations(
 ) -> Result<Vec<Dissemination>, PipelineError> {
     let wanted = Wanted { content: Content::Audit, action: "disseminations.read", which: "" };
     let row = read::allow(ctx, person, request, wanted).await?;
-    let key = sealed::key_of(ctx, &row)?;
     let mailings = ctx.store.mailings_of(row.id).await?;
-    let records = ctx.store.records(row.id).await?;
-    let of_kind = records.iter().filter(|record| record.kind == RecordKind::Dissemination);
     let mut found = Vec::new();
-    for record in of_kind {
-        let kept: DisseminationRecord = sealed::open_record(ctx, &key, record)?;
+    for (record, kept) in kept(ctx, &row).await? {
         let mailing = mailings
             .iter()
             .find(|mailing| mailing.id == kept.mailing)
@@ -204,4 +246,32 @@ pub async fn disseminations(
         });
     }
     Ok(found)
+}
+
+/// The disseminations of a request, as stored, oldest first.
+async fn kept(
+    ctx: &Context,
+    row: &RequestRow,
+) -> Result<Vec<(RecordRow, DisseminationRecord)>, PipelineError> {
+    let key = sealed::key_of(ctx, row)?;
+    let records = ctx.store.records(row.id).await?;
+    let of_kind = records.into_iter().filter(|record| record.kind == RecordKind::Dissemination);
+    of_kind
+        .map(|record| {
+            let kept = sealed::open_record(ctx, &key, &record)?;
+            Ok((record, kept))
+        })
+        .collect()
+}
+
+/// By which mail the answer went to which other agency; nobody where the record is destroyed.
+pub(super) async fn recipients(
+    ctx: &Context,
+    row: &RequestRow,
+) -> Result<Vec<(Uuid, Ori)>, PipelineError> {
+    if row.data_key.is_none() {
+        return Ok(Vec::new());
+    }
+    let kept = kept(ctx, row).await?;
+    Ok(kept.into_iter().map(|(_, kept)| (kept.mailing, kept.order.recipient_ori)).collect())
 }

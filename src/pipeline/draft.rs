@@ -1,6 +1,7 @@
 //! An examination that comes after its claim has ended is refused, and its text is kept for its author.
 //!
-//! INVARIANT: nobody but its author reads a draft; it decides nothing and is no part of an answer.
+//! INVARIANT: nobody but its author reads a draft, while the author examines for the unit of its request; it decides nothing
+//! and is no part of an answer.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use super::examine::by_person;
 use super::{Context, PipelineError, sealed};
 use crate::audit::{Actor, AuditEntry, AuditEvent};
 use crate::domain::examination::Examination;
-use crate::domain::{Account, AccountId, RequestId};
+use crate::domain::{Account, AccountId, RequestId, Role};
 use crate::store::{Change, NewRecord, RecordKind, RecordRow, RequestRow};
 
 /// What is sealed.
@@ -86,6 +87,12 @@ pub async fn late(
         Claim::Concluded => {
             return Ok(refusal("the examination of this claim is recorded already".to_owned()));
         }
+        Claim::Lost if !examines(person.role) || row.unit != person.unit => {
+            return Ok(refusal(
+                "your claim on this job ended and you examine for this unit no more, so nothing was stored"
+                    .to_owned(),
+            ));
+        }
         Claim::Lost => {}
     }
     let draft = Draft { token, examination };
@@ -146,9 +153,28 @@ fn name(id: Uuid) -> String {
     format!("d-{}", id.simple())
 }
 
+/// Pure: whether somebody of this role examines. Who does not any more has no need to know what the own drafts say.
+fn examines(role: Role) -> bool {
+    match role {
+        Role::Reviewer | Role::Adjudicator => true,
+        Role::ReleaseAuthority | Role::LocalAdministrator | Role::Auditor => false,
+    }
+}
+
+/// What a person wrote about requests of the unit that the person is of now.
+async fn written(
+    ctx: &Context,
+    person: &Account,
+) -> Result<Vec<(RequestId, RecordRow)>, PipelineError> {
+    if !examines(person.role) {
+        return Ok(Vec::new());
+    }
+    Ok(ctx.store.written_by((person.id, &person.unit), RecordKind::Draft).await?)
+}
+
 /// A person's own drafts, newest first.
 pub async fn list(ctx: &Context, person: &Account) -> Result<Vec<Kept>, PipelineError> {
-    let written = ctx.store.written_by(person.id, RecordKind::Draft).await?;
+    let written = written(ctx, person).await?;
     Ok(written.iter().map(|(request, record)| kept(*request, record)).collect())
 }
 
@@ -162,8 +188,8 @@ pub async fn read(
     person: &Account,
     draft: &str,
 ) -> Result<(Kept, Draft), PipelineError> {
-    let written = ctx.store.written_by(person.id, RecordKind::Draft).await?;
-    let found = written.into_iter().find(|(_, record)| name(record.id) == draft);
+    let found =
+        written(ctx, person).await?.into_iter().find(|(_, record)| name(record.id) == draft);
     let (request, record) = found.ok_or_else(PipelineError::not_found)?;
     let row = ctx.store.request(request).await?.ok_or_else(PipelineError::not_found)?;
     let event = by_person(person, "draft.read", ctx.now(), &row)

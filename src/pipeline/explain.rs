@@ -94,7 +94,7 @@ pub async fn explanation(
     let Asked { row, form, signature_verified, packs } = asked;
     let (registry, policies) = (ctx.registry().await?, ctx.policies().await?);
     let moment = Moment::now(ctx, &registry, &policies);
-    let mut standing = standing::standing(&moment, row, *signature_verified);
+    let mut standing = standing::of_stored(ctx, &moment, row, (form, *signature_verified)).await?;
     if let Some(packs) = packs {
         // As though they bound the unit, whose own rules would ask nothing otherwise.
         standing.service.packs.clone_from(packs);

@@ -7,7 +7,7 @@ use crate::audit::{Actor, AuditEvent};
 use crate::domain::AccountId;
 use crate::lifecycle::StageCode;
 use crate::registry::Registry;
-use crate::store::Applied;
+use crate::store::{Applied, NewRegistry};
 
 /// How often a change is tried when somebody else changes the registry at the same moment.
 const TRIES: usize = 5;
@@ -18,21 +18,12 @@ pub async fn change<T, E>(
     change: impl Fn(&Registry) -> Result<(Registry, AuditEvent, T), E>,
 ) -> Result<Result<T, E>, PipelineError> {
     for _ in 0..TRIES {
-        let (version, registry) = match ctx.store.registry().await? {
-            Some((version, sealed)) => (version, ctx.vault.open_registry(&sealed)?),
-            None => (0, Registry::default()),
-        };
+        let (version, registry) = newest(ctx).await?;
         let (changed, event, told) = match change(&registry) {
             Ok(changed) => changed,
             Err(error) => return Ok(Err(error)),
         };
-        let bytes = serde_json::to_vec(&changed)
-            .map_err(|error| PipelineError::Registry(error.to_string()))?;
-        let digest = openssl::sha::sha256(&bytes);
-        let sealed = ctx.vault.seal_registry(ctx.ids.as_ref(), &changed)?;
-        let event = event.detail("digest", &hex::encode(digest));
-        if ctx.store.add_registry_after(version, (digest, sealed), event).await?.is_some() {
-            ctx.registry.forget();
+        if put(ctx, (version, &registry), &changed, vec![event]).await?.is_some() {
             return Ok(Ok(told));
         }
     }
@@ -40,6 +31,48 @@ pub async fn change<T, E>(
         "moved_on",
         "somebody else changes the registry at the same moment; try again",
     ))
+}
+
+/// The newest registry with its version; 0 and an empty one while there is none.
+pub async fn newest(ctx: &Context) -> Result<(i64, Registry), PipelineError> {
+    Ok(match ctx.store.registry().await? {
+        Some((version, sealed)) => (version, ctx.vault.open_registry(&sealed)?),
+        None => (0, Registry::default()),
+    })
+}
+
+/// Puts a registry in force after the one that was read, and ends the sessions of everybody whom it shuts out. The first entry
+/// gets its digest. None: somebody else was first, and nothing changed.
+pub async fn put(
+    ctx: &Context,
+    (seen, before): (i64, &Registry),
+    registry: &Registry,
+    mut events: Vec<AuditEvent>,
+) -> Result<Option<i64>, PipelineError> {
+    let bytes =
+        serde_json::to_vec(registry).map_err(|error| PipelineError::Registry(error.to_string()))?;
+    let digest = openssl::sha::sha256(&bytes);
+    if let Some(first) = events.first_mut() {
+        *first = first.clone().detail("digest", &hex::encode(digest));
+    }
+    let new = NewRegistry {
+        seen,
+        digest,
+        sealed: ctx.vault.seal_registry(ctx.ids.as_ref(), registry)?,
+        shut_out: shut_out(before, registry),
+        at: ctx.now(),
+        events,
+    };
+    let version = ctx.store.add_registry_after(new).await?;
+    ctx.registry.forget();
+    Ok(version)
+}
+
+/// Pure: who was active and is not any more, or is gone.
+fn shut_out(before: &Registry, after: &Registry) -> Vec<AccountId> {
+    let active = before.accounts.iter().map(|entry| &entry.account).filter(|was| was.active);
+    let gone = active.filter(|was| after.account(was.id).is_none_or(|is| !is.active));
+    gone.map(|was| was.id).collect()
 }
 
 /// Ends every offer and claim of a person. Returns how many ended.

@@ -15,6 +15,9 @@ use crate::store::Store;
 /// How long a set is used before the version in force is read again.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// When a version that was refused is tried again: a pack may come into force, or this machine's clock may be behind.
+const AGAIN: Duration = Duration::from_mins(1);
+
 /// The current set of packs.
 #[derive(Debug, Clone)]
 pub struct PolicySource {
@@ -40,14 +43,24 @@ struct Held {
     /// The version that `set` is; none for `own`.
     version: Option<i64>,
     read: Option<Instant>,
-    refused: Option<RefusedSet>,
+    /// A version that could not be loaded, and when it was tried.
+    refused: Option<(RefusedSet, Instant)>,
+    /// The folder, where it could not be loaded.
+    refused_own: Option<RefusedSet>,
 }
 
 impl PolicySource {
     /// With the set that decides while no version is in force.
     pub fn new(own: PolicySet) -> Self {
         let own = Arc::new(own);
-        let held = Held { set: Arc::clone(&own), own, version: None, read: None, refused: None };
+        let held = Held {
+            set: Arc::clone(&own),
+            own,
+            version: None,
+            read: None,
+            refused: None,
+            refused_own: None,
+        };
         Self { held: Arc::new(Mutex::new(held)), pinned: None }
     }
 
@@ -74,8 +87,7 @@ impl PolicySource {
         let loaded = load(store, version, now).await;
         let mut held = self.lock();
         match loaded {
-            Ok(Ok(set)) => held.replace(Some(version), Arc::new(set)),
-            Ok(Err(reasons)) => held.refuse(RefusedSet { version: Some(version), reasons }),
+            Ok(loaded) => held.take(version, loaded),
             Err(error) => {
                 held.read = None;
                 return Err(error);
@@ -95,6 +107,7 @@ impl PolicySource {
         match own {
             Ok(own) => {
                 held.own = Arc::new(own);
+                held.refused_own = None;
                 let own = Arc::clone(&held.own);
                 if held.version.is_none() {
                     held.replace(None, own);
@@ -102,13 +115,19 @@ impl PolicySource {
                     tracing::info!("read the policy folder; the activated set stays in force");
                 }
             }
-            Err(reasons) => held.refuse(RefusedSet { version: None, reasons }),
+            Err(reasons) => {
+                let refused = RefusedSet { version: None, reasons };
+                held.tell(&refused);
+                held.refused_own = Some(refused);
+            }
         }
     }
 
-    /// What was to be used and cannot be, if anything.
+    /// What was to be used and cannot be, if anything: a version before the folder.
     pub fn refused(&self) -> Option<RefusedSet> {
-        self.lock().refused.clone()
+        let held = self.lock();
+        let version = held.refused.as_ref().map(|(refused, _)| refused);
+        version.or(held.refused_own.as_ref()).cloned()
     }
 
     /// The set as it was last read, for a look from outside; who decides asks for the current one.
@@ -136,8 +155,28 @@ impl Held {
             }
             return None;
         };
-        let refused = self.refused.as_ref().and_then(|refused| refused.version);
-        (self.version != Some(newest) && refused != Some(newest)).then_some(newest)
+        let refused = self.refused.as_ref().is_some_and(|(refused, tried)| {
+            refused.version == Some(newest) && tried.elapsed() < AGAIN
+        });
+        (self.version != Some(newest) && !refused).then_some(newest)
+    }
+
+    /// Takes a version that was loaded. One that took long never replaces a newer one.
+    fn take(&mut self, version: i64, loaded: Result<PolicySet, Vec<String>>) {
+        if self.version.is_some_and(|held| held >= version) {
+            return;
+        }
+        match loaded {
+            Ok(set) => self.replace(Some(version), Arc::new(set)),
+            Err(reasons) => {
+                let refused = RefusedSet { version: Some(version), reasons };
+                // Tried each minute, told once.
+                if self.refused.as_ref().is_none_or(|(before, _)| *before != refused) {
+                    self.tell(&refused);
+                }
+                self.refused = Some((refused, Instant::now()));
+            }
+        }
     }
 
     fn replace(&mut self, version: Option<i64>, set: Arc<PolicySet>) {
@@ -147,7 +186,7 @@ impl Held {
         self.refused = None;
     }
 
-    fn refuse(&mut self, refused: RefusedSet) {
+    fn tell(&self, refused: &RefusedSet) {
         for reason in &refused.reasons {
             tracing::error!(
                 version = refused.version,
@@ -156,7 +195,6 @@ impl Held {
                 "a policy set cannot be loaded; the one before stays in force"
             );
         }
-        self.refused = Some(refused);
     }
 }
 
@@ -230,6 +268,34 @@ mod tests {
         let refused = read(7, (&archive.digest(), archive.bytes()), now()).unwrap_err();
         let told = refused.join("\n");
         assert!(told.contains("lacris/rules.cedar") && told.contains("`lacris-pro-3`"), "{told}");
+    }
+
+    #[test]
+    fn a_slow_load_steps_nowhere_back_and_a_refused_version_is_tried_again() {
+        let source = PolicySource::new(builtin::load(now()).unwrap());
+        let set = || builtin::load(now()).map_err(|errors| told(&errors));
+        source.lock().take(6, set());
+        let six = source.last_read();
+        source.lock().take(5, set());
+        source.lock().take(5, Err(vec!["bad".to_owned()]));
+        assert!(Arc::ptr_eq(&six, &source.last_read()));
+        assert_eq!((source.lock().version, source.refused()), (Some(6), None));
+
+        source.lock().take(7, Err(vec!["not yet in force".to_owned()]));
+        assert_eq!(source.refused().unwrap().version, Some(7));
+        assert_eq!(source.lock().next_to_load(Some(7)), None, "within the minute");
+        // The folder's own fault neither hides that of the version nor ends with it.
+        source.reread(Err(vec!["bad".to_owned()]));
+        assert_eq!(source.refused().unwrap().version, Some(7));
+        let ago = Instant::now().checked_sub(AGAIN).unwrap();
+        source.lock().refused.as_mut().unwrap().1 = ago;
+        assert_eq!(source.lock().next_to_load(Some(7)), Some(7), "a minute later");
+        source.lock().take(7, set());
+        assert_eq!(source.lock().version, Some(7));
+        assert_eq!(source.refused().unwrap().version, None);
+        source.reread(set());
+        assert_eq!(source.refused(), None);
+        assert_eq!(source.lock().version, Some(7));
     }
 
     #[test]

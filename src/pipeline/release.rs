@@ -114,7 +114,7 @@ async fn made(ctx: &Context, row: &RequestRow, outcome: Outcome) -> Result<Made,
     let ctx = &ctx.with_one_policy_set().await?;
     // Words of a set that is no longer in force may not leave; the officer reads the new ones.
     let policies = ctx.policies().await?;
-    if let Some(made) = ctx.previews.of(row.id, row.version)
+    if let Some(made) = ctx.previews.of((row.id, row.version), ctx.now())
         && made.1.policies == policies.set().sha256
     {
         return Ok(made);
@@ -133,7 +133,7 @@ async fn made(ctx: &Context, row: &RequestRow, outcome: Outcome) -> Result<Made,
     let made = Arc::new((Preview { pdf: pdf.bytes().to_vec(), sha256 }, printed));
     // One with an open placeholder is made anew when the unit has filled it in.
     if !made.1.placeholder_open {
-        ctx.previews.keep(row.id, row.version, Arc::clone(&made));
+        ctx.previews.keep((row.id, row.version), ctx.now(), Arc::clone(&made));
     }
     Ok(made)
 }
@@ -211,7 +211,6 @@ pub async fn release(
     let stage = next(&row.stage, Event::ReleaseGranted { officer: officer.id })?;
     let change = released(ctx, &row, officer, (stage.clone(), outcome, record, event), now)?;
     step::apply_by_person(ctx, change).await?;
-    ctx.previews.forget(row.id);
     Ok(stage)
 }
 

@@ -12,8 +12,9 @@ use serde::Serialize;
 use super::standing::Moment;
 use super::{Context, PipelineError, Refusal, sealed, standing};
 use crate::audit::{Actor, AuditEvent};
-use crate::domain::{RequestId, Verdict};
-use crate::policy::{PolicyDecision, PolicySet, SetInForce, facts};
+use crate::domain::{Form, RequestId, Verdict};
+use crate::policy::facts::{self, Standing};
+use crate::policy::{PolicyDecision, PolicySet, SetInForce};
 use crate::registry::Registry;
 use crate::store::{Change, RequestRow};
 
@@ -211,11 +212,14 @@ pub async fn replay(
             };
             let (registry, of_the_time) = registries.at(ctx, row.received_at).await?;
             with_newest += u64::from(!of_the_time);
-            let of = |policies| {
-                let (limits, at) = (ctx.rules.policy, row.received_at);
-                decisions(&Moment { registry: &registry, policies, limits, at }, row, &intake)
+            let (limits, at) = (ctx.rules.policy, row.received_at);
+            let of = async |policies| {
+                let moment = Moment { registry: &registry, policies, limits, at };
+                let about = (&intake.form, intake.signature_verified);
+                let standing = standing::of_stored(ctx, &moment, row, about).await?;
+                Ok::<_, PipelineError>(decisions(&moment, row, (&intake.form, &standing)))
             };
-            let (before, then) = (of(&in_force), of(candidate));
+            let (before, then) = (of(&in_force).await?, of(candidate).await?);
             differences.note(row.id, CHECK, (&before.0, &then.0));
             differences.note(row.id, DISPATCH, (&before.1, &then.1));
             decided += 1;
@@ -242,12 +246,11 @@ pub async fn replay(
 fn decisions(
     moment: &Moment<'_>,
     row: &RequestRow,
-    intake: &sealed::Intake,
+    (form, standing): (&Form, &Standing),
 ) -> (PolicyDecision, PolicyDecision) {
-    let standing = standing::standing(moment, row, intake.signature_verified);
     let packs = standing::packs(moment.registry, row);
-    let form = facts::form(&intake.form, &standing, moment.at);
-    let dispatch = facts::dispatch(&intake.form, &standing, moment.at);
+    let dispatch = facts::dispatch(form, standing, moment.at);
+    let form = facts::form(form, standing, moment.at);
     (moment.policies.decide_form(&packs, &form), moment.policies.decide(&packs, &dispatch))
 }
 

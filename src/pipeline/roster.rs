@@ -145,7 +145,7 @@ async fn record(
     enough(reason)?;
     for _ in 0..ATTEMPTS {
         let entries = load(ctx, unit).await?.entries;
-        let now = next_moment(ctx, &entries);
+        let now = next_moment(ctx.now(), &entries)?;
         let mut all = entries.clone();
         for rule in rules {
             let correction = correction(rule, reason.is_some(), now)?;
@@ -169,9 +169,29 @@ fn busy() -> PipelineError {
     PipelineError::conflict("moved_on", "others edit this roster at the same moment; try again")
 }
 
-/// Later than every entry, whatever the clock does, so that what was known when has one answer.
-fn next_moment(ctx: &Context, entries: &[Entry]) -> DateTime<Utc> {
-    let now = ctx.now().trunc_subsecs(6);
+/// Clocks of two machines may differ by so much.
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::minutes(5);
+
+/// Pure: when the next entry is recorded. Where the last one lies far ahead of the clock, one of the two is wrong: an entry
+/// behind it would take effect only when the clock gets there, so nothing is recorded.
+fn next_moment(now: DateTime<Utc>, entries: &[Entry]) -> Result<DateTime<Utc>, PipelineError> {
+    match entries.last().map(|entry| entry.recorded_at) {
+        Some(last) if last > now + CLOCKS_DIFFER => {
+            let (last, now) = (last.to_rfc3339(), now.to_rfc3339());
+            Err(PipelineError::conflict(
+                "clock",
+                format!(
+                    "the last entry of this roster was recorded at {last} and this machine's clock says {now}; have the operator correct the clock, or wait until then"
+                ),
+            ))
+        }
+        Some(_) | None => Ok(behind(now, entries)),
+    }
+}
+
+/// Pure: later than every entry, whatever the clock does, so that what was known when has one answer.
+fn behind(now: DateTime<Utc>, entries: &[Entry]) -> DateTime<Utc> {
+    let now = now.trunc_subsecs(6);
     entries.last().map_or(now, |last| now.max(last.recorded_at + TimeDelta::microseconds(1)))
 }
 
@@ -293,7 +313,7 @@ pub async fn publish(
     enough(accept_gaps.as_ref())?;
     for _ in 0..ATTEMPTS {
         let Loaded { mut entries, registry } = load(ctx, unit).await?;
-        let now = next_moment(ctx, &entries);
+        let now = next_moment(ctx.now(), &entries)?;
         let faults = stale_drafts(&entries);
         if !faults.is_empty() {
             return Err(shape(faults));
@@ -346,4 +366,41 @@ fn stale_drafts(entries: &[Entry]) -> Vec<ShapeError> {
         }
     }
     faults
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_recorded_behind_an_entry_from_a_clock_that_ran_ahead() {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(1);
+        let recorded = |ahead| Entry {
+            id: RosterEntryId::new(Uuid::from_u128(1)),
+            unit: "lacris".parse().unwrap(),
+            ordinal: 1,
+            recorded_at: now + ahead,
+            recorded_by: AccountId::new(Uuid::from_u128(5)),
+            correction: false,
+            rule: Rule::Retraction(Retraction {
+                entry: RosterEntryId::new(Uuid::from_u128(9)),
+                from: now,
+            }),
+        };
+        let moment = |ahead| next_moment(now, &[recorded(ahead)]);
+        assert_eq!(next_moment(now, &[]).unwrap(), now);
+        assert_eq!(moment(TimeDelta::minutes(-1)).unwrap(), now);
+        assert_eq!(
+            moment(CLOCKS_DIFFER).unwrap(),
+            now + CLOCKS_DIFFER + TimeDelta::microseconds(1)
+        );
+        let refused = moment(CLOCKS_DIFFER + TimeDelta::microseconds(1)).unwrap_err();
+        let PipelineError::Refused(Refusal::Conflict { code, message }) = refused else {
+            panic!("{refused}")
+        };
+        assert_eq!(code, "clock");
+        assert!(message.contains("the operator"), "{message}");
+    }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::Context;
+use super::emergency::suspension;
+use super::{Context, PipelineError};
 use crate::domain::examination::Examination;
 use crate::domain::form::FormAffirmation;
 use crate::domain::plain_text::same_name;
@@ -103,6 +104,20 @@ pub fn standing(moment: &Moment<'_>, row: &RequestRow, signature_verified: bool)
         signature_verified,
         requester_suspended: false,
     }
+}
+
+/// Who asks by a stored form, and whom: with what the form alone does not say.
+pub async fn of_stored(
+    ctx: &Context,
+    moment: &Moment<'_>,
+    row: &RequestRow,
+    (form, signature_verified): (&Form, bool),
+) -> Result<Standing, PipelineError> {
+    let email = form.requester.email.expose();
+    Ok(Standing {
+        requester_suspended: suspension::was_suspended(ctx, row, email).await?,
+        ..standing(moment, row, signature_verified)
+    })
 }
 
 /// A person as the rules see one.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::{Finding, ShapeError};
-use crate::lifecycle::IllegalTransition;
+use crate::lifecycle::{IllegalTransition, StageCode};
 use crate::policy::Claim;
 
 /// Why a person's step was not taken. A value for people, not a fault.
@@ -124,6 +124,31 @@ pub async fn acknowledge(
     Ok(Disposition::Done)
 }
 
+/// Pure: the request that the change takes, or keeps, where nobody reads its answer's document.
+fn out_of_release(change: &crate::store::Change) -> Option<crate::domain::RequestId> {
+    match &change.guard {
+        crate::store::Guard::Update(update) => {
+            (update.stage.code() != StageCode::AwaitingRelease).then_some(update.id)
+        }
+        crate::store::Guard::None
+        | crate::store::Guard::Insert(_)
+        | crate::store::Guard::Look(_)
+        | crate::store::Guard::Emergency(_)
+        | crate::store::Guard::Page(_) => None,
+    }
+}
+
+/// A released, held, withdrawn or destroyed answer does not stay in memory in clear.
+fn unread(
+    ctx: &super::Context,
+    request: Option<crate::domain::RequestId>,
+    applied: crate::store::Applied,
+) {
+    if let (Some(request), crate::store::Applied::Now) = (request, applied) {
+        ctx.previews.forget(request);
+    }
+}
+
 /// Applies what a stage decided; a request that moved meanwhile is decided again at once.
 pub async fn apply_for(
     ctx: &super::Context,
@@ -131,7 +156,10 @@ pub async fn apply_for(
     cause: Option<(crate::domain::MessageId, crate::messages::Step)>,
 ) -> Result<Disposition, PipelineError> {
     change.done = cause;
-    match ctx.store.apply(change).await? {
+    let moved = out_of_release(&change);
+    let applied = ctx.store.apply(change).await?;
+    unread(ctx, moved, applied);
+    match applied {
         crate::store::Applied::Now | crate::store::Applied::AlreadyApplied => Ok(Disposition::Done),
         crate::store::Applied::Stale => {
             Ok(Disposition::Retry { after: Some(Duration::ZERO), reason: "stale".to_owned() })
@@ -144,7 +172,10 @@ pub async fn apply_by_person(
     ctx: &super::Context,
     change: crate::store::Change,
 ) -> Result<(), PipelineError> {
-    match ctx.store.apply(change).await? {
+    let moved = out_of_release(&change);
+    let applied = ctx.store.apply(change).await?;
+    unread(ctx, moved, applied);
+    match applied {
         crate::store::Applied::Now => Ok(()),
         crate::store::Applied::AlreadyApplied | crate::store::Applied::Stale => {
             Err(PipelineError::conflict(

@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 use strum::VariantArray as _;
 
 pub use parse::{RegistryError, parse};
-pub use users::{Imported, RowReport, RowResult, UsersError, export, import, restore, suspend};
+pub use users::{
+    Imported, RowReport, RowResult, UsersError, export, import, restore, revived, suspend,
+};
 
 use crate::domain::{
     Account, AccountId, Agency, AiSystem, Lane, Ori, Personal, Shift, Training, Unit, UnitId,

@@ -103,6 +103,16 @@ pub fn restore(registry: &Registry, login: &str) -> Result<(Registry, Account), 
     set_active(registry, login, None)
 }
 
+/// Pure: accounts that are suspended in one registry and active in the other, by id or by login.
+pub fn revived<'r>(before: &Registry, after: &'r Registry) -> Vec<&'r Account> {
+    let was_suspended = |account: &Account| {
+        let mut old = before.accounts.iter().map(|entry| &entry.account);
+        old.any(|old| !old.active && (old.id == account.id || old.login == account.login))
+    };
+    let accounts = after.accounts.iter().map(|entry| &entry.account);
+    accounts.filter(|account| account.active && was_suspended(account)).collect()
+}
+
 fn set_active(
     registry: &Registry,
     login: &str,

@@ -44,7 +44,7 @@ pub(super) async fn apply_group(
     insert_records(connection, &kept).await?;
     let paged = pages::follow(connection, &kept).await?;
     for change in &kept {
-        if let Some(mailed) = &change.mailed {
+        for mailed in change.mailed.iter().chain(&change.recalled) {
             update_mailing(connection, mailed).await?;
         }
     }

@@ -53,6 +53,8 @@ pub struct Change {
     pub mailing: Option<NewMailing>,
     /// A mailing's progress.
     pub mailed: Option<MailingUpdate>,
+    /// Mailings that are called back before they left.
+    pub recalled: Vec<MailingUpdate>,
     /// Duties that begin or have their consequence, and suspensions.
     pub emergency: Vec<EmergencyWrite>,
     /// Audit entries. No audit record, no action.
@@ -72,6 +74,7 @@ impl Change {
             records: Vec::new(),
             mailing: None,
             mailed: None,
+            recalled: Vec::new(),
             emergency: Vec::new(),
             audit,
             outgoing: Vec::new(),
@@ -82,6 +85,18 @@ impl Change {
     /// A change of a request.
     pub fn update(update: RequestUpdate, audit: Vec<AuditEvent>) -> Self {
         Self { guard: Guard::Update(Box::new(update)), ..Self::audited(audit) }
+    }
+
+    /// Whether it destroys a request's key.
+    pub(super) fn destroys(&self) -> bool {
+        match &self.guard {
+            Guard::Update(update) => update.destroy_key,
+            Guard::None
+            | Guard::Insert(_)
+            | Guard::Look(_)
+            | Guard::Emergency(_)
+            | Guard::Page(_) => false,
+        }
     }
 }
 

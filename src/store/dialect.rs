@@ -48,6 +48,14 @@ impl Dialect {
         }
     }
 
+    /// Locks the rows that a statement reads until the commit.
+    pub(super) fn lock_rows(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR UPDATE",
+        }
+    }
+
     /// Locks a person until the commit: claims of the same person come one after the other, from all processes.
     pub(super) fn lock_person(self) -> Option<&'static str> {
         match self {
@@ -65,6 +73,8 @@ impl Dialect {
                 "PRAGMA busy_timeout = 10000",
                 "PRAGMA foreign_keys = ON",
                 "PRAGMA trusted_schema = OFF",
+                // What is deleted is overwritten: a destroyed key is in no free page. `FAST` leaves free pages as they are.
+                "PRAGMA secure_delete = ON",
             ],
             Self::Postgres => &[
                 "SET statement_timeout = '30s'",
@@ -74,12 +84,27 @@ impl Dialect {
         }
     }
 
+    /// After a destruction: takes what was overwritten out of the write-ahead log as well. PostgreSQL has nothing like it; its
+    /// old row versions and segments go with `VACUUM` and recycling.
+    pub(super) fn forget_overwritten(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => Some("PRAGMA wal_checkpoint(TRUNCATE)"),
+            Self::Postgres => None,
+        }
+    }
+
     /// Reads the durability settings back and refuses those that may lose a commit.
     pub(super) async fn assert_durable(self, conn: &mut AnyConnection) -> Result<(), StoreError> {
         match self {
             Self::Sqlite => {
                 let mode: String = conn.fetch_one("PRAGMA journal_mode").await?.try_get(0)?;
                 let synchronous: i64 = conn.fetch_one("PRAGMA synchronous").await?.try_get(0)?;
+                let secure: i64 = conn.fetch_one("PRAGMA secure_delete").await?.try_get(0)?;
+                if secure != 1 {
+                    return Err(StoreError::Unsafe(format!(
+                        "secure_delete is {secure} and must be 1: this build of SQLite leaves destroyed keys in free pages"
+                    )));
+                }
                 if mode != "wal" || synchronous < 2 {
                     return Err(StoreError::Unsafe(format!(
                         "journal_mode is `{mode}` and synchronous is {synchronous}; it must be `wal` and 2 (a network folder cannot do this: put the file on a local disk)"

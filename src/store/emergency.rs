@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::apply::micros;
 use super::batch::insert_rows;
 use super::change::{Applied, Change};
+use super::dialect::Dialect;
 use super::rows::Column;
 use super::{Store, StoreError};
 use crate::domain::emergency::{Breach, Duty, DutyKind, DutyOutcome};
@@ -44,14 +45,27 @@ pub struct NewSuspension {
     pub since: DateTime<Utc>,
 }
 
-/// What is written beside a change; it demands nothing.
+/// The consequence of a failed duty.
+#[derive(Debug, Clone)]
+pub struct Enforcement {
+    /// Of which request.
+    pub request: RequestId,
+    /// Which duty.
+    pub kind: DutyKind,
+    /// How it failed: the change is stale where the duty does not stand so any more.
+    pub cause: Breach,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// What is written beside a change. Only `Enforced` demands something.
 #[derive(Debug, Clone)]
 pub enum EmergencyWrite {
     /// A duty begins.
     Begin(NewDuty),
     /// What follows from a failed duty is done.
-    Enforced(RequestId, DutyKind, DateTime<Utc>),
-    /// A requester is suspended; one who is already stays so.
+    Enforced(Enforcement),
+    /// A requester is suspended for a request; another request's suspension stays beside it.
     Suspend(NewSuspension),
 }
 
@@ -66,15 +80,6 @@ pub enum EmergencyStep {
         kind: DutyKind,
         /// What it came to.
         outcome: DutyOutcome,
-        /// When.
-        at: DateTime<Utc>,
-    },
-    /// The consequence of a failed duty, which has not been drawn.
-    Enforce {
-        /// Of which request.
-        request: RequestId,
-        /// Which.
-        kind: DutyKind,
         /// When.
         at: DateTime<Utc>,
     },
@@ -133,13 +138,6 @@ pub(super) async fn take(
         .bind(<&'static str>::from(kind))
         .bind(<&'static str>::from(outcome))
         .bind(outcome.is_final().then(|| micros(*at))),
-        EmergencyStep::Enforce { request, kind, at } => sqlx::query(
-            "UPDATE emergency_duties SET enforced_at = $3
-             WHERE request = $1 AND kind = $2 AND enforced_at IS NULL",
-        )
-        .bind(request.to_string())
-        .bind(<&'static str>::from(kind))
-        .bind(micros(*at)),
         EmergencyStep::Lift { suspension, by, at } => sqlx::query(
             "UPDATE suspensions SET lifted_by = $2, lifted_at = $3
              WHERE id = $1 AND lifted_at IS NULL",
@@ -149,6 +147,49 @@ pub(super) async fn take(
         .bind(micros(*at)),
     };
     Ok(query.execute(&mut *connection).await?.rows_affected() == 1)
+}
+
+/// Whether every duty of which the change draws the consequence still stands as it was read. The row stays locked: a
+/// confirmation at the same moment comes before, and the change is stale, or after.
+pub(super) async fn still_failed(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    change: &Change,
+) -> Result<bool, StoreError> {
+    for write in &change.emergency {
+        let EmergencyWrite::Enforced(enforcement) = write else { continue };
+        let failed = match enforcement.cause {
+            Breach::Denied => "outcome = 'denied'",
+            Breach::Unconfirmed => "done_at IS NULL",
+        };
+        let sql = format!(
+            "SELECT 1 FROM emergency_duties
+             WHERE request = $1 AND kind = $2 AND enforced_at IS NULL AND {failed}{}",
+            dialect.lock_rows()
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(enforcement.request.to_string())
+            .bind(<&'static str>::from(enforcement.kind))
+            .fetch_optional(&mut *connection)
+            .await?;
+        if row.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn enforced(
+    connection: &mut AnyConnection,
+    enforcement: &Enforcement,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE emergency_duties SET enforced_at = $3 WHERE request = $1 AND kind = $2")
+        .bind(enforcement.request.to_string())
+        .bind(<&'static str>::from(enforcement.kind))
+        .bind(micros(enforcement.at))
+        .execute(&mut *connection)
+        .await?;
+    Ok(())
 }
 
 /// Takes the steps of a group, in order.
@@ -178,10 +219,7 @@ pub(super) async fn write(
                 duty.unit.as_str().into(),
                 micros(duty.due_at).into(),
             ]),
-            EmergencyWrite::Enforced(request, kind, at) => {
-                let step = EmergencyStep::Enforce { request: *request, kind: *kind, at: *at };
-                take(connection, &step).await?;
-            }
+            EmergencyWrite::Enforced(enforcement) => enforced(connection, enforcement).await?,
             EmergencyWrite::Suspend(new) => suspend(connection, new).await?,
         }
     }
@@ -192,7 +230,7 @@ pub(super) async fn write(
 async fn suspend(connection: &mut AnyConnection, new: &NewSuspension) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO suspensions (id, requester_hash, ori, unit, request, cause, since)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(new.id.to_string())
     .bind(new.requester_hash.to_vec())
@@ -262,6 +300,34 @@ impl Store {
             "SELECT count(*) FROM suspensions WHERE requester_hash = $1 AND lifted_at IS NULL",
         )
         .bind(requester_hash.to_vec())
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(row.try_get::<i64, _>(0)? > 0)
+    }
+
+    /// Whether a requester was suspended at a moment.
+    pub async fn was_suspended(
+        &self,
+        requester_hash: [u8; 32],
+        at: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT count(*) FROM suspensions
+             WHERE requester_hash = $1 AND since <= $2 AND (lifted_at IS NULL OR lifted_at > $2)",
+        )
+        .bind(requester_hash.to_vec())
+        .bind(micros(at))
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(row.try_get::<i64, _>(0)? > 0)
+    }
+
+    /// Whether a request suspends its requester already.
+    pub async fn has_suspended(&self, request: RequestId) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT count(*) FROM suspensions WHERE request = $1 AND lifted_at IS NULL",
+        )
+        .bind(request.to_string())
         .fetch_one(&self.readers)
         .await?;
         Ok(row.try_get::<i64, _>(0)? > 0)

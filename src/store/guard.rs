@@ -28,6 +28,10 @@ pub(super) async fn guard(
     let mut pages = Vec::new();
     let mut done = Vec::new();
     for (change, applied) in changes.iter().zip(&mut applied) {
+        if !emergency::still_failed(connection, dialect, change).await? {
+            *applied = Applied::Stale;
+            continue;
+        }
         match &change.guard {
             Guard::Insert(request) => inserts.push((request.as_ref(), applied)),
             Guard::Update(update) => updates.push((update.as_ref(), applied)),
@@ -213,8 +217,12 @@ async fn drop_what_must_go(
         execute_in(connection, "DELETE FROM probes WHERE request IN", Vec::new(), &id).await?;
     }
     if update.destroy_key {
-        let head = "UPDATE search_requests SET data_key = NULL, form = NULL WHERE id IN";
-        execute_in(connection, head, Vec::new(), &id).await?;
+        // Nor does anything say any more that another request is about the same case or image.
+        let head = "UPDATE search_requests SET data_key = NULL, form = NULL, case_hash = $1, repeat_hash = $1
+             WHERE id IN";
+        execute_in(connection, head, vec![Vec::<u8>::new().into()], &id).await?;
+        execute_in(connection, "DELETE FROM idempotency_keys WHERE request IN", Vec::new(), &id)
+            .await?;
         // Nothing can open them any more; nobody needs the bytes.
         let head = "UPDATE case_records SET sealed = NULL WHERE request IN";
         execute_in(connection, head, Vec::new(), &id).await?;

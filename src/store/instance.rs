@@ -3,10 +3,28 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::apply::micros;
+use super::batch::execute_in;
 use super::rows::Column;
 use super::{Store, StoreError};
 use crate::audit::AuditEvent;
 use crate::domain::AccountId;
+
+/// A registry to store.
+#[derive(Debug, Clone)]
+pub struct NewRegistry {
+    /// The version that was read.
+    pub seen: i64,
+    /// Its SHA-256.
+    pub digest: [u8; 32],
+    /// Its sealed content.
+    pub sealed: Vec<u8>,
+    /// Accounts that open nothing any more.
+    pub shut_out: Vec<AccountId>,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Its audit entries.
+    pub events: Vec<AuditEvent>,
+}
 
 impl Store {
     /// The newest registry's version, without its content.
@@ -85,13 +103,9 @@ impl Store {
         .await
     }
 
-    /// Adds a version after the one that was read; none if somebody else was first. Nothing is written then.
-    pub async fn add_registry_after(
-        &self,
-        seen: i64,
-        (digest, sealed): ([u8; 32], Vec<u8>),
-        event: AuditEvent,
-    ) -> Result<Option<i64>, StoreError> {
+    /// Adds a version after the one that was read; none if somebody else was first. Nothing is written then. The sessions
+    /// of who is shut out by it end with it.
+    pub async fn add_registry_after(&self, new: NewRegistry) -> Result<Option<i64>, StoreError> {
         let dialect = self.dialect();
         self.exclusively(move |connection| {
             Box::pin(async move {
@@ -101,15 +115,33 @@ impl Store {
                      WHERE (SELECT coalesce(max(version), 0) FROM registry_versions) = $1
                      ON CONFLICT (version) DO NOTHING RETURNING version",
                 )
-                .bind(seen)
-                .bind(micros(event.at))
-                .bind(digest.to_vec())
-                .bind(sealed)
+                .bind(new.seen)
+                .bind(micros(new.at))
+                .bind(new.digest.to_vec())
+                .bind(new.sealed)
                 .fetch_optional(&mut *connection)
                 .await?;
                 let Some(row) = row else { return Ok(None) };
-                super::audit_log::append(connection, dialect, &[&event]).await?;
+                let accounts: Vec<String> = new.shut_out.iter().map(ToString::to_string).collect();
+                let head = "DELETE FROM sessions WHERE account IN";
+                execute_in(connection, head, Vec::new(), &accounts).await?;
+                let events: Vec<&AuditEvent> = new.events.iter().collect();
+                super::audit_log::append(connection, dialect, &events).await?;
                 Column { row: &row, table: "registry_versions" }.int("version").map(Some)
+            })
+        })
+        .await
+    }
+
+    /// Ends every session of an account.
+    pub async fn end_sessions(&self, account: AccountId) -> Result<(), StoreError> {
+        self.exclusively(move |connection| {
+            Box::pin(async move {
+                sqlx::query("DELETE FROM sessions WHERE account = $1")
+                    .bind(account.to_string())
+                    .execute(&mut *connection)
+                    .await?;
+                Ok(())
             })
         })
         .await

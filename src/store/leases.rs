@@ -180,20 +180,22 @@ impl Store {
         Ok(counts)
     }
 
-    /// A person's own records of a kind, newest first, with the request of each; of destroyed requests there are none.
+    /// A person's own records of a kind about requests of a unit, newest first, with the request of each; of destroyed requests
+    /// there are none.
     pub async fn written_by(
         &self,
-        author: AccountId,
+        (author, unit): (AccountId, &UnitId),
         kind: RecordKind,
     ) -> Result<Vec<(RequestId, RecordRow)>, StoreError> {
         sqlx::query(
             "SELECT r.request, r.id, r.kind, r.author, r.written_at, r.sealed FROM case_records r
              JOIN search_requests s ON s.id = r.request
-             WHERE r.author = $1 AND r.kind = $2 AND s.data_key IS NOT NULL
+             WHERE r.author = $1 AND r.kind = $2 AND s.unit = $3 AND s.data_key IS NOT NULL
              ORDER BY r.written_at DESC, r.id DESC",
         )
         .bind(author.to_string())
         .bind(<&'static str>::from(kind))
+        .bind(unit.as_str())
         .fetch_all(&self.readers)
         .await?
         .iter()

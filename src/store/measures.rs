@@ -82,14 +82,15 @@ impl Store {
         Ok(measures)
     }
 
-    /// Which of these requests have a row, whatever became of them.
+    /// Which of these requests have a row and are not destroyed: what is left of those names no image.
     pub async fn known_requests(
         &self,
         asked: Vec<RequestId>,
     ) -> Result<BTreeSet<RequestId>, StoreError> {
         let mut known = BTreeSet::new();
         for chunk in asked.chunks(500) {
-            let mut sql = "SELECT id FROM search_requests WHERE id IN (".to_owned();
+            let mut sql =
+                "SELECT id FROM search_requests WHERE stage <> 'destroyed' AND id IN (".to_owned();
             push_places(&mut sql, 0, chunk.len());
             sql.push(')');
             let query = chunk

@@ -39,8 +39,9 @@ pub use dead_letters::DeadLetter;
 pub use deliveries::{Claimed, Due};
 pub use dialect::Dialect;
 pub use emergency::{
-    DutyRow, EmergencyStep, EmergencyWrite, NewDuty, NewSuspension, SuspensionRow,
+    DutyRow, EmergencyStep, EmergencyWrite, Enforcement, NewDuty, NewSuspension, SuspensionRow,
 };
+pub use instance::NewRegistry;
 pub use leases::WorkPage;
 pub use measures::Measures;
 pub use page_reads::{AttemptRow, ClaimedAttempt, PageRow};

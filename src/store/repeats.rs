@@ -34,7 +34,7 @@ impl Store {
         }
         let by_case = "SELECT other.id AS request FROM search_requests own
              JOIN search_requests other ON other.case_hash = own.case_hash AND other.ori = own.ori
-             WHERE own.id = $1 AND other.id <> $1
+             WHERE own.id = $1 AND other.id <> $1 AND other.stage <> 'destroyed'
              ORDER BY other.id DESC LIMIT $2";
         for other in self.others(by_case, request).await? {
             found.entry(other).or_default().case = true;

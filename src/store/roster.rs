@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::apply::micros;
-use super::batch::{Value, fetch_rows};
+use super::batch::{Value, execute_in, fetch_rows};
 use super::rows::{Column, json};
 use super::{Store, StoreError};
 use crate::audit::AuditEvent;
@@ -40,16 +40,16 @@ impl Store {
                 let head = "INSERT INTO roster_entries (id, unit, ordinal, recorded_at, recorded_by, kind, body,
                      correction, publication, reason)";
                 let tail = " ON CONFLICT (unit, ordinal) DO NOTHING RETURNING id";
-                let taken = fetch_rows(connection, (head, tail), rows).await?.len();
-                if taken == 0 {
+                let taken = fetch_rows(connection, (head, tail), rows).await?;
+                if taken.len() != asked {
+                    // Others who were first had fewer entries to record: none of these stays behind theirs.
+                    let mine: Vec<String> = taken
+                        .iter()
+                        .map(|row| Column { row, table: "roster_entries" }.text("id"))
+                        .collect::<Result<_, _>>()?;
+                    let head = "DELETE FROM roster_entries WHERE id IN";
+                    execute_in(connection, head, Vec::new(), &mine).await?;
                     return Ok(false);
-                }
-                // Places have no gaps: whoever has the first has them all.
-                if taken != asked {
-                    return Err(StoreError::Inconsistent {
-                        table: "roster_entries",
-                        column: "ordinal",
-                    });
                 }
                 let events: Vec<&AuditEvent> = events.iter().collect();
                 super::audit_log::append(connection, dialect, &events).await?;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use sqlx::{AnyConnection, AnyPool, Connection as _};
+use sqlx::{AnyConnection, AnyPool, Connection as _, Executor as _, Row as _};
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 
 use super::apply::apply_group;
@@ -131,10 +131,15 @@ impl Round {
 
 async fn run(this: Loop, mut queue: mpsc::Receiver<Task>) {
     let mut waiting: Vec<Task> = Vec::with_capacity(GROUP);
+    // What a process before left in the log, whose destruction it may have been.
+    let mut overwritten = true;
     while queue.recv_many(&mut waiting, GROUP).await > 0 {
         let mut round = Round::new(waiting.drain(..));
         let stop = round.stop.take();
+        overwritten |= round.changes.iter().any(Change::destroys);
         this.commit(round).await;
+        // Tried again after the next round where a reader kept the log.
+        overwritten = overwritten && !this.forget_overwritten().await;
         if let Some(answer) = stop {
             this.pool.close().await;
             let _ = answer.send(());
@@ -145,6 +150,27 @@ async fn run(this: Loop, mut queue: mpsc::Receiver<Task>) {
 }
 
 impl Loop {
+    /// Whether nothing that was overwritten is in the write-ahead log any more.
+    async fn forget_overwritten(&self) -> bool {
+        let Some(statement) = self.dialect.forget_overwritten() else { return true };
+        let done = async {
+            let mut connection = self.pool.acquire().await?;
+            // Writers wait meanwhile, so a reader that takes its time is not waited for.
+            connection.execute("PRAGMA busy_timeout = 200").await?;
+            let busy =
+                connection.fetch_one(statement).await.and_then(|row| row.try_get::<i64, _>(0));
+            connection.execute("PRAGMA busy_timeout = 10000").await?;
+            Ok::<_, StoreError>(busy? == 0)
+        };
+        match done.await {
+            Ok(done) => done,
+            Err(error) => {
+                tracing::warn!(error = %error, "empty the write-ahead log after a destruction");
+                false
+            }
+        }
+    }
+
     /// One transaction for the round; each part can fail without the others.
     async fn commit(&self, round: Round) {
         let Round { changes, answers, works, .. } = round;

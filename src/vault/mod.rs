@@ -2,7 +2,7 @@
 //!
 //! Every request has a data key of its own (AES-256-GCM), wrapped by a key derived from the master key. What is
 //! sealed is bound to the record that it belongs to, so that a swapped row does not open. Destroying the wrapped key
-//! destroys the request's records everywhere, backups included.
+//! destroys the request's records and files everywhere; only a backup of the database from before still has it.
 
 mod keys;
 mod objects;

@@ -62,11 +62,12 @@ pub(super) async fn person(web: &Web, headers: &HeaderMap) -> Result<Account, Pr
         return registry.account_by_token(&hash).cloned().ok_or_else(Problem::unauthorized);
     }
     let account = ctx.store.session(hash, ctx.now()).await?.ok_or_else(Problem::unauthorized)?;
-    registry
-        .account(account)
-        .filter(|account| account.active)
-        .cloned()
-        .ok_or_else(Problem::unauthorized)
+    let Some(person) = registry.account(account).filter(|account| account.active) else {
+        // Begun while the account was suspended: it does not wait for the account to be restored.
+        ctx.store.end_sessions(account).await?;
+        return Err(Problem::unauthorized());
+    };
+    Ok(person.clone())
 }
 
 /// The person who asks, if the person has one of these roles. A refusal is recorded.

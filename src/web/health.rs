@@ -86,6 +86,8 @@ pub(super) async fn ready(State(web): State<Arc<Web>>) -> Response {
         }
         Ok(Err(_)) | Err(_) => (Check::Away, None),
     };
+    // Where no sweeper runs beside the API, who asks how it is makes it forget.
+    ctx.previews.expire(ctx.now());
     // As it was last read: a look from outside must not wait for the database twice.
     let refused = ctx.policies.refused();
     let checks = Checks {

@@ -1,12 +1,12 @@
-//! Sealed images that no request names: they were stored, then the program ended before the commit. They are found by
-//! their key, which holds the request's id.
+//! Sealed images that nothing names: they were stored, then the program ended before the commit, or the request had moved on.
+//! They are found by their key, which holds the request's id.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::RequestId;
-use crate::pipeline::{Context, PipelineError, sealed};
+use crate::pipeline::{Context, PipelineError, destroy, sealed};
 use crate::store::Change;
 use crate::vault::StoredObject;
 
@@ -18,20 +18,21 @@ const OLD: TimeDelta = TimeDelta::hours(1);
 /// database than the image store's, not crashes.
 const MANY: usize = 20;
 
-/// What to do with the objects that no request names.
+/// What to do with the objects that nothing names.
 #[derive(Debug, PartialEq, Eq)]
 enum Plan {
     /// By request, delete these.
     Delete(BTreeMap<RequestId, Vec<String>>),
-    /// Leave them all: so many requests are unknown.
+    /// Leave them all: so many requests are unknown, or name not what there is.
     Refuse(usize),
 }
 
-/// Pure: objects whose request is not among the `known` ones.
-fn plan(old: BTreeMap<RequestId, Vec<String>>, known: &BTreeSet<RequestId>) -> Plan {
-    let all = old.len();
-    let orphans: BTreeMap<RequestId, Vec<String>> =
-        old.into_iter().filter(|(request, _)| !known.contains(request)).collect();
+/// So long an object of a request that is there is compared with what the request names. Its step ended within the first
+/// hour, so every one is compared, even if the program was away for days; the whole store is not opened every hour.
+const RECENT: TimeDelta = TimeDelta::days(7);
+
+/// Pure: of objects by request, those to delete.
+fn plan(all: usize, orphans: BTreeMap<RequestId, Vec<String>>) -> Plan {
     if orphans.len() > MANY && orphans.len() * 2 > all {
         return Plan::Refuse(orphans.len());
     }
@@ -40,23 +41,35 @@ fn plan(old: BTreeMap<RequestId, Vec<String>>, known: &BTreeSet<RequestId>) -> P
 
 /// Deletes orphans, each request's with an audit entry before. Returns how many objects went.
 pub async fn once(ctx: &Context) -> Result<usize, PipelineError> {
-    let before = ctx.now() - OLD;
-    let mut old: BTreeMap<RequestId, Vec<String>> = BTreeMap::new();
-    for StoredObject { key, modified_at } in ctx.vault.list().await? {
-        if modified_at < before
-            && let Some(request) = sealed::owner(&key)
+    let now = ctx.now();
+    let mut old: BTreeMap<RequestId, Vec<StoredObject>> = BTreeMap::new();
+    for object in ctx.vault.list().await? {
+        if object.modified_at < now - OLD
+            && let Some(request) = sealed::owner(&object.key)
         {
-            old.entry(request).or_default().push(key);
+            old.entry(request).or_default().push(object);
         }
     }
     // Asked after the list was made: whatever was committed by then is known.
     let known = ctx.store.known_requests(old.keys().copied().collect()).await?;
-    let orphans = match plan(old, &known) {
+    let all = old.len();
+    let mut orphans = BTreeMap::new();
+    for (request, objects) in old {
+        let keys = if known.contains(&request) {
+            unnamed(ctx, request, objects, now).await
+        } else {
+            objects.into_iter().map(|object| object.key).collect()
+        };
+        if !keys.is_empty() {
+            orphans.insert(request, keys);
+        }
+    }
+    let orphans = match plan(all, orphans) {
         Plan::Delete(orphans) => orphans,
         Plan::Refuse(requests) => {
             tracing::error!(
                 requests,
-                "most images belong to requests that this database does not know; nothing is deleted: is it the right one?"
+                "most images belong to requests that this database does not know, or does not name them; nothing is deleted: is it the right one?"
             );
             return Ok(0);
         }
@@ -64,7 +77,7 @@ pub async fn once(ctx: &Context) -> Result<usize, PipelineError> {
     let mut deleted = 0;
     for (request, keys) in orphans {
         let event = ctx
-            .event("sweep", "image.orphan_deleted", ctx.now())
+            .event("sweep", "image.orphan_deleted", now)
             .request(request)
             .detail("objects", &keys.len().to_string());
         let _ = ctx.store.apply(Change::audited(vec![event])).await?;
@@ -74,6 +87,26 @@ pub async fn once(ctx: &Context) -> Result<usize, PipelineError> {
         }
     }
     Ok(deleted)
+}
+
+/// Objects of a request that it does not name. None while that cannot be told: nothing is deleted on a guess.
+async fn unnamed(
+    ctx: &Context,
+    request: RequestId,
+    objects: Vec<StoredObject>,
+    now: DateTime<Utc>,
+) -> Vec<String> {
+    if objects.iter().all(|object| object.modified_at < now - RECENT) {
+        return Vec::new();
+    }
+    let named = match destroy::named_files(ctx, request).await {
+        Ok(named) => named,
+        Err(error) => {
+            tracing::warn!(request = %request, error = %error, "read which images a request names");
+            return Vec::new();
+        }
+    };
+    objects.into_iter().map(|object| object.key).filter(|key| !named.contains(key)).collect()
 }
 
 #[cfg(test)]
@@ -91,13 +124,11 @@ mod tests {
     }
 
     #[test]
-    fn what_a_row_names_stays_and_a_strange_database_deletes_nothing() {
-        let known: BTreeSet<RequestId> = (0..5).map(id).collect();
-        assert_eq!(plan(objects(0..5), &known), Plan::Delete(BTreeMap::new()));
-        assert_eq!(plan(objects(3..7), &known), Plan::Delete(objects(5..7)));
-        assert_eq!(plan(objects(5..25), &known), Plan::Delete(objects(5..25)));
-        assert_eq!(plan(objects(0..100), &known), Plan::Refuse(95));
-        let most: BTreeSet<RequestId> = (0..100).map(id).collect();
-        assert_eq!(plan(objects(0..130), &most), Plan::Delete(objects(100..130)));
+    fn a_strange_database_deletes_nothing() {
+        assert_eq!(plan(5, objects(0..0)), Plan::Delete(BTreeMap::new()));
+        assert_eq!(plan(4, objects(5..7)), Plan::Delete(objects(5..7)));
+        assert_eq!(plan(20, objects(5..25)), Plan::Delete(objects(5..25)));
+        assert_eq!(plan(100, objects(5..100)), Plan::Refuse(95));
+        assert_eq!(plan(130, objects(100..130)), Plan::Delete(objects(100..130)));
     }
 }

@@ -72,7 +72,9 @@ async fn nothing_is_left(site: &mut Site, request: &str, certificate: &Value) {
         "SELECT (SELECT count(*) FROM search_requests WHERE id = '{request}' AND (data_key IS NOT NULL OR form IS NOT NULL))
              + (SELECT count(*) FROM case_records WHERE request = '{request}' AND sealed IS NOT NULL)
              + (SELECT count(*) FROM mailings WHERE request = '{request}' AND envelope IS NOT NULL)
-             + (SELECT count(*) FROM probes WHERE request = '{request}')"
+             + (SELECT count(*) FROM probes WHERE request = '{request}')
+             + (SELECT count(*) FROM search_requests WHERE id = '{request}' AND (length(case_hash) > 0 OR length(repeat_hash) > 0))
+             + (SELECT count(*) FROM idempotency_keys WHERE request = '{request}')"
     );
     assert_eq!(site.number(&sealed).await, 0);
     let status = site.status(request).await;

@@ -66,6 +66,13 @@ async fn an_answer_is_passed_on_sealed_and_on_record(setup: Setup) {
 
     let (status, clauses) = disclose(&mut site, &request, &order(EMAIL)).await;
     assert_eq!((status, clauses), (200, Vec::new()));
+    // The same call again passes nothing on; another purpose would.
+    let officer = site.officer();
+    let mut again = order(EMAIL);
+    again["purpose"] = json!("a joint investigation  of both agencies.");
+    let (status, told) = site.call(("POST", &path), &officer, Some(&again)).await;
+    assert_eq!((status, &told["code"]), (409, &json!("repeated")), "{told}");
+    assert_eq!(site.audited(&request, "answer.disclosed").await.len(), 1);
     site.until_audited(&request, "answer.disclosure_delivered", 1).await;
     assert_eq!(site.status(&request).await["state"], "delivered");
     assert_eq!(site.mailing_status(&request).await, ["sent", "sent"]);

@@ -1,7 +1,10 @@
 //! An imminent threat is served at once and proved after: the call-back, the supervisor's word, and what follows without.
 
+use leadbroker::clock::{Clock as _, SystemClock};
+use leadbroker::demo::Keys;
 use leadbroker::domain::Role;
-use leadbroker::registry::Registry;
+use leadbroker::id_source::SystemIds;
+use leadbroker::registry::{Recipient, Registry};
 use serde_json::{Value, json};
 
 use crate::site::forms::AGENCY;
@@ -13,8 +16,13 @@ crate::both!(
     an_emergency_that_nobody_confirms_suspends_the_requester_and_its_answer_never_leaves,
     an_emergency_that_the_agency_denies_stops_at_once,
     an_answer_that_has_left_cannot_be_called_back_and_the_agency_is_told,
+    an_answer_of_a_failed_emergency_is_passed_on_to_nobody_and_who_has_a_copy_is_told,
     an_agency_without_a_number_is_held_and_a_missed_call_back_stops_the_answer,
 );
+
+/// Another agency, and its mailbox.
+const OTHER: &str = "CA0560400";
+const RECORDS: &str = "records@coast.example.gov";
 
 /// A form about a child in danger.
 fn threat(form: &mut Value) {
@@ -157,6 +165,8 @@ async fn refused_until_lifted(site: &mut Site, cause: (&str, &str)) {
     assert_eq!((status, &told["state"]), (422, &json!("rejected")), "{told}");
     assert_eq!(told["findings"][0]["clause"], "CORE-SUSPENDED", "{told}");
     assert_eq!(told["findings"][0]["field"], "/requester/email");
+    let refused = told["request"].as_str().unwrap().to_owned();
+    refused_as_explained(site, &refused).await;
     let listed = suspensions(site);
     assert_eq!(listed.len(), 1, "{listed:?}");
     assert_eq!((&listed[0]["request"], &listed[0]["cause"]), (&json!(cause.0), &json!(cause.1)));
@@ -182,6 +192,23 @@ async fn refused_until_lifted(site: &mut Site, cause: (&str, &str)) {
     assert_eq!(site.audited(cause.0, "suspension.lifted").await.len(), 1);
     let (status, told) = site.submit().await;
     assert_eq!((status, &told["state"]), (201, &json!("accepted")), "{told}");
+    // What was refused then is explained as it was then.
+    refused_as_explained(site, &refused).await;
+}
+
+/// The explanation of a request that was refused for the suspension of its requester says so.
+async fn refused_as_explained(site: &mut Site, request: &str) {
+    let administrator = site.administrator();
+    let path = format!("search-requests/{request}/explanation");
+    let (_, told) = site.call(("GET", &path), &administrator, None).await;
+    assert_eq!(told["verdict"], "reject", "{told}");
+    let rules = told["rules"].as_array().unwrap();
+    assert!(
+        rules
+            .iter()
+            .any(|rule| { rule["clause"] == "CORE-SUSPENDED" && rule["verdict"] == "reject" }),
+        "{told}"
+    );
 }
 
 async fn an_emergency_that_nobody_confirms_suspends_the_requester_and_its_answer_never_leaves(
@@ -284,6 +311,83 @@ async fn an_answer_that_has_left_cannot_be_called_back_and_the_agency_is_told(se
     tokio::time::sleep(std::time::Duration::from_secs(6)).await;
     let times = [("requester.suspended", 1), ("recall.impossible", 1), ("answer.delivered", 1)];
     site.assert_times(&request, "delivered", &times).await;
+}
+
+/// Passes the answer on to the other agency.
+async fn pass_on(site: &mut Site, request: &str, purpose: &str) -> (u16, Value) {
+    let order = json!({
+        "recipient_ori": OTHER, "recipient_email": RECORDS, "purpose": purpose,
+        "right_to_know": "A sworn investigator of the agency.", "need_to_know": "Assigned to the same series of cases.",
+    });
+    let officer = site.officer();
+    site.call(("POST", &format!("jobs/{request}/disclose")), &officer, Some(&order)).await
+}
+
+async fn deny(site: &mut Site, request: &str) {
+    let (reviewer, path) = (site.reviewer(0), format!("emergencies/{request}/call-back"));
+    let body = json!({ "outcome": "denied", "spoke_to_name": "Desk Sample" });
+    let (status, told) = site.call(("POST", &path), &reviewer, Some(&body)).await;
+    assert_eq!((status, &told["emergency"]), (200, &json!("denied")), "{told}");
+}
+
+/// The notices that an agency reads about a request.
+async fn notices(site: &mut Site, request: &str, token: &str) -> usize {
+    let path = format!("search-requests/{request}/events");
+    let (_, events) = site.call(("GET", &path), token, None).await;
+    let kind = "gov.leadbroker.search_request.recall_notice.v1";
+    events.as_array().map_or(0, |all| all.iter().filter(|event| event["type"] == kind).count())
+}
+
+async fn an_answer_of_a_failed_emergency_is_passed_on_to_nobody_and_who_has_a_copy_is_told(
+    setup: Setup,
+) {
+    let mut site = Site::serving(setup).await;
+    let keys = Keys::make(&site.path("coast"), RECORDS, &SystemIds, SystemClock.now()).unwrap();
+    site.registry(|registry| {
+        registry.recipients.push(Recipient {
+            agency: OTHER.parse().unwrap(),
+            email: RECORDS.to_owned(),
+            certificate: keys.recipient_pem.clone(),
+            reads_gcm: false,
+        });
+    })
+    .await;
+    let request = accepted(&mut site).await;
+    examined(&mut site, &request).await;
+    site.release(&request).await;
+    site.until(&request, &["delivered"]).await;
+    assert_eq!(
+        pass_on(&mut site, &request, "A joint investigation of both agencies.").await.0,
+        200
+    );
+    site.until_audited(&request, "answer.disclosure_delivered", 1).await;
+    // A second copy has not left when the agency says that it knows of no emergency.
+    site.serve_roles(Some("api")).await;
+    assert_eq!(pass_on(&mut site, &request, "A review of the case by both agencies.").await.0, 200);
+    assert_eq!(site.mailing_status(&request).await, ["sent", "sent", "queued"]);
+    deny(&mut site, &request).await;
+    assert_eq!(site.mailing_status(&request).await, ["sent", "sent", "refused"]);
+    let recalled = site.audited(&request, "answer.disclosure_recalled").await;
+    assert_eq!((recalled.len(), &recalled[0]["agency"]), (1, &json!(OTHER)));
+    let (asker, other) = (site.agency(), site.agency_of(OTHER));
+    assert_eq!(notices(&mut site, &request, &asker).await, 1);
+    assert_eq!(notices(&mut site, &request, &other).await, 1);
+    let path = format!("search-requests/{request}");
+    assert_eq!(site.call(("GET", &path), &other, None).await.0, 404, "and nothing else");
+
+    // Nobody is given another copy, and the one that waited never leaves.
+    let (status, told) =
+        pass_on(&mut site, &request, "A third investigation of both agencies.").await;
+    assert_eq!((status, &told["findings"][0]["clause"]), (422, &json!("CORE-EMERGENCY")));
+    site.serve_roles(None).await;
+    site.nothing_waits(&request).await;
+    let mut mails = 0;
+    for id in site.message_ids(&request).await {
+        mails += site.mails_with(&id).len();
+    }
+    assert_eq!(mails, 2);
+    let times = [("recall.impossible", 1), ("requester.suspended", 1), ("answer.disclosed", 2)];
+    site.assert_times(&request, "passed on", &times).await;
 }
 
 async fn an_agency_without_a_number_is_held_and_a_missed_call_back_stops_the_answer(setup: Setup) {

@@ -1,6 +1,6 @@
 //! Claims on jobs: kept, handed over, given back, lost; and how many of them one desk holds.
 
-use leadbroker::domain::{AccountId, UnitDesk};
+use leadbroker::domain::{Account, AccountId, Role, UnitDesk};
 use leadbroker::registry::Registry;
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ fn desk(registry: &mut Registry, desk: &UnitDesk) {
 fn reviewers(registry: &Registry) -> Vec<(AccountId, String)> {
     let accounts = registry.accounts.iter().map(|entry| &entry.account);
     accounts
-        .filter(|a| a.unit.as_str() == "lacris" && a.role == leadbroker::domain::Role::Reviewer)
+        .filter(|a| a.unit.as_str() == "lacris" && a.role == Role::Reviewer)
         .map(|a| (a.id, a.login.clone()))
         .collect()
 }
@@ -135,6 +135,31 @@ async fn what_comes_too_late_is_kept_for_its_author_alone(setup: Setup) {
     }
     let (_, case) = site.call(("GET", &format!("jobs/{request}")), &second, None).await;
     assert!(!case.to_string().contains(&draft));
+
+    // Nor does its author in another unit or another role, who is offered no draft for a late text either.
+    let author = site.audited(&request, "draft.kept").await[0]["actor"]["account"].clone();
+    let moved = async |site: &mut Site, unit: &str, role| {
+        site.registry(|registry| {
+            let is_author = |account: &Account| json!(account.id) == author;
+            let mut accounts = registry.accounts.iter_mut().map(|entry| &mut entry.account);
+            let account = accounts.find(|account| is_author(account)).unwrap();
+            account.unit = unit.parse().unwrap();
+            account.role = role;
+        })
+        .await;
+    };
+    for (unit, role, status) in
+        [("oxnard", Role::Reviewer, 404), ("lacris", Role::ReleaseAuthority, 409)]
+    {
+        moved(&mut site, unit, role).await;
+        let (found, _) = site.call(("GET", &format!("drafts/{draft}")), &first, None).await;
+        assert_eq!(found, 404, "{unit}");
+        assert_eq!(site.cli_json(&first, &["drafts", "list"])["items"], json!([]));
+        let late = site.record((&request, "conclude"), &first, (lease, &exam)).await;
+        assert_eq!(late.0, status, "{}", late.1);
+        assert!(!late.1.to_string().contains(&draft), "{}", late.1);
+    }
+    moved(&mut site, "lacris", Role::Reviewer).await;
 
     // Its author finds it with the next claim, and submits it.
     let back = json!({ "token": other, "reason": "workload" });

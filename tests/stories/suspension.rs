@@ -53,8 +53,24 @@ async fn a_suspended_reviewer_is_out_at_once_and_another_is_asked(setup: Setup) 
     let log = json!(site.audit("no reasons").await).to_string();
     assert!(log.contains("account.suspended") && !log.contains("inquiry"));
 
+    // An import does not restore by the way: its file is from before the suspension.
+    let file = site.registry_file();
+    let refused = site.cli("", &["registry", "import", &file]);
+    assert_eq!(refused.status.code(), Some(65));
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(told.contains("--restore-suspended") && told.contains(&out), "{told}");
+    let refused =
+        site.cli("", &["registry", "import", &file, "--restore-suspended", "--after", "1"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("version 1"), "{refused:?}");
+    let (status, _) = site.call(("GET", "jobs"), &first, None).await;
+    assert_eq!(status, 401);
+
     // Restored, the same token is good again.
-    site.cli_json("", &["users", "restore", &out]);
+    site.cli_json("", &["registry", "import", &file, "--restore-suspended"]);
+    let log = site.audit("restored").await;
+    let restored: Vec<&Value> =
+        log.iter().filter(|entry| entry["action"] == "account.restored").collect();
+    assert_eq!((restored.len(), &restored[0]["detail"]["account"]), (1, suspended));
     assert_eq!(site.examine(&request, "second-review", &first, &exam).await, "awaiting_release");
 
     // A process that died between the suspension and the end of the claims: the sweeper ends them.

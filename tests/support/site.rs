@@ -208,9 +208,14 @@ impl Site {
 
     /// Puts the registry in force, with the operator's command.
     fn import(&self) {
-        let file = self.write("registry.toml", toml::to_string(&self.world.registry).unwrap());
+        let file = self.registry_file();
         let imported = self.command(&["registry", "import", &file]).output().unwrap();
         assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
+    }
+
+    /// The registry that this site has imported last, as a file.
+    pub fn registry_file(&self) -> String {
+        self.write("registry.toml", toml::to_string(&self.world.registry).unwrap())
     }
 
     /// Changes the registry, and waits until a running program has read it.
@@ -420,7 +425,12 @@ impl Site {
     }
 
     pub fn other_agency(&self) -> String {
-        self.world.secrets.agencies["NM0010100"].token.clone()
+        self.agency_of("NM0010100")
+    }
+
+    /// The token of an agency.
+    pub fn agency_of(&self, ori: &str) -> String {
+        self.world.secrets.agencies[ori].token.clone()
     }
 }
 

@@ -63,10 +63,20 @@ pub enum RegistryCommand {
     /// The registry in force: units, agencies, people; nothing that opens a door. Reading it is recorded.
     Show,
     /// Put a registry in force. It is recorded.
-    Import {
-        /// The registry, TOML.
-        file: PathBuf,
-    },
+    Import(RegistryImportArgs),
+}
+
+/// Arguments of `registry import`.
+#[derive(Debug, clap::Args)]
+pub struct RegistryImportArgs {
+    /// The registry, TOML.
+    pub file: PathBuf,
+    /// The version that the file was made of: refused if another is in force.
+    #[arg(long, value_name = "VERSION")]
+    pub after: Option<i64>,
+    /// Let accounts that are suspended be active again, if the file says so.
+    #[arg(long)]
+    pub restore_suspended: bool,
 }
 
 /// Of `users`.

@@ -1,18 +1,19 @@
 //! What follows from a duty that failed: the requester is suspended, the request stopped, an answer that has not left
 //! called back. Once, whoever comes first: the person who recorded the denial, or the sweeper.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
 
 use super::{CLAUSE, suspension};
 use crate::audit::AuditEvent;
 use crate::domain::emergency::{Breach, DutyKind, breach};
-use crate::domain::{Finding, RequestId, Role, Verdict};
+use crate::domain::{Finding, Ori, RequestId, Role, Verdict};
 use crate::lifecycle::{Resume, Stage, StageCode, stop};
 use crate::messages::{AgencyEvent, Body, EventData, Message, Route};
-use crate::pipeline::{Context, PipelineError, hold, sealed};
+use crate::pipeline::{Context, PipelineError, disclose, hold, sealed};
 use crate::store::{
-    Applied, Change, EmergencyStep, EmergencyWrite, Guard, MailingRow, MailingStatus,
-    MailingUpdate, RequestRow,
+    Applied, Change, EmergencyWrite, Enforcement, MailingRow, MailingStatus, MailingUpdate,
+    RequestRow, RequestUpdate,
 };
 
 /// Code of a mail that was called back before an attempt.
@@ -61,13 +62,15 @@ pub async fn one(ctx: &Context, request: RequestId) -> Result<bool, PipelineErro
         return Ok(false);
     };
     let mailings = ctx.store.mailings_of(request).await?;
-    if mailings.iter().any(|mail| mail.status == MailingStatus::Sending)
-        && row.stage == Stage::Delivering
-    {
+    if mailings.iter().any(|mail| is_under_way(&row.stage, mail, now)) {
         return Ok(false);
     }
-    let mut change = consequence(ctx, &row, (kind, breach), &mailings, now)?;
-    if row.form.is_some() && row.data_key.is_some() {
+    let passed_on = disclose::recipients(ctx, &row).await?;
+    let left = Left { mailings: &mailings, passed_on: &passed_on };
+    let mut change = consequence(ctx, &row, (kind, breach), &left, now)?;
+    // The other duty of the same request may have failed before; one suspension tells the whole of it.
+    let suspended = ctx.store.has_suspended(row.id).await?;
+    if row.form.is_some() && row.data_key.is_some() && !suspended {
         let form = sealed::form_of(ctx, &row)?;
         let email = form.requester.email.expose();
         let (write, event) = suspension::begin(ctx, &row, email, (breach, now));
@@ -81,7 +84,7 @@ fn consequence(
     ctx: &Context,
     row: &RequestRow,
     (kind, breach): (DutyKind, Breach),
-    mailings: &[MailingRow],
+    left: &Left<'_>,
     now: DateTime<Utc>,
 ) -> Result<Change, PipelineError> {
     let event = |action| {
@@ -92,7 +95,7 @@ fn consequence(
             .detail("stage", row.stage.code().as_str())
     };
     let Some(resume) = stop(&row.stage) else {
-        return Ok(too_late(ctx, row, kind, mailings, (finding(breach), event, now)));
+        return Ok(too_late(ctx, row, (kind, breach), left, (finding(breach), event, now)));
     };
     let action = match resume {
         Resume::Recall => "answer.recalled",
@@ -105,23 +108,24 @@ fn consequence(
         | Resume::Deliver => "emergency.stopped",
     };
     let mut event = event(action);
-    let waiting = mailings.iter().find(|mail| is_waiting(mail));
+    let waiting = left.mailings.iter().find(|mail| is_waiting(mail));
     if let Some(mail) = waiting {
         // One whose last answer was lost may have arrived; nobody can say that it did not.
         event = event.detail("mail", mail.status.into());
     }
     let told = (vec![finding(breach)], event);
     let mut change = hold::begin(ctx, row, Role::LocalAdministrator, resume, told)?;
-    change.mailed = waiting.map(|mail| MailingUpdate {
-        id: mail.id,
-        status: MailingStatus::Refused,
-        phase: mail.last_phase.clone(),
-        code: Some(RECALLED.to_owned()),
-        begins: false,
-        at: now,
-    });
-    change.emergency.push(EmergencyWrite::Enforced(row.id, kind, now));
+    change.recalled = waiting.map(|mail| recalled(mail, now)).into_iter().collect();
+    change.emergency.push(enforced(row, (kind, breach), now));
     Ok(change)
+}
+
+/// Pure: whether an attempt may be talking to the recipient's server now. The answer itself waits for its end; a copy that
+/// is passed on does so for longer than any dialogue takes, so that an attempt that died with its process stops nothing.
+fn is_under_way(stage: &Stage, mail: &MailingRow, now: DateTime<Utc>) -> bool {
+    mail.status == MailingStatus::Sending
+        && (*stage == Stage::Delivering
+            || (stage.is_answered() && now - mail.updated_at < TimeDelta::hours(1)))
 }
 
 fn is_waiting(mail: &MailingRow) -> bool {
@@ -134,46 +138,151 @@ fn is_waiting(mail: &MailingRow) -> bool {
     }
 }
 
-/// The answer has left, or the request is held or ended already: what can be said is put on record and told.
+/// What may have reached others when the answer has left already.
+struct Left<'a> {
+    mailings: &'a [MailingRow],
+    /// By which mail the answer was passed on to which agency.
+    passed_on: &'a [(Uuid, Ori)],
+}
+
+impl Left<'_> {
+    /// Agencies to which a copy was sent, each once. One whose attempt failed may have arrived all the same, and a notice too
+    /// many harms nobody.
+    fn tried(&self) -> Vec<Ori> {
+        let tried = self.mailings.iter().filter(|mail| mail.attempts > 0);
+        let mut agencies: Vec<Ori> =
+            tried.filter_map(|mail| self.recipient(mail)).cloned().collect();
+        agencies.sort();
+        agencies.dedup();
+        agencies
+    }
+
+    fn recipient(&self, mail: &MailingRow) -> Option<&Ori> {
+        self.passed_on.iter().find(|(id, _)| *id == mail.id).map(|(_, ori)| ori)
+    }
+
+    fn sent(&self) -> Option<&MailingRow> {
+        self.mailings.iter().find(|mail| mail.status == MailingStatus::Sent)
+    }
+}
+
+/// The answer has left, or the request is held or ended already: what can be said is put on record and told, and a copy that
+/// waits to be passed on never leaves. It takes the request's version, so that it and a further copy exclude each other.
 fn too_late(
     ctx: &Context,
     row: &RequestRow,
-    kind: DutyKind,
-    mailings: &[MailingRow],
+    (kind, breach): (DutyKind, Breach),
+    left: &Left<'_>,
     (finding, event, now): (Finding, impl Fn(&'static str) -> AuditEvent, DateTime<Utc>),
 ) -> Change {
-    let sent = mailings.iter().find(|mail| mail.status == MailingStatus::Sent);
-    let mut entry = match sent {
+    let about = |event: AuditEvent| event.request(row.id).unit(&row.unit);
+    let entry = match left.sent() {
         Some(mail) => {
             event("recall.impossible").detail("delivered_at", &mail.updated_at.to_rfc3339())
         }
         None => event("emergency.failed"),
     };
-    entry = entry.request(row.id).unit(&row.unit).agency(&row.ori);
-    let mut change = Change::audited(vec![entry]);
-    change.guard = Guard::Emergency(EmergencyStep::Enforce { request: row.id, kind, at: now });
-    if sent.is_some() {
-        change.outgoing.push(recall_notice(ctx, row, finding, now));
+    // The retention period runs from the end of a request, which this does not move.
+    let at = if row.stage.is_open() { now } else { row.updated_at };
+    let same = RequestUpdate::stage(row.id, row.version, row.stage.clone(), at, row.deadline_at);
+    let mut change = Change::update(same, vec![about(entry).agency(&row.ori)]);
+    for mail in left.mailings.iter().filter(|mail| is_waiting(mail)) {
+        let entry = about(event("answer.disclosure_recalled"))
+            .agency(left.recipient(mail).unwrap_or(&row.ori))
+            .detail("mailing", &mail.id.to_string())
+            .detail("mail", mail.status.into());
+        change.audit.push(entry);
+        change.recalled.push(recalled(mail, now));
+    }
+    change.emergency.push(enforced(row, (kind, breach), now));
+    let asker = left.sent().map(|_| row.ori.clone());
+    let others = left.tried().into_iter().filter(|ori| *ori != row.ori);
+    for ori in asker.into_iter().chain(others) {
+        change.outgoing.push(recall_notice(ctx, row, (ori, finding.clone()), now));
     }
     change
 }
 
-/// Tells the agency that an answer it has must not be used.
-fn recall_notice(ctx: &Context, row: &RequestRow, finding: Finding, now: DateTime<Utc>) -> Message {
+/// Pure: what marks the duty as dealt with, if it still stands as it was read.
+fn enforced(
+    row: &RequestRow,
+    (kind, cause): (DutyKind, Breach),
+    at: DateTime<Utc>,
+) -> EmergencyWrite {
+    EmergencyWrite::Enforced(Enforcement { request: row.id, kind, cause, at })
+}
+
+/// Pure: a mail that is called back before it left.
+fn recalled(mail: &MailingRow, at: DateTime<Utc>) -> MailingUpdate {
+    MailingUpdate {
+        id: mail.id,
+        status: MailingStatus::Refused,
+        phase: mail.last_phase.clone(),
+        code: Some(RECALLED.to_owned()),
+        begins: false,
+        at,
+    }
+}
+
+/// Tells an agency that an answer it has must not be used.
+fn recall_notice(
+    ctx: &Context,
+    row: &RequestRow,
+    (ori, finding): (Ori, Finding),
+    now: DateTime<Utc>,
+) -> Message {
     let event = "recall_notice".to_owned();
     let state: StageCode = row.stage.code();
     let data = EventData { request: row.id, state, findings: vec![finding], outcome: None };
     Message::new(
         ctx.message_id(),
         now,
-        Route::Agency { ori: row.ori.clone(), event: event.clone() },
-        Body::AgencyEvent(AgencyEvent { ori: row.ori.clone(), event, data }),
+        Route::Agency { ori: ori.clone(), event: event.clone() },
+        Body::AgencyEvent(AgencyEvent { ori, event, data }),
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_was_sent_a_copy_is_told_and_who_never_was_is_not() {
+        let mail = |n: u128, status, attempts| MailingRow {
+            id: Uuid::from_u128(n),
+            request: RequestId::new(Uuid::from_u128(1)),
+            message_id: String::new(),
+            object_key: String::new(),
+            envelope: None,
+            status,
+            attempts,
+            last_phase: None,
+            last_code: None,
+            updated_at: DateTime::UNIX_EPOCH,
+        };
+        let at = DateTime::UNIX_EPOCH + TimeDelta::minutes(59);
+        let sending = mail(1, MailingStatus::Sending, 1);
+        assert!(is_under_way(&Stage::Delivering, &sending, at + TimeDelta::days(1)));
+        assert!(is_under_way(&Stage::Delivered, &sending, at));
+        assert!(!is_under_way(&Stage::Delivered, &sending, at + TimeDelta::minutes(1)));
+        assert!(!is_under_way(&Stage::Delivered, &mail(1, MailingStatus::Deferred, 1), at));
+        let ori = |ori: &str| -> Ori { ori.parse().unwrap() };
+        let mailings = [
+            mail(1, MailingStatus::Sent, 1),
+            mail(2, MailingStatus::Deferred, 3),
+            mail(3, MailingStatus::Queued, 0),
+            mail(4, MailingStatus::Sent, 1),
+        ];
+        let passed_on = [
+            (Uuid::from_u128(2), ori("CA0560400")),
+            (Uuid::from_u128(3), ori("CA0380100")),
+            (Uuid::from_u128(4), ori("CA0560400")),
+        ];
+        let left = Left { mailings: &mailings, passed_on: &passed_on };
+        assert_eq!(left.tried(), [ori("CA0560400")]);
+        let nothing = Left { mailings: &[], passed_on: &[] };
+        assert!(nothing.tried().is_empty() && nothing.sent().is_none());
+    }
 
     #[test]
     fn the_stop_and_the_rule_say_the_same_place() {

@@ -8,6 +8,7 @@ use super::super::{Context, PipelineError, sealed, step, wording};
 use crate::audit::{Actor, AuditEvent};
 use crate::domain::emergency::Breach;
 use crate::domain::{Account, Ori, Personal, RequestId};
+use crate::lifecycle::StageCode;
 use crate::store::{
     Change, EmergencyStep, EmergencyWrite, Guard, NewRecord, NewSuspension, RecordKind, RequestRow,
     SuspensionRow,
@@ -45,6 +46,19 @@ pub async fn is_suspended(
     email: &str,
 ) -> Result<bool, PipelineError> {
     Ok(ctx.store.is_suspended(requester_hash(ctx, &row.ori, email)).await?)
+}
+
+/// Whether the requester of a stored form was suspended when the form was decided, or is, while it still may be decided.
+pub async fn was_suspended(
+    ctx: &Context,
+    row: &RequestRow,
+    email: &str,
+) -> Result<bool, PipelineError> {
+    if matches!(row.stage.code(), StageCode::Received | StageCode::Held) {
+        return is_suspended(ctx, row, email).await;
+    }
+    let hash = requester_hash(ctx, &row.ori, email);
+    Ok(ctx.store.was_suspended(hash, row.received_at).await?)
 }
 
 /// The suspension of a request's requester, and its audit entry.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 
-use super::{AHEAD, Loaded, as_published, load, may_read, next_moment, shape};
+use super::{AHEAD, Loaded, as_published, behind, load, may_read, shape};
 use crate::domain::{Account, Lane, Role, RosterEntryId, ShapeError, UnitId};
 use crate::pipeline::{Context, PipelineError};
 use crate::registry::Registry;
@@ -47,7 +47,7 @@ pub async fn gaps(
 ) -> Result<Vec<Gap>, PipelineError> {
     may_read(person, unit)?;
     let Loaded { mut entries, registry } = load(ctx, unit).await?;
-    let now = next_moment(ctx, &entries);
+    let now = behind(ctx.now(), &entries);
     let id = RosterEntryId::new(ctx.ids.id());
     entries.extend(as_published((person, unit), (id, now), &entries, 0));
     Ok(gaps_of(&entries, &registry, unit, within.unwrap_or_else(|| ahead(now))))

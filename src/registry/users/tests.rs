@@ -101,6 +101,14 @@ fn a_suspension_has_its_reason_and_a_table_does_not_lift_it() {
     let table = export(&registry).unwrap();
     assert!(matches!(import(&suspended, &table, id), Err(UsersError::Rows(_))));
     let (restored, _) = restore(&suspended, &account.login).unwrap();
+    // An import that makes the account active again is seen, under a new id too.
+    let revived = |after: &Registry| revived(&suspended, after).len();
+    assert_eq!((revived(&restored), revived(&suspended)), (1, 0));
+    let mut renamed = restored.clone();
+    renamed.accounts[0].account.id = AccountId::new(id());
+    assert_eq!(revived(&renamed), 1);
+    renamed.accounts[0].account.login = "somebody-else".to_owned();
+    assert_eq!(revived(&renamed), 0);
     assert_eq!(restored, registry);
     assert!(matches!(restore(&registry, "nobody"), Err(UsersError::Unknown(_))));
 }

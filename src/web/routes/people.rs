@@ -255,6 +255,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     .refuses(&[
         (403, "role"),
         (409, "moved_on"),
+        (409, "repeated"),
         (410, "destroyed"),
         (422, "policy"),
         (422, "identification"),

@@ -3,7 +3,7 @@
 use super::Content::{Json, Media};
 use super::{Operation, Who, get, handler, post, routing};
 
-const EDIT: &[(u16, &str)] = &[(403, "role"), (409, "moved_on"), (422, "reason")];
+const EDIT: &[(u16, &str)] = &[(403, "role"), (409, "clock"), (409, "moved_on"), (422, "reason")];
 
 pub(super) const OPERATIONS: &[Operation] = &[
     get(
@@ -92,6 +92,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     .answers(&[(200, Json("Published"))])
     .refuses(&[
         (403, "role"),
+        (409, "clock"),
         (409, "moved_on"),
         (409, "nothing_drafted"),
         (409, "roster_gaps"),

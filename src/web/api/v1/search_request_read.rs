@@ -117,11 +117,16 @@ pub(in crate::web) async fn events(
     Path(path): Path<String>,
 ) -> Answer {
     let agency = auth::agency(&web, &headers).await?;
-    let row = own(&web, &agency, &path).await?;
-    let stored = web.ctx().store.messages_of(row.id).await?;
+    let request = id(&path)?;
+    let stored = web.ctx().store.messages_of(request).await?;
     let events: Vec<_> = told(&stored, &agency)
         .map(|(message, event)| cloud_event(message.id, message.at, event))
         .collect();
+    // An agency to which an answer was passed on reads what it was told, and nothing else of the request.
+    let row = web.ctx().store.request(request).await?;
+    if events.is_empty() || row.is_none_or(|row| row.ori == agency.ori) {
+        own(&web, &agency, &path).await?;
+    }
     Ok(Json(events).into_response())
 }
 
