@@ -76,6 +76,9 @@ pub(super) async fn run(
         PeopleCommand::LegalHold(command) => decide::legal_hold(api, command, output).await?,
         PeopleCommand::Pages(command) => pages::run(api, command, output).await?,
         PeopleCommand::Roster(args) => return super::roster::run(api, args, output).await,
+        PeopleCommand::KnownAnswer(command) => {
+            super::known_answer::run(api, command, output).await?;
+        }
     }
     Ok(exit::OK)
 }

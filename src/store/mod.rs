@@ -16,6 +16,7 @@ mod dialect;
 mod emergency;
 mod guard;
 mod instance;
+mod known_answers;
 mod leases;
 mod measures;
 mod page_reads;
@@ -41,6 +42,7 @@ pub use dialect::Dialect;
 pub use emergency::{
     DutyRow, EmergencyStep, EmergencyWrite, NewDuty, NewSuspension, SuspensionRow,
 };
+pub use known_answers::{KnownAnswerRow, KnownAnswerWrite, NewKnownAnswer};
 pub use leases::WorkPage;
 pub use measures::Measures;
 pub use page_reads::{AttemptRow, ClaimedAttempt, PageRow};

@@ -251,7 +251,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ))
     .body("DisclosureOrder")
     .answers(&[(200, Json("Disclosed"))])
-    .refuses(&[(403, "role"), (409, "moved_on"), (410, "destroyed"), (422, "policy")]),
+    .refuses(&[
+        (403, "role"),
+        (409, "kept_in_unit"),
+        (409, "moved_on"),
+        (410, "destroyed"),
+        (422, "policy"),
+    ]),
     person(get(
         "/api/v1/jobs/{id}/disseminations",
         "listDisseminations",
