@@ -170,3 +170,54 @@ async fn opened(ctx: &Context, case: KnownAnswerRow) -> Result<Case, PipelineErr
         conclusions,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn account(number: u128, name: &str, person: Option<&str>) -> Value {
+        json!({
+            "account": {
+                "id": format!("p-{number:032x}"), "login": format!("sample{number}"), "name": name, "person": person,
+                "unit": "lacris", "role": "reviewer", "active": true, "credentials": [],
+            },
+            "token_sha256": null, "password_argon2": null, "totp_secret": null,
+        })
+    }
+
+    #[test]
+    fn who_injected_a_test_does_not_take_it_under_another_account() {
+        let registry: Registry = serde_json::from_value(json!({
+            "units": [], "agencies": [],
+            "accounts": [
+                account(1, "Casey Sample", Some("h-1")),
+                account(2, "C. Sample", Some("h-1")),
+                account(3, "Robin Sample", Some("h-2")),
+            ],
+        }))
+        .unwrap();
+        let id = |number: u128| AccountId::new(Uuid::from_u128(number));
+        let at = DateTime::UNIX_EPOCH;
+        let case = KnownAnswerRow {
+            request: RequestId::new(Uuid::from_u128(1)),
+            unit: "lacris".parse().unwrap(),
+            by: id(1),
+            injected_at: at,
+            expected: None,
+            result: None,
+            concluded_at: None,
+        };
+        let record = |author: u128| RecordRow {
+            id: Uuid::from_u128(9),
+            kind: RecordKind::Examination,
+            author: id(author),
+            written_at: at,
+            sealed: None,
+        };
+        let knew: Vec<bool> = (1..=4).map(|n| knew_it(&registry, &case, &record(n))).collect();
+        assert_eq!(knew, [true, true, false, false]);
+    }
+}
