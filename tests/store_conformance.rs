@@ -19,19 +19,20 @@ use leadbroker::audit::{
 };
 use leadbroker::domain::emergency::{Breach, DutyKind, DutyOutcome};
 use leadbroker::domain::{
-    AccountId, Lane, MessageId, Outcome, PageAttemptId, PageCause, RequestId, RosterEntryId, UnitId,
+    AccountId, Lane, MessageId, Ori, Outcome, PageAttemptId, PageCause, RequestId, RosterEntryId,
+    UnitId,
 };
 use leadbroker::lifecycle::{Lease, Stage, StageCode};
-use leadbroker::messages::{Message, Step};
+use leadbroker::messages::{AgencyEvent, Body, EventData, Message, Route, Step};
 use leadbroker::paging::{PageState, Target};
 use leadbroker::roster::{Entry, Publication, Retraction, Rule};
 use leadbroker::store::{
     Applied, AttemptStatus, AttemptUpdate, Change, ClaimedAttempt, Due, EmergencyStep,
-    EmergencyWrite, Enforcement, Guard, MailingStatus, MailingUpdate, Measures, NewAttempt,
-    NewDuty, NewIdempotencyKey, NewMailing, NewPolicySet, NewProbe, NewRecord, NewRegistry,
-    NewRequest, NewRosterEntry, NewSuspension, PageChange, PageRow, PageUpdate,
-    PolicySetConfirmation, RecordKind, RequestUpdate, Shared, Store, StoreError, StoreSettings,
-    WorkFilter, WorkPage,
+    EmergencyWrite, Enforcement, Guard, KnownAnswerWrite, MailingStatus, MailingUpdate, Measures,
+    NewAttempt, NewDuty, NewIdempotencyKey, NewKnownAnswer, NewMailing, NewPolicySet, NewProbe,
+    NewRecord, NewRegistry, NewRequest, NewRosterEntry, NewSuspension, PageChange, PageRow,
+    PageUpdate, PolicySetConfirmation, RecordKind, RequestUpdate, Shared, Store, StoreError,
+    StoreSettings, WorkFilter, WorkPage,
 };
 use leadbroker::vault::SigningKey;
 use uuid::Uuid;
@@ -1264,6 +1265,87 @@ async fn a_signed_reply_is_taken_once(fresh: Fresh) {
     assert!(!store.has_callback("desk/1").await.unwrap(), "its time refuses it by then");
 }
 
+/// A request that its unit injected.
+fn injected(n: u128) -> Change {
+    let mut change = insert(n, None);
+    let case = NewKnownAnswer {
+        request: id(n),
+        unit: "lacris".parse().unwrap(),
+        by: AccountId::new(Uuid::from_u128(7)),
+        at: now() + TimeDelta::seconds(i64::try_from(n).unwrap()),
+        expected: vec![8; 40],
+    };
+    change.known_answer = Some(KnownAnswerWrite::Injected(case));
+    change
+}
+
+fn told(n: u128, about: u128) -> Message {
+    let (ori, event): (Ori, _) = ("CA0194200".parse().unwrap(), "accepted".to_owned());
+    let data = EventData {
+        request: id(about),
+        state: StageCode::Accepted,
+        findings: Vec::new(),
+        outcome: None,
+    };
+    let route = Route::Agency { ori: ori.clone(), event: event.clone() };
+    Message::new(message(n), now(), route, Body::AgencyEvent(AgencyEvent { ori, event, data }))
+}
+
+async fn a_test_case_is_none_of_its_agencys_and_none_of_its_events_leaves(fresh: Fresh) {
+    let store = &fresh.store;
+    for change in [insert(1, None), injected(2), injected(3)] {
+        assert_eq!(store.apply(change).await.unwrap(), Applied::Now);
+    }
+    assert!(store.known_answer(id(1)).await.unwrap().is_none());
+    let case = store.known_answer(id(2)).await.unwrap().unwrap();
+    assert_eq!((case.request, case.by.uuid().as_u128()), (id(2), 7));
+    assert_eq!((case.expected, case.result, case.concluded_at), (Some(vec![8; 40]), None, None));
+    let (own, other): (UnitId, UnitId) = ("lacris".parse().unwrap(), "oxnard".parse().unwrap());
+    let listed: Vec<_> = store.known_answers(&own, 9).await.unwrap();
+    assert_eq!(listed.iter().map(|case| case.request).collect::<Vec<_>>(), [id(3), id(2)]);
+    assert_eq!(store.known_answers(&own, 1).await.unwrap().len(), 1);
+    assert!(store.known_answers(&other, 9).await.unwrap().is_empty());
+
+    // All three have one agency, one case and one image; the agency made the first one.
+    let ori: Ori = "CA0194200".parse().unwrap();
+    let page = store.requests_of(&ori, None, 9).await.unwrap();
+    assert_eq!(page.rows.iter().map(|row| row.id).collect::<Vec<_>>(), [id(1)]);
+    let long_ago = now() - TimeDelta::days(1);
+    assert_eq!(store.repeat_of([2; 32], long_ago).await.unwrap(), Some(id(1)));
+    assert_eq!(store.any_repeat_of([2; 32], long_ago).await.unwrap(), Some(id(3)));
+    assert_eq!(store.any_repeat_of([2; 32], now() + TimeDelta::days(1)).await.unwrap(), None);
+
+    // Commands of both go on; of the events only the agency's own one leaves.
+    let mut change = Change::update(accept(2, 1), vec![event("accepted", id(2))]);
+    change.outgoing = vec![told(20, 2), told(10, 1)];
+    assert_eq!(store.apply(change).await.unwrap(), Applied::Now);
+    let until = now() + TimeDelta::seconds(30);
+    let sent = store.to_publish(99, now(), until).await.unwrap();
+    let mut sent: Vec<_> = sent.iter().map(|stored| stored.id).collect();
+    sent.sort();
+    assert_eq!(sent, [1, 2, 3, 10].map(message));
+    store.published(sent).await.unwrap();
+    assert_eq!(store.republish_lost(until, until).await.unwrap(), 3, "commands only");
+    let kept = store.messages_of(id(2)).await.unwrap();
+    assert!(kept.iter().any(|stored| stored.id == message(20)), "the service clock reads it");
+
+    // What it came to is written once, and outlives what was expected.
+    for (result, seen) in [(vec![9], 2), (vec![10], 3)] {
+        let mut change = Change::update(accept(2, seen), vec![event("kept", id(2))]);
+        let at = now();
+        change.known_answer = Some(KnownAnswerWrite::Concluded { request: id(2), result, at });
+        assert_eq!(store.apply(change).await.unwrap(), Applied::Now);
+    }
+    let mut update = accept(2, 4);
+    update.destroy_key = true;
+    let change = Change::update(update, vec![event("destroyed", id(2))]);
+    assert_eq!(store.apply(change).await.unwrap(), Applied::Now);
+    let case = store.known_answer(id(2)).await.unwrap().unwrap();
+    assert_eq!((case.expected, case.result, case.concluded_at), (None, Some(vec![9]), Some(now())));
+    let other = store.known_answer(id(3)).await.unwrap().unwrap();
+    assert!(other.expected.is_some(), "another one's is not touched");
+}
+
 macro_rules! conformance {
     ($($test:ident: $relay:literal,)*) => {
         mod on_sqlite {
@@ -1311,6 +1393,7 @@ conformance! {
     attempts_are_sent_together_retried_and_ended: false,
     a_step_that_reached_nobody_does_not_wait: false,
     a_signed_reply_is_taken_once: false,
+    a_test_case_is_none_of_its_agencys_and_none_of_its_events_leaves: true,
 }
 
 #[tokio::test]

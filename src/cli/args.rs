@@ -1,6 +1,7 @@
 //! The commands and what they take.
 
 mod agency;
+mod known_answer;
 mod local;
 mod people;
 mod roster;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(super) use agency::{AgencyCommand, SubmitArgs};
+pub(super) use known_answer::{InjectArgs, KnownAnswerCommand};
 pub(super) use local::{
     ActivateArgs, ConfigCommand, DefinitionsArgs, ExplainArgs, KeysCommand, LocalCommand,
     PolicyCommand, RegistryCommand, RegistryImportArgs, ReplayArgs, SetsArgs, TopologyCommand,

@@ -13,6 +13,7 @@ mod doctor;
 mod emergency;
 mod exit;
 mod keys;
+mod known_answer;
 mod output;
 mod pages;
 mod people;

@@ -78,7 +78,7 @@ pub(super) async fn run(api: &Api, args: &SubmitArgs, output: &mut Output) -> an
 }
 
 /// The files' bytes, in the order given.
-fn read_files(paths: &[PathBuf]) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+pub(super) fn read_files(paths: &[PathBuf]) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     let mut files: Vec<(String, Vec<u8>)> = Vec::new();
     for path in paths {
         let name = part_name(path)?;
@@ -101,7 +101,7 @@ fn part_name(path: &Path) -> Result<String, SubmitError> {
 }
 
 /// Gives each file its image: the one with the same `part`, else the next that has neither `part` nor `content`.
-fn fill(form: &mut Value, files: &[(String, Vec<u8>)]) -> Result<(), SubmitError> {
+pub(super) fn fill(form: &mut Value, files: &[(String, Vec<u8>)]) -> Result<(), SubmitError> {
     let images =
         form.get_mut("images").and_then(Value::as_array_mut).ok_or(SubmitError::NoImages)?;
     let hashes: BTreeMap<&str, String> = files

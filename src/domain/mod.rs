@@ -7,6 +7,7 @@ pub mod examination;
 pub mod finding;
 pub mod form;
 pub mod ids;
+pub mod known_answer;
 pub mod outcome;
 pub mod people;
 pub mod personal;

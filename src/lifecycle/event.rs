@@ -164,6 +164,8 @@ pub enum Event {
     },
     /// The answer is signed, encrypted and stored.
     AnswerSealed,
+    /// It is a known-answer job: nothing is sealed or sent, and it looks like a delivered one from then on.
+    KeptInUnit,
     /// The recipient's mail server took it.
     MailAccepted,
     /// It waits in the portal.

@@ -73,6 +73,7 @@ fn step(stage: &Stage, event: Event) -> Option<Stage> {
         Event::Adjudicated { outcome } => adjudicated(stage, outcome),
         Event::ReleaseGranted { officer } => released(stage, officer),
         Event::AnswerSealed => matches!(stage, Stage::Released { .. }).then_some(Stage::Delivering),
+        Event::KeptInUnit => matches!(stage, Stage::Released { .. }).then_some(Stage::Delivered),
         Event::MailAccepted => matches!(stage, Stage::Delivering).then_some(Stage::Delivered),
         Event::PickupOpened => matches!(stage, Stage::Delivering).then_some(Stage::AwaitingPickup),
         Event::ReceiptAcknowledged => {

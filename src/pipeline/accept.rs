@@ -2,6 +2,7 @@
 //!
 //! Nothing is answered before it is durable. A misshapen form leaves only an audit entry.
 
+mod inject;
 mod receipt;
 mod signature;
 
@@ -12,6 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 
+pub use inject::{KnownCase, inject};
 pub use receipt::{Receipt, ReceiptState, receipt_of};
 
 use receipt::wait_for_check;
@@ -54,6 +56,18 @@ pub enum Submitted {
     Malformed(Receipt),
     /// Not the form's shape; nothing was stored.
     Misshapen(Receipt),
+}
+
+impl Submitted {
+    /// Its receipt.
+    pub fn receipt(&self) -> &Receipt {
+        match self {
+            Self::New(receipt)
+            | Self::Before(receipt)
+            | Self::Malformed(receipt)
+            | Self::Misshapen(receipt) => receipt,
+        }
+    }
 }
 
 /// Takes a submission in and waits a little for its check.
@@ -269,6 +283,22 @@ async fn store(
     prepared: Prepared,
     now: DateTime<Utc>,
 ) -> Result<Submitted, PipelineError> {
+    let agency = submission.agency.clone();
+    let request = new_request(ctx, submission, prepared, now).await?;
+    let received = by_agency(&agency, "search_request.received", now);
+    let received = received.request(request.id).unit(&request.unit);
+    let mut change = Change::audited(vec![received]);
+    change.guard = Guard::Insert(Box::new(request));
+    insert(ctx, change, now).await
+}
+
+/// The request as it is stored; its files are sealed and on disk when this returns.
+async fn new_request(
+    ctx: &Context,
+    submission: Submission,
+    prepared: Prepared,
+    now: DateTime<Utc>,
+) -> Result<NewRequest, PipelineError> {
     let id = RequestId::new(ctx.ids.id());
     let unit: UnitId = prepared.form.provider_unit.parse().map_err(|_| {
         PipelineError::Refused(Refusal::Shape(vec![ShapeError::new(
@@ -290,10 +320,10 @@ async fn store(
     };
     let stage = Stage::Received;
     let clock = service::begun(&registry, &unit, lane(&intake.form), now);
-    let request = NewRequest {
+    Ok(NewRequest {
         id,
         unit,
-        ori: submission.agency.ori.clone(),
+        ori: submission.agency.ori,
         lane: lane(&intake.form),
         received_at: now,
         deadline_at: deadline(&stage, now, &ctx.rules.terms),
@@ -308,8 +338,7 @@ async fn store(
             .key
             .map(|key| NewIdempotencyKey { key: stored_key(ctx, &key), body_digest: digest }),
         clock,
-    };
-    insert(ctx, &submission.agency, request, now).await
+    })
 }
 
 /// The files are sealed and on disk before the row that names them.
@@ -333,17 +362,16 @@ async fn store_images(
     Ok(probes)
 }
 
+/// Stores a request, with whatever belongs to it, and waits for its check.
 async fn insert(
     ctx: &Context,
-    agency: &Agency,
-    request: NewRequest,
+    mut change: Change,
     now: DateTime<Utc>,
 ) -> Result<Submitted, PipelineError> {
-    let (id, unit) = (request.id, request.unit.clone());
-    let mut change = Change::audited(vec![
-        by_agency(agency, "search_request.received", now).request(id).unit(&unit),
-    ]);
-    change.guard = Guard::Insert(Box::new(request));
+    let Guard::Insert(request) = &change.guard else {
+        return Err(PipelineError::Inconsistent("a new request"));
+    };
+    let id = request.id;
     change.outgoing.push(Message::command(ctx.message_id(), now, Step::Check, id));
     let checked = ctx.progress.expect(id);
     match ctx.store.apply(change).await? {

@@ -259,8 +259,7 @@ pub async fn confirm(
     request: RequestId,
     confirmation: Confirmation,
 ) -> Result<Vec<Duty>, PipelineError> {
-    let row = ctx.store.request(request).await?.filter(|row| row.ori == agency.ori);
-    let row = row.ok_or_else(PipelineError::not_found)?;
+    let row = read::own(ctx, agency, request).await?;
     let form = sealed::form_of(ctx, &row)?;
     let faults = faults_of_confirmation(&confirmation, &form);
     if !faults.is_empty() {

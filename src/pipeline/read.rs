@@ -185,6 +185,20 @@ async fn decided(
     refusal.map_or(Ok(()), Err)
 }
 
+/// A request that this agency sent. A known-answer job names an agency that never sent it: for the agency there is none.
+pub async fn own(
+    ctx: &Context,
+    agency: &Agency,
+    request: RequestId,
+) -> Result<RequestRow, PipelineError> {
+    let row = ctx.store.request(request).await?.filter(|row| row.ori == agency.ori);
+    let row = row.ok_or_else(PipelineError::not_found)?;
+    if ctx.store.known_answer(request).await?.is_some() {
+        return Err(PipelineError::not_found());
+    }
+    Ok(row)
+}
+
 /// Lets an agency see where a request of its own stands. What it is shown is its own: it leaves no entry, a refusal
 /// says that there is no such request.
 pub async fn follow(
@@ -193,6 +207,7 @@ pub async fn follow(
     request: RequestId,
 ) -> Result<RequestRow, PipelineError> {
     let row = ctx.store.request(request).await?.ok_or_else(PipelineError::not_found)?;
+    let sent = ctx.store.known_answer(request).await?.is_none();
     let reading = Reading {
         reader: Reader {
             role: None,
@@ -201,7 +216,7 @@ pub async fn follow(
                 AgencyStanding::Suspended => false,
             },
             of_unit: false,
-            of_agency: row.ori == agency.ori,
+            of_agency: sent && row.ori == agency.ori,
             took_part: false,
             holds_lease: false,
             decides_hold: false,

@@ -32,8 +32,15 @@ pub struct Repeat {
 /// Every request before this one that it repeats, oldest first.
 pub async fn of(ctx: &Context, row: &RequestRow) -> Result<Vec<Repeat>, PipelineError> {
     let others = ctx.store.repeats(row.id).await?;
-    let mut repeats: Vec<Repeat> =
-        others.iter().filter_map(|(other, shared)| repeat(row, other, *shared)).collect();
+    let mut repeats: Vec<Repeat> = Vec::with_capacity(others.len());
+    for (other, shared) in &others {
+        // A known-answer job is the unit's own affair. Within the unit it is shown like any request, for a reviewer would
+        // miss the one that he or she remembers.
+        if other.unit != row.unit && ctx.store.known_answer(other.id).await?.is_some() {
+            continue;
+        }
+        repeats.extend(repeat(row, other, *shared));
+    }
     repeats.sort_by_key(|repeat| repeat.received_at);
     Ok(repeats)
 }

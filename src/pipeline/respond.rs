@@ -8,7 +8,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::release::ReleaseRecord;
-use super::{Context, Disposition, PipelineError, emergency, hold, sealed, standing, step};
+use super::{
+    Context, Disposition, PipelineError, emergency, hold, known_answers, sealed, standing, step,
+};
 use crate::domain::{AccountId, MessageId, Ori, Outcome, RequestId, Role, Verdict};
 use crate::lifecycle::{Event, Resume, Stage, deadline, next};
 use crate::mail::render::AnswerMail;
@@ -40,6 +42,10 @@ pub async fn handle(
     let now = ctx.now();
     if !owes_an_answer(ctx, &row).await? {
         return step::acknowledge(ctx, cause, Step::Respond).await;
+    }
+    if let Some(case) = ctx.store.known_answer(row.id).await? {
+        let change = known_answers::kept(ctx, &row, &case).await?;
+        return step::apply_for(ctx, change, Some((cause, Step::Respond))).await;
     }
     let (release, officer) = release_of(ctx, &row).await?;
     let outcome = release.outcome;
@@ -135,6 +141,8 @@ fn held(
 }
 
 /// The released document, signed and encrypted to a recipient of this agency.
+///
+/// INVARIANT: nothing of a known-answer job is sealed for anybody outside the unit.
 pub(super) async fn seal(
     ctx: &Context,
     registry: &Registry,
@@ -142,6 +150,12 @@ pub(super) async fn seal(
     (ori, email): (&Ori, &str),
     (release, now): (&ReleaseRecord, DateTime<Utc>),
 ) -> Result<Deliverable, PipelineError> {
+    if ctx.store.known_answer(row.id).await?.is_some() {
+        return Err(PipelineError::conflict(
+            "kept_in_unit",
+            "this answer stays in the unit; ask the unit's local administrator",
+        ));
+    }
     let unit = registry.unit(&row.unit).ok_or(PipelineError::Inconsistent("the unit's entry"))?;
     let policies = ctx.policies().await?;
     let statement =

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Context, PipelineError, dispatch, sealed, step};
+use super::{Context, PipelineError, dispatch, read, sealed, step};
 use crate::audit::{Actor, AuditEvent};
 use crate::domain::{AccountId, Agency, Outcome, Personal, RequestId};
 use crate::lifecycle::{Event, Stage, next};
@@ -25,12 +25,7 @@ pub async fn withdraw(
     request: RequestId,
     withdrawal: Withdrawal,
 ) -> Result<Stage, PipelineError> {
-    let row = ctx
-        .store
-        .request(request)
-        .await?
-        .filter(|row| row.ori == agency.ori)
-        .ok_or_else(PipelineError::not_found)?;
+    let row = read::own(ctx, agency, request).await?;
     let now = ctx.now();
     let stage = next(&row.stage, Event::Withdrawn)?;
     let event =

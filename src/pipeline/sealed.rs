@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Context, PipelineError, Refusal};
+use crate::domain::known_answer::Expected;
 use crate::domain::{Form, RequestId};
-use crate::store::{ProbeRow, RecordRow, RequestRow};
+use crate::store::{KnownAnswerRow, ProbeRow, RecordRow, RequestRow};
 use crate::vault::DataKey;
 
 /// The key of a request; a destroyed one is gone for good.
@@ -47,6 +48,26 @@ pub fn intake_of(ctx: &Context, row: &RequestRow) -> Result<Intake, PipelineErro
     let key = key_of(ctx, row)?;
     let sealed = row.form.as_deref().ok_or(PipelineError::Refused(Refusal::Gone))?;
     Ok(ctx.vault.open_json(&key, (&row.id.to_string(), "form"), sealed)?)
+}
+
+/// Seals what a known-answer job should come to: it ends with the request's key.
+pub fn seal_expected(
+    ctx: &Context,
+    id: RequestId,
+    key: &DataKey,
+    expected: &Expected,
+) -> Result<Vec<u8>, PipelineError> {
+    Ok(ctx.vault.seal_json(ctx.ids.as_ref(), key, (&id.to_string(), "known-answer"), expected)?)
+}
+
+/// Opens what a known-answer job should come to.
+pub fn open_expected(
+    ctx: &Context,
+    key: &DataKey,
+    case: &KnownAnswerRow,
+) -> Result<Expected, PipelineError> {
+    let sealed = case.expected.as_deref().ok_or(PipelineError::Refused(Refusal::Gone))?;
+    Ok(ctx.vault.open_json(key, (&case.request.to_string(), "known-answer"), sealed)?)
 }
 
 /// Seals a record.

@@ -8,7 +8,7 @@ use super::batch::{Value, execute_in, insert_rows};
 use super::change::{Applied, Change, Guard, MailingStatus, MailingUpdate};
 use super::dialect::Dialect;
 use super::guard::guard;
-use super::{StoreError, emergency, pages, rows, service_clocks};
+use super::{StoreError, emergency, known_answers, pages, rows, service_clocks};
 use crate::audit::AuditEvent;
 use crate::messages::{Message, Route, Step};
 
@@ -49,8 +49,12 @@ pub(super) async fn apply_group(
         }
     }
     emergency::write(connection, &kept).await?;
+    known_answers::write(connection, &kept).await?;
     let messages: Vec<&Message> = kept.iter().flat_map(|change| &change.outgoing).collect();
     insert_messages(connection, relay, &messages).await?;
+    if relay {
+        known_answers::keep_in_unit(connection, &messages).await?;
+    }
     let events: Vec<&AuditEvent> = kept.iter().flat_map(|change| &change.audit).collect();
     append(connection, dialect, &events).await?;
     Ok(Outcomes { applied, messages: paged || !messages.is_empty() })

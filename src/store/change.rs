@@ -8,6 +8,7 @@ use crate::audit::AuditEvent;
 use crate::domain::{AccountId, Finding, Lane, MessageId, Ori, Outcome, RequestId, UnitId};
 use crate::lifecycle::Stage;
 use crate::messages::{Message, Step};
+use crate::store::known_answers::KnownAnswerWrite;
 use crate::store::pages::{PageChange, PageUpdate};
 use crate::store::{ClockLook, NewClock};
 
@@ -57,6 +58,8 @@ pub struct Change {
     pub recalled: Vec<MailingUpdate>,
     /// Duties that begin or have their consequence, and suspensions.
     pub emergency: Vec<EmergencyWrite>,
+    /// The marking of a known-answer job, or what it came to.
+    pub known_answer: Option<KnownAnswerWrite>,
     /// Audit entries. No audit record, no action.
     pub audit: Vec<AuditEvent>,
     /// Messages to send.
@@ -76,6 +79,7 @@ impl Change {
             mailed: None,
             recalled: Vec::new(),
             emergency: Vec::new(),
+            known_answer: None,
             audit,
             outgoing: Vec::new(),
             pages: Vec::new(),

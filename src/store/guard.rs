@@ -228,6 +228,8 @@ async fn drop_what_must_go(
         execute_in(connection, head, Vec::new(), &id).await?;
         let head = "UPDATE mailings SET envelope = NULL WHERE request IN";
         execute_in(connection, head, Vec::new(), &id).await?;
+        let head = "UPDATE known_answers SET expected = NULL WHERE request IN";
+        execute_in(connection, head, Vec::new(), &id).await?;
     }
     let gone = update.discard.iter().map(|key| vec![key.as_str().into()]).collect();
     insert_rows(connection, "INSERT INTO discarded_objects (object_key)", gone).await?;

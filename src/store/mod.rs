@@ -16,6 +16,7 @@ mod dialect;
 mod emergency;
 mod guard;
 mod instance;
+mod known_answers;
 mod leases;
 mod measures;
 mod page_reads;
@@ -42,6 +43,7 @@ pub use emergency::{
     DutyRow, EmergencyStep, EmergencyWrite, Enforcement, NewDuty, NewSuspension, SuspensionRow,
 };
 pub use instance::NewRegistry;
+pub use known_answers::{KnownAnswerRow, KnownAnswerWrite, NewKnownAnswer};
 pub use leases::WorkPage;
 pub use measures::Measures;
 pub use page_reads::{AttemptRow, ClaimedAttempt, PageRow};

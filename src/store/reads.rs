@@ -79,7 +79,8 @@ impl Store {
         Ok(Some((column.parsed("request")?, column.bytes("body_digest")?)))
     }
 
-    /// The newest request with the same agency, case and images since `since` that was not refused.
+    /// The newest request with the same agency, case and images since `since` that was not refused. A known-answer job is
+    /// none that the agency made.
     pub async fn repeat_of(
         &self,
         repeat_hash: [u8; 32],
@@ -89,6 +90,7 @@ impl Store {
             "SELECT id FROM search_requests
              WHERE repeat_hash = $1 AND received_at >= $2
                  AND stage NOT IN ('rejected', 'withdrawn', 'expired', 'destroyed')
+                 AND NOT EXISTS (SELECT 1 FROM known_answers known WHERE known.request = search_requests.id)
              ORDER BY received_at DESC LIMIT 1",
         )
         .bind(repeat_hash.to_vec())
@@ -98,7 +100,7 @@ impl Store {
         row.map(|row| Column { row: &row, table: "search_requests" }.parsed("id")).transpose()
     }
 
-    /// An agency's requests, newest first.
+    /// An agency's requests, newest first, without the known-answer jobs that name it.
     pub async fn requests_of(
         &self,
         ori: &Ori,
@@ -107,6 +109,7 @@ impl Store {
     ) -> Result<Page, StoreError> {
         let sql = format!(
             "SELECT {REQUEST_COLUMNS} FROM search_requests WHERE ori = $1 AND id < $2
+                 AND NOT EXISTS (SELECT 1 FROM known_answers known WHERE known.request = search_requests.id)
              ORDER BY id DESC LIMIT $3"
         );
         // `r.` sorts behind every id.

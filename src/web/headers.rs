@@ -33,6 +33,11 @@ const FIXED: [(HeaderName, &str); 9] = [
     (header::X_FRAME_OPTIONS, "DENY"),
 ];
 
+/// A test case is counted as the form that it stands for: who reads the metrics beside the worklist must not learn which job
+/// came by which path.
+const TESTS: &str = "/api/v1/known-answers";
+const FORMS: &str = "/api/v1/search-requests";
+
 /// How long the recording of an examination takes depends on what it says: a lead brings a picture. Nobody but its author may
 /// learn that before the second review (CORE-BLIND), and the metrics ask for no token: they count it with no time.
 const UNMEASURED: [&str; 3] = [
@@ -66,6 +71,7 @@ pub(super) async fn dress(
     let seconds =
         if UNMEASURED.contains(&path.as_str()) { 0.0 } else { started.elapsed().as_secs_f64() };
     // Only known words become labels: a client must not be able to make new ones.
+    let path = if path == TESTS { FORMS.to_owned() } else { path };
     let known = [Method::GET, Method::POST, Method::HEAD].contains(&method);
     let verb = if known { method.as_str().to_owned() } else { "other".to_owned() };
     metrics::histogram!(

@@ -268,7 +268,7 @@ fn form(case: &str, seed: u64) -> Value {
 const REQUESTS: &str = "/api/v1/search-requests";
 
 /// What nobody reads without a token.
-const READS: [&str; 19] = [
+const READS: [&str; 20] = [
     "search-requests",
     "search-requests/{id}",
     "search-requests/{id}/events",
@@ -288,10 +288,11 @@ const READS: [&str; 19] = [
     "audit/export",
     "pages",
     "pages/{id}",
+    "known-answers",
 ];
 
 /// What nobody does without a token.
-const STEPS: [&str; 14] = [
+const STEPS: [&str; 15] = [
     "search-requests",
     "search-requests/{id}/withdraw",
     "jobs/{id}/claim",
@@ -306,6 +307,7 @@ const STEPS: [&str; 14] = [
     "dead-letters/{id}/replay",
     "dead-letters/{id}/drop",
     "pages/{id}/acknowledgement",
+    "known-answers",
 ];
 
 #[tokio::test]
@@ -901,4 +903,70 @@ async fn a_destinations_reply_counts_once_and_only_with_its_signature() {
     assert_eq!(world.reply("duty-desk", now, &body).await.code(), (409, "replayed".to_owned()));
     let later = world.reply("duty-desk", now + TimeDelta::seconds(1), &body).await;
     assert_eq!(later.status, 200, "a new reply is a new acknowledgement");
+}
+
+#[tokio::test]
+async fn a_test_case_is_the_administrators_and_no_request_of_the_agency() {
+    use crate::domain::known_answer::{Comparison, ExaminationStep, Scored};
+    let world = world().await;
+    let path = "/api/v1/known-answers";
+    let body = json!({ "form": form("24-000001", 1), "expected": { "outcome": "no_match" } });
+    for token in [REVIEWER, OFFICER, AUDITOR] {
+        assert_eq!(world.post(token, path, &body).await.code(), (403, "role".to_owned()));
+    }
+    for token in [REVIEWER, OFFICER] {
+        assert_eq!(world.get(token, path).await.code(), (403, "role".to_owned()));
+    }
+    let answer = world.post(KEEPER, path, &body).await;
+    assert_eq!((answer.status, &answer.json()["state"]), (202, &json!("received")));
+    assert!(!answer.headers.contains_key(header::LOCATION), "the agency's path is not for it");
+    let request: crate::domain::RequestId =
+        answer.json()["request"].as_str().unwrap().parse().unwrap();
+    assert_eq!(world.post(KEEPER, path, &body).await.code(), (409, "repeat".to_owned()));
+    for (member, value) in [("form", json!(7)), ("expected", json!({ "outcome": "inconclusive" }))]
+    {
+        let mut wrong = body.clone();
+        wrong[member] = value;
+        assert_eq!(world.post(KEEPER, path, &wrong).await.status, 422, "{member}");
+    }
+    let mut wrong = body.clone();
+    wrong["form"]["requesting_agency"] = json!("CA0191111");
+    let answer = world.post(KEEPER, path, &wrong).await;
+    assert_eq!(
+        answer.json()["errors"][0]["code"],
+        "agency_unknown",
+        "a suspended one sends nothing"
+    );
+
+    let own = format!("{REQUESTS}/{request}");
+    assert_eq!(world.get(AGENCY, &own).await.status, 404);
+    assert_eq!(world.get(AGENCY, REQUESTS).await.json()["items"], json!([]));
+    // The agency's own submission of the same case is a new request.
+    let sent = world.post(AGENCY, REQUESTS, &body["form"]).await;
+    assert_eq!((sent.status, &sent.json()["duplicate_of"]), (202, &Value::Null));
+    assert_eq!(world.get(AGENCY, REQUESTS).await.json()["items"].as_array().unwrap().len(), 1);
+
+    let scored = [Scored {
+        account: crate::domain::AccountId::new(uuid::Uuid::from_u128(1)),
+        step: ExaminationStep::First,
+        comparison: Comparison::Agrees,
+        at: world.clock.now(),
+    }];
+    let told = world.get(AUDITOR, path).await.json();
+    assert_eq!(told["cases"][0]["conclusions"], json!([]));
+    let mut change = Change::audited(Vec::new());
+    change.known_answer = Some(crate::store::KnownAnswerWrite::Concluded {
+        request,
+        result: world.ctx.vault.seal_known_answer(&SystemIds, request, &scored).unwrap(),
+        at: world.clock.now(),
+    });
+    let _ = world.ctx.store.apply(change).await.unwrap();
+    let told = world.get(KEEPER, path).await.json();
+    assert_eq!(told["cases"][0]["conclusions"][0]["comparison"], "agrees");
+    assert_eq!(
+        told["people"][0]["error_rate"],
+        json!({ "count": 0, "of": 1, "low": 0.0, "high": 0.793 })
+    );
+    let reads = world.actions().await.into_iter().filter(|action| action == "known_answers.read");
+    assert_eq!(reads.count(), 2);
 }

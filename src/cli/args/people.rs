@@ -128,6 +128,9 @@ pub enum PeopleCommand {
     Pages(PageCommand),
     /// Who is on duty, and who was: ask, draft, publish.
     Roster(super::RosterArgs),
+    /// Test cases whose answer you know: inject them, read what they came to.
+    #[command(subcommand)]
+    KnownAnswer(super::KnownAnswerCommand),
 }
 
 /// Of `disclose`.

@@ -4,6 +4,7 @@
 mod emergency;
 mod examination;
 mod kept;
+mod known_answers;
 mod pages;
 mod policies;
 mod records;
@@ -260,6 +261,7 @@ fn further() -> Components {
         examination::seen(),
         examination::schemas(),
         kept::kept(),
+        known_answers::schemas(),
         records::records(),
         emergency::schemas(),
         emergency::suspensions(),

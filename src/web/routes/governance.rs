@@ -115,4 +115,21 @@ pub(super) const OPERATIONS: &[Operation] = &[
         (409, "policy_set_proposer"),
         (409, "policy_set_superseded"),
     ]),
+    person(post(
+        "/api/v1/known-answers",
+        "injectKnownAnswer",
+        "Injects a test case with its sealed expected answer; whoever works on it sees a request like any other.",
+        handler!(post api::v1::known_answer::inject),
+    ))
+    .body("KnownAnswer")
+    .answers(&[(201, Json("Receipt")), (202, Json("Receipt"))])
+    .refuses(&[(403, "role"), (409, "repeat"), (422, "rejected")]),
+    person(get(
+        "/api/v1/known-answers",
+        "readKnownAnswers",
+        "What the unit's test cases came to, by case and by person. Each reading is recorded.",
+        handler!(get api::v1::known_answer::results),
+    ))
+    .answers(&[(200, Json("KnownAnswers"))])
+    .refuses(&[(403, "role")]),
 ];

@@ -254,6 +254,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     .answers(&[(200, Json("Disclosed"))])
     .refuses(&[
         (403, "role"),
+        (409, "kept_in_unit"),
         (409, "moved_on"),
         (409, "repeated"),
         (410, "destroyed"),

@@ -7,7 +7,7 @@
 //! | | `job_reveal`, `checklist_read` |
 //! | `emergency_handle`: the confirmation | `emergency_handle`, `suspension_handle` |
 //! | | `hold_decide`, `dead_letter_handle`, `audit_read`, `record_destroy`, `page_acknowledge`, `answer_disclose` |
-//! | | `explanation_read`, `policy_set`, `roster_read`, `roster_edit` |
+//! | | `explanation_read`, `policy_set`, `roster_read`, `roster_edit`, `known_answer` |
 
 pub(in crate::web) mod answer_disclose;
 pub(in crate::web) mod audit_read;
@@ -23,6 +23,7 @@ pub(in crate::web) mod job_lease;
 pub(in crate::web) mod job_read;
 pub(in crate::web) mod job_reveal;
 pub(in crate::web) mod job_step;
+pub(in crate::web) mod known_answer;
 pub(in crate::web) mod page_acknowledge;
 pub(in crate::web) mod policy_set;
 pub(in crate::web) mod record_destroy;

@@ -110,7 +110,11 @@ fn with_receipt(problem: Problem) -> Problem {
 }
 
 /// A problem with the receipt's members at top level.
-fn refusal(receipt: &Receipt, status: StatusCode, (code, detail): (&str, &str)) -> Problem {
+pub(super) fn refusal(
+    receipt: &Receipt,
+    status: StatusCode,
+    (code, detail): (&str, &str),
+) -> Problem {
     Problem::new(status, code, detail)
         .member("request", &receipt.request)
         .member("state", &receipt.state)
