@@ -103,6 +103,7 @@ async fn a_new_set_decides_after_two_people(setup: Setup) {
     let named = set(&entries[0]);
     assert!(named.strip_prefix("1:").is_some_and(|start| digest.starts_with(start)), "{named}");
 
+    the_set_in_force_is_checked_and_listed(&site, &digest);
     a_newer_proposal_takes_the_place_of_an_older_one(&mut site, &dir).await;
     let proposals = of_action(&mut site, "policy_set.proposed").await;
     assert_eq!(proposals.len(), 3);
@@ -132,6 +133,42 @@ fn not_everybody_confirms_and_nothing_but_the_very_set(site: &Site, (dir, digest
         let told = refused(site, &token, arguments);
         assert!(told.contains(code), "{code}: {told}");
     }
+}
+
+/// Without a server's help: what is checked and listed is what decides, and what is due for review is told.
+fn the_set_in_force_is_checked_and_listed(site: &Site, digest: &str) {
+    let set = json!({ "origin": { "activated": 1 }, "sha256": digest });
+    let checked = site.cli_json("", &["policy", "check", "--in-force"]);
+    assert_eq!((&checked["sound"], &checked["set"]), (&json!(true), &set));
+    let due = |review: &Value| review["pack"] == "albuquerque" && review["overdue"] == true;
+    assert!(checked["reviews"].as_array().unwrap().iter().any(due), "{checked}");
+    let own = site.cli_json("", &["policy", "check"]);
+    assert_eq!(own["set"]["origin"], "built_in");
+    let plain = |arguments: &[&str]| {
+        let config = site.path("leadbroker.toml").display().to_string();
+        let told = std::process::Command::new(env!("CARGO_BIN_EXE_leadbroker"))
+            .args(["--config", &config])
+            .args(arguments)
+            .output()
+            .unwrap();
+        String::from_utf8(told.stdout).unwrap()
+    };
+    let checked = plain(&["policy", "check", "--in-force"]);
+    let warning = "warning: the review of `albuquerque` was due on 2023-10-20";
+    assert!(checked.contains(warning), "{checked}");
+    for (arguments, which) in [
+        (&["policy", "clauses", "--in-force"][..], "version 1, which two people put in force"),
+        (&["policy", "clauses"], "the packs that come with the program"),
+    ] {
+        let first = plain(arguments).lines().next().unwrap().to_owned();
+        assert!(first.starts_with(which), "{arguments:?}: {first}");
+        assert_eq!(first.contains(digest), which.starts_with("version"), "{first}");
+    }
+    let doctor: Value = serde_json::from_slice(&site.cli("", &["doctor"]).stdout).unwrap();
+    let lines = doctor["checks"].as_array().unwrap();
+    let reviews = lines.iter().find(|line| line["check"] == "policy reviews").unwrap();
+    assert_eq!(reviews["state"], "warn");
+    assert!(reviews["found"].as_str().unwrap().contains("`albuquerque` was due"), "{reviews}");
 }
 
 /// The other person reads exactly what was proposed, and confirms it, once.
@@ -227,6 +264,10 @@ async fn a_set_that_cannot_be_used_keeps_the_old_one(setup: Setup) {
     let checks: Value = serde_json::from_slice(&doctor.stdout).unwrap();
     let line = checks["checks"].as_array().unwrap().iter().find(|one| one["check"] == "policy set");
     assert_eq!(line.unwrap()["state"], "fail", "{checks}");
+    for command in ["check", "clauses"] {
+        let told = refused(&site, "", &["policy", command, "--in-force"]);
+        assert!(told.contains("version 2 is in force and this program cannot use it"), "{told}");
+    }
 
     // A third one, by two people, mends it.
     let (version, digest) = proposed(&site, &keeper, &loose);
