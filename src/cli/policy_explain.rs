@@ -80,13 +80,13 @@ fn question(registry: &Registry, args: &ExplainArgs) -> Result<Question, BadWish
     // Without a gate: those of a form, which look at no act.
     let gate = args.gate.unwrap_or(Gate::Submit);
     let act = explain::act::act(registry, gate, &args.act.wish(), None)?;
-    Ok(act.map_or(Question::Form(args.gate), Question::Act))
+    Ok(act.map_or(Question::Form(args.gate), |act| Question::Act(Box::new(act))))
 }
 
 /// Why a form's file cannot be asked about this; none: it can.
 fn act_of_a_file(args: &ExplainArgs) -> Option<String> {
     let gate = args.gate.unwrap_or(Gate::Submit);
-    if matches!(gate, Gate::Read | Gate::Disclose | Gate::Destroy) {
+    if matches!(gate, Gate::Lease | Gate::Deliver | Gate::Read | Gate::Disclose | Gate::Destroy) {
         let gate = gate.as_str();
         return Some(format!(
             "the gate `{gate}` is asked about a stored request; give its id (r-…)"

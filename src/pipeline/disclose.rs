@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::read::{self, Wanted};
 use super::respond::{self, Envelope};
-use super::{Context, PipelineError, examine, sealed, standing, step};
+use super::{Context, PipelineError, emergency, examine, sealed, standing, step};
 use crate::audit::AuditEvent;
 use crate::domain::{Account, AccountId, Ori, PackId, Personal, RequestId};
 use crate::mail::Deliverable;
@@ -81,7 +81,7 @@ pub async fn disclose(
     let (ori, email) = (&order.recipient_ori, order.recipient_email.expose().as_str());
     let letters = [&order.purpose, &order.right_to_know, &order.need_to_know].map(letters);
     let (packs, facts) =
-        question(ctx, &registry, (person, &row), &Passing { ori, email, letters, at: now });
+        question(ctx, &registry, (person, &row), &Passing { ori, email, letters, at: now }).await?;
     let decision = ctx.policies().await?.decide(&packs, &facts);
     examine::refuse_unless_accepted(ctx, person, &row, &decision).await?;
     let (release, _) = respond::release_of(ctx, &row).await?;
@@ -114,12 +114,12 @@ pub(super) struct Passing<'a> {
 }
 
 /// The packs that decide about passing an answer on, and what they are asked.
-pub(super) fn question(
+pub(super) async fn question(
     ctx: &Context,
     registry: &Registry,
     (person, row): (&Account, &RequestRow),
     passing: &Passing<'_>,
-) -> (Vec<PackId>, Facts) {
+) -> Result<(Vec<PackId>, Facts), PipelineError> {
     let Passing { ori, email, letters: [purpose_letters, right_letters, need_letters], at } =
         *passing;
     // An agency that the registry does not have counts as suspended.
@@ -137,6 +137,7 @@ pub(super) fn question(
         purpose_letters,
         right_letters,
         need_letters,
+        emergency: emergency::state_of(ctx, row, at).await?,
         unit_packs: standing::unit_packs(registry, row),
     };
     // Whose law binds the sender, the agency that asked, or the one that receives: the strictest counts.
@@ -144,7 +145,7 @@ pub(super) fn question(
     packs.extend(
         agency.packs.iter().filter(|pack| !packs.contains(pack)).cloned().collect::<Vec<_>>(),
     );
-    (packs, facts::disclose(&asked, &agency, &row.unit, at))
+    Ok((packs, facts::disclose(&asked, &agency, &row.unit, at)))
 }
 
 /// The change that passes the sealed mail on: its bytes are stored before, its row, record and command together.
@@ -189,6 +190,24 @@ async fn passed_on(
     let route = Route::Step { step: Step::Deliver };
     change.outgoing.push(Message::new(ctx.message_id(), now, route, body));
     Ok(change)
+}
+
+/// The agencies to which the answer was passed on, each with its mail.
+pub(super) async fn recipients(
+    ctx: &Context,
+    row: &RequestRow,
+) -> Result<Vec<(Ori, Uuid)>, PipelineError> {
+    if row.data_key.is_none() {
+        return Ok(Vec::new());
+    }
+    let key = sealed::key_of(ctx, row)?;
+    let records = ctx.store.records(row.id).await?;
+    let passed_on = records.iter().filter(|record| record.kind == RecordKind::Dissemination);
+    let one = |record| {
+        let kept: DisseminationRecord = sealed::open_record(ctx, &key, record)?;
+        Ok((kept.order.recipient_ori, kept.mailing))
+    };
+    passed_on.map(one).collect()
 }
 
 /// Who else was given the answer, and why. Reading it is recorded.

@@ -34,7 +34,7 @@ pub enum Question {
     /// Its form: at one gate, or at `submit` and `use_probe`, as when it came.
     Form(Option<Gate>),
     /// What somebody would do now.
-    Act(Act),
+    Act(Box<Act>),
 }
 
 /// The answer. It holds no words of the form.
@@ -58,16 +58,16 @@ fn without_facts(gate: Gate) -> Option<String> {
         Gate::Submit
         | Gate::UseProbe
         | Gate::Dispatch
+        | Gate::Lease
+        | Gate::Deliver
         | Gate::Read
         | Gate::Disclose
         | Gate::Destroy => None,
-        Gate::Lease | Gate::Conclude | Gate::SecondReview | Gate::Release | Gate::Deliver => {
-            Some(format!(
-                "the facts of `{}` exist only while somebody acts; `leadbroker audit show REQUEST` tells what was decided \
-                 there, and submit, use_probe, dispatch, read, disclose and destroy are explained",
-                gate.as_str()
-            ))
-        }
+        Gate::Conclude | Gate::SecondReview | Gate::Release => Some(format!(
+            "the facts of `{}` exist only while somebody acts; `leadbroker audit show REQUEST` tells what was decided \
+             there, and submit, use_probe, dispatch, lease, deliver, read, disclose and destroy are explained",
+            gate.as_str()
+        )),
     }
 }
 
@@ -89,8 +89,8 @@ pub fn of_request(ctx: &Context, row: RequestRow) -> Result<Asked, PipelineError
     Ok(Asked { form, signature_verified, row, packs: None })
 }
 
-/// Explains a stored request, which is an entry of the audit log before anything is told. A form is opened for it; an act
-/// opens nothing.
+/// Explains a stored request, which is an entry of the audit log before anything is told. A form is opened where the
+/// rules look at it, and nothing else.
 pub async fn read(
     ctx: &Context,
     actor: Actor,
@@ -174,12 +174,13 @@ mod tests {
 
     #[test]
     fn a_gate_without_facts_says_where_its_decisions_are() {
-        let explained = ["submit", "use_probe", "dispatch", "read", "disclose", "destroy"];
+        let explained =
+            ["submit", "use_probe", "dispatch", "lease", "deliver", "read", "disclose", "destroy"];
         assert_eq!(gates(), explained);
-        let lease = explainable(Gate::Lease).unwrap_err();
-        assert!(lease.contains("`leadbroker audit show REQUEST`"), "{lease}");
+        let release = explainable(Gate::Release).unwrap_err();
+        assert!(release.contains("`leadbroker audit show REQUEST`"), "{release}");
         for gate in explained {
-            assert!(lease.contains(gate), "{lease}");
+            assert!(release.contains(gate), "{release}");
         }
     }
 }

@@ -18,6 +18,7 @@ mod guard;
 mod instance;
 mod leases;
 mod measures;
+mod notices;
 mod page_reads;
 mod pages;
 mod policy_sets;
@@ -43,6 +44,7 @@ pub use emergency::{
 };
 pub use leases::WorkPage;
 pub use measures::Measures;
+pub use notices::{DutyToTell, NewPage};
 pub use page_reads::{AttemptRow, ClaimedAttempt, PageRow};
 pub use pages::{AttemptStatus, AttemptUpdate, NewAttempt, PageChange, PageUpdate, page_id};
 pub use policy_sets::{NewPolicySet, PolicySetConfirmation, PolicySetRow};

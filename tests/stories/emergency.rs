@@ -4,6 +4,7 @@ use leadbroker::domain::Role;
 use leadbroker::registry::Registry;
 use serde_json::{Value, json};
 
+use crate::disclose::{self, EMAIL, OTHER, disclose};
 use crate::site::forms::AGENCY;
 use crate::site::people::lead;
 use crate::site::{Setup, Site};
@@ -14,6 +15,7 @@ crate::both!(
     an_emergency_that_the_agency_denies_stops_at_once,
     an_answer_that_has_left_cannot_be_called_back_and_the_agency_is_told,
     an_agency_without_a_number_is_held_and_a_missed_call_back_stops_the_answer,
+    what_was_passed_on_is_called_back_too_and_nobody_else_gets_it,
 );
 
 /// A form about a child in danger.
@@ -331,4 +333,40 @@ async fn an_agency_without_a_number_is_held_and_a_missed_call_back_stops_the_ans
     site.until(&request, &["delivered"]).await;
     site.open_answer(&request).await;
     site.assert_sound("a missed call-back").await;
+}
+
+async fn what_was_passed_on_is_called_back_too_and_nobody_else_gets_it(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    disclose::registered(&mut site).await;
+    let request = accepted(&mut site).await;
+    examined(&mut site, &request).await;
+    site.release(&request).await;
+    site.until(&request, &["delivered"]).await;
+    let order = disclose::order(EMAIL);
+    assert_eq!(disclose(&mut site, &request, &order).await, (200, Vec::new()));
+    site.until_audited(&request, "answer.disclosure_delivered", 1).await;
+    // A second one waits for its first attempt when the supervisor's word is overdue.
+    site.serve_roles(Some("api,sweep")).await;
+    assert_eq!(disclose(&mut site, &request, &order).await, (200, Vec::new()));
+    duty_passes(&site, &request, "confirmation").await;
+    site.until_audited(&request, "recall.impossible", 1).await;
+    let recalled = site.audited(&request, "answer.disclosure_recalled").await;
+    assert_eq!((recalled.len(), &recalled[0]["detail"]["mail"]), (1, &json!("queued")));
+    // It never leaves, and nobody else is given the answer any more.
+    site.serve_roles(None).await;
+    site.nothing_waits(&request).await;
+    let mut mails = site.mailing_status(&request).await;
+    mails.sort();
+    assert_eq!(mails, ["refused", "sent", "sent"]);
+    let (status, clauses) = disclose(&mut site, &request, &order).await;
+    assert_eq!((status, clauses), (422, vec!["CORE-EMERGENCY".to_owned()]));
+    // Both who have it are told.
+    for ori in [AGENCY, OTHER] {
+        let told = format!(
+            "SELECT count(*) FROM messages WHERE request = '{request}' AND route LIKE '%{ori}%'
+             AND route LIKE '%recall_notice%'"
+        );
+        assert_eq!(site.number(&told).await, 1, "{ori}");
+    }
+    assert_eq!(site.status(&request).await["state"], "delivered");
 }

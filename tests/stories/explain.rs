@@ -113,9 +113,10 @@ fn wrong_questions(site: &Site) {
     let request = "r-00000000000000000000000000000001";
     let empty = site.write("empty.json", "{}");
     for (arguments, code, says) in [
-        (&["x.json", "--gate", "lease"][..], 64, "`leadbroker audit show REQUEST`"),
+        (&["x.json", "--gate", "release"][..], 64, "`leadbroker audit show REQUEST`"),
+        (&["x.json", "--gate", "lease"][..], 64, "asked about a stored request"),
         (&["x.json", "--gate", "read"][..], 64, "asked about a stored request"),
-        (&["x.json", "--gate", "dispatch", "--as", "x"][..], 64, "`as` is for the gate `read`"),
+        (&["x.json", "--gate", "dispatch", "--as", "x"][..], 64, "`as` is for the gate `lease`"),
         (&["x.json", "--to", "CA0194200"][..], 64, "`to` is for the gate `disclose`"),
         (&["x.json", "--gate", "entry"][..], 64, "expected one of submit, use_probe"),
         (&[request][..], 65, "there is no request"),
@@ -189,6 +190,13 @@ async fn an_act_is_explained_as_its_gate_would_decide(setup: Setup) {
     assert!(!need["clause_text"].as_str().unwrap().is_empty(), "{need}");
     assert!(need["place"].as_str().unwrap().starts_with("core/rules.cedar:"), "{need}");
     let token = site.reviewer(0);
+    // Lease: as it lets the one claim who may, and nobody whose training has lapsed.
+    assert_eq!(act(&site, &request, &["lease", "--as", &reviewer])["verdict"], "accept");
+    let claims = act(&site, &request, &["lease", "--as", &administrator]);
+    assert_eq!(claims["verdict"], "reject", "{claims}");
+    let leaves = act(&site, &request, &["deliver"]);
+    assert_eq!(leaves["verdict"], "accept", "{leaves}");
+    assert_eq!(leaves["assumed"], json!(["an officer has released the answer"]));
     let _ = site.claimed(&request, &token).await;
     assert_eq!(reads(&site, &reviewer, "case_file")["verdict"], "accept");
     assert_eq!(act(&site, &request, &["read", "--as", &reviewer])["verdict"], "accept");
@@ -234,7 +242,7 @@ async fn an_act_is_explained_as_its_gate_would_decide(setup: Setup) {
     }
     let audited = explained_over_http(&mut site, &request, &reviewer).await;
     let entries = site.audited(&request, "search_request.explained").await;
-    assert_eq!(entries.len(), 11 + audited, "each explanation, and nothing else, is an entry");
+    assert_eq!(entries.len(), 14 + audited, "each explanation, and nothing else, is an entry");
     let first = &entries[0]["detail"];
     assert_eq!((&first["explained"], &first["what"]), (&json!("read"), &json!("case_file")));
     assert!(first["as"].as_str().unwrap().starts_with("p-"), "{first}");
@@ -260,7 +268,7 @@ async fn explained_over_http(site: &mut Site, request: &str, reviewer: &str) -> 
     let (status, _) = over_http(site, &administrator, (request, "disclose&to=CA0560400")).await;
     assert_eq!(status, 200);
     for (more, says) in [
-        ("lease", "exist only while somebody acts"),
+        ("release", "exist only while somebody acts"),
         ("disclose", "asks who receives"),
         ("disclose&to=records@coast.example.gov", "the ORI of the agency"),
         ("read&as=nobody", "no such account"),

@@ -145,7 +145,7 @@ pub enum PolicyCommand {
         #[arg(long)]
         pack: Option<String>,
         /// Only those that are answered so (rule, statement, planned, …).
-        #[arg(long, value_name = "KIND", value_parser = answer)]
+        #[arg(long, visible_alias = "status", value_name = "KIND", value_parser = answer)]
         answer: Option<Answer>,
         /// Of the set that decides at this installation; needs the configuration.
         #[arg(long)]
@@ -203,8 +203,8 @@ pub struct ExplainArgs {
     /// A form's JSON file, or a stored request (r-…), whose reading is recorded.
     #[arg(value_name = "FORM|REQUEST")]
     pub subject: String,
-    /// Only at this gate: submit, `use_probe` or dispatch; of a stored request also read, disclose or destroy. Submit and
-    /// `use_probe` if absent, as when a form comes.
+    /// Only at this gate: submit, `use_probe` or dispatch; of a stored request also lease, deliver, read, disclose or
+    /// destroy. Submit and `use_probe` if absent, as when a form comes.
     #[arg(long, value_name = "GATE", value_parser = gate)]
     pub gate: Option<Gate>,
     /// A form as though it were for this unit, instead of the one that it names.
@@ -221,7 +221,7 @@ pub struct ExplainArgs {
     pub act: ActArgs,
 }
 
-/// Of `policy explain REQUEST --gate read|disclose|destroy`.
+/// Of `policy explain REQUEST --gate lease|read|disclose|destroy`.
 #[derive(Debug, Args)]
 pub struct ActArgs {
     /// Who acts; at read an agency, too, by its ORI.

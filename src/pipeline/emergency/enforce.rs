@@ -1,18 +1,20 @@
 //! What follows from a duty that failed: the requester is suspended, the request stopped, an answer that has not left
 //! called back. Once, whoever comes first: the person who recorded the denial, or the sweeper.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
 use super::{CLAUSE, suspension};
 use crate::audit::AuditEvent;
 use crate::domain::emergency::{Breach, DutyKind, breach};
-use crate::domain::{Finding, RequestId, Role, Verdict};
+use crate::domain::{Finding, Ori, RequestId, Role, Verdict};
 use crate::lifecycle::{Resume, Stage, StageCode, stop};
 use crate::messages::{AgencyEvent, Body, EventData, Message, Route};
-use crate::pipeline::{Context, PipelineError, hold, sealed};
+use crate::pipeline::{Context, PipelineError, disclose, hold, sealed};
 use crate::store::{
     Applied, Change, EmergencyStep, EmergencyWrite, Guard, MailingRow, MailingStatus,
-    MailingUpdate, RequestRow,
+    MailingUpdate, RequestRow, RequestUpdate,
 };
 
 /// Code of a mail that was called back before an attempt.
@@ -54,19 +56,37 @@ pub async fn sweep(ctx: &Context) -> Result<usize, PipelineError> {
 /// that is under way.
 pub async fn one(ctx: &Context, request: RequestId) -> Result<bool, PipelineError> {
     let now = ctx.now();
-    let Some(row) = ctx.store.request(request).await? else {
+    let Some(mut row) = ctx.store.request(request).await? else {
         return Ok(false);
     };
     let Some((kind, breach)) = breach(&ctx.store.duties_of(request).await?, now) else {
         return Ok(false);
     };
     let mailings = ctx.store.mailings_of(request).await?;
+    let answered = row.stage.is_answered();
     if mailings.iter().any(|mail| mail.status == MailingStatus::Sending)
-        && row.stage == Stage::Delivering
+        && (answered || row.stage == Stage::Delivering)
     {
         return Ok(false);
     }
+    if answered {
+        for mail in mailings.iter().filter(|mail| is_waiting(mail)) {
+            if ctx.store.apply(disclosure_recalled(ctx, &row, mail, now)).await? != Applied::Now {
+                return Ok(false);
+            }
+            row.version += 1;
+        }
+    }
     let mut change = consequence(ctx, &row, (kind, breach), &mailings, now)?;
+    if answered {
+        let sent = |id| mailings.iter().any(|m| m.id == id && m.status == MailingStatus::Sent);
+        let others = disclose::recipients(ctx, &row).await?;
+        let others: BTreeSet<Ori> =
+            others.into_iter().filter(|(_, mail)| sent(*mail)).map(|(ori, _)| ori).collect();
+        change
+            .outgoing
+            .extend(others.iter().map(|ori| recall_notice(ctx, &row, (ori, finding(breach)), now)));
+    }
     if row.form.is_some() && row.data_key.is_some() {
         let form = sealed::form_of(ctx, &row)?;
         let email = form.requester.email.expose();
@@ -112,16 +132,47 @@ fn consequence(
     }
     let told = (vec![finding(breach)], event);
     let mut change = hold::begin(ctx, row, Role::LocalAdministrator, resume, told)?;
-    change.mailed = waiting.map(|mail| MailingUpdate {
+    change.mailed = waiting.map(|mail| recalled(mail, now));
+    change.emergency.push(EmergencyWrite::Enforced(row.id, kind, now));
+    Ok(change)
+}
+
+/// The change that calls back what is passed on to others and has not left. It takes the request's version, as an attempt
+/// does, so that both exclude each other; stage and moment stay.
+fn disclosure_recalled(
+    ctx: &Context,
+    row: &RequestRow,
+    mail: &MailingRow,
+    now: DateTime<Utc>,
+) -> Change {
+    let event = ctx
+        .event("sweep", "answer.disclosure_recalled", now)
+        .request(row.id)
+        .unit(&row.unit)
+        .clause(CLAUSE)
+        .detail("mailing", &mail.id.to_string())
+        .detail("mail", mail.status.into());
+    let same = RequestUpdate::stage(
+        row.id,
+        row.version,
+        row.stage.clone(),
+        row.updated_at,
+        row.deadline_at,
+    );
+    let mut change = Change::update(same, vec![event]);
+    change.mailed = Some(recalled(mail, now));
+    change
+}
+
+fn recalled(mail: &MailingRow, now: DateTime<Utc>) -> MailingUpdate {
+    MailingUpdate {
         id: mail.id,
         status: MailingStatus::Refused,
         phase: mail.last_phase.clone(),
         code: Some(RECALLED.to_owned()),
         begins: false,
         at: now,
-    });
-    change.emergency.push(EmergencyWrite::Enforced(row.id, kind, now));
-    Ok(change)
+    }
 }
 
 fn is_waiting(mail: &MailingRow) -> bool {
@@ -153,21 +204,26 @@ fn too_late(
     let mut change = Change::audited(vec![entry]);
     change.guard = Guard::Emergency(EmergencyStep::Enforce { request: row.id, kind, at: now });
     if sent.is_some() {
-        change.outgoing.push(recall_notice(ctx, row, finding, now));
+        change.outgoing.push(recall_notice(ctx, row, (&row.ori, finding), now));
     }
     change
 }
 
-/// Tells the agency that an answer it has must not be used.
-fn recall_notice(ctx: &Context, row: &RequestRow, finding: Finding, now: DateTime<Utc>) -> Message {
+/// Tells an agency that an answer it has must not be used.
+fn recall_notice(
+    ctx: &Context,
+    row: &RequestRow,
+    (ori, finding): (&Ori, Finding),
+    now: DateTime<Utc>,
+) -> Message {
     let event = "recall_notice".to_owned();
     let state: StageCode = row.stage.code();
     let data = EventData { request: row.id, state, findings: vec![finding], outcome: None };
     Message::new(
         ctx.message_id(),
         now,
-        Route::Agency { ori: row.ori.clone(), event: event.clone() },
-        Body::AgencyEvent(AgencyEvent { ori: row.ori.clone(), event, data }),
+        Route::Agency { ori: ori.clone(), event: event.clone() },
+        Body::AgencyEvent(AgencyEvent { ori: ori.clone(), event, data }),
     )
 }
 

@@ -2,7 +2,7 @@
 
 use crate::domain::{Account, Ori, PackId};
 use crate::pipeline::disclose::{self, Passing};
-use crate::pipeline::{Context, PipelineError, destroy, read, respond, sealed, standing};
+use crate::pipeline::{Context, PipelineError, destroy, lease, read, respond, sealed, standing};
 use crate::policy::facts::Content;
 use crate::policy::{Facts, Gate};
 use crate::registry::Registry;
@@ -13,6 +13,8 @@ const STATED: &str = "purpose, right to know and need to know are stated in enou
 /// Which of an agency's recipients is meant.
 const RECIPIENT: &str =
     "the recipient is the agency's registered one, with a usable certificate where there is one";
+/// What an officer does before.
+const RELEASED: &str = "an officer has released the answer";
 /// The clause that an order cites.
 const CITED: &str = "the order cites a clause of a pack in force";
 
@@ -37,6 +39,10 @@ pub struct Recipient {
 /// What somebody would do.
 #[derive(Debug, Clone)]
 pub enum Act {
+    /// Claim the job.
+    Lease(Account),
+    /// The answer leaves for the agency that asked.
+    Deliver,
     /// Be shown something of the request.
     Read(Reads, Content),
     /// Pass the answer on.
@@ -48,7 +54,7 @@ pub enum Act {
 /// An act as it was typed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wish<'w> {
-    /// Who acts: a login; at `read` also an ORI.
+    /// Who acts: a login; at `read` also an ORI. Nobody at `deliver`.
     pub who: Option<&'w str>,
     /// What is read, as a code; the case file if absent.
     pub what: Option<&'w str>,
@@ -110,22 +116,22 @@ pub fn act(
             Ok(Some(Act::Disclose(person()?, to)))
         }
         Gate::Destroy => Ok(Some(Act::Destroy(person()?, wish.clause.map(str::to_owned)))),
+        Gate::Lease => Ok(Some(Act::Lease(person()?))),
+        Gate::Deliver => Ok(Some(Act::Deliver)),
         Gate::Submit
         | Gate::UseProbe
         | Gate::Dispatch
-        | Gate::Lease
         | Gate::Conclude
         | Gate::SecondReview
-        | Gate::Release
-        | Gate::Deliver => Ok(None),
+        | Gate::Release => Ok(None),
     }
 }
 
 /// Pure: nothing is typed that the gate does not look at, and nothing is passed over in silence.
 fn fits(gate: Gate, wish: &Wish<'_>) -> Result<(), BadWish> {
-    let acts = matches!(gate, Gate::Read | Gate::Disclose | Gate::Destroy);
+    let acts = matches!(gate, Gate::Lease | Gate::Read | Gate::Disclose | Gate::Destroy);
     let options = [
-        ("as", wish.who.is_some() && !acts, "read`, `disclose` or `destroy"),
+        ("as", wish.who.is_some() && !acts, "lease`, `read`, `disclose` or `destroy"),
         ("what", wish.what.is_some() && gate != Gate::Read, Gate::Read.as_str()),
         ("to", wish.to.is_some() && gate != Gate::Disclose, Gate::Disclose.as_str()),
         ("clause", wish.clause.is_some() && gate != Gate::Destroy, Gate::Destroy.as_str()),
@@ -155,7 +161,7 @@ fn content(text: &str) -> Result<Content, BadWish> {
     use strum::VariantArray as _;
     let known = Content::VARIANTS.iter().copied().find(|what| <&str>::from(*what) == text);
     known.ok_or_else(|| {
-        let names: Vec<&str> = Content::VARIANTS.iter().map(|what| what.into()).collect();
+        let names: Vec<&str> = Content::VARIANTS.iter().map(Into::into).collect();
         BadWish::What(names.join(", "))
     })
 }
@@ -178,6 +184,8 @@ impl Act {
     /// The gate.
     pub fn gate(&self) -> Gate {
         match self {
+            Self::Lease(_) => Gate::Lease,
+            Self::Deliver => Gate::Deliver,
             Self::Read(..) => Gate::Read,
             Self::Disclose(..) => Gate::Disclose,
             Self::Destroy(..) => Gate::Destroy,
@@ -196,14 +204,18 @@ impl Act {
             Self::Disclose(person, to) => {
                 vec![("as", person.id.to_string()), ("to", to.ori.to_string())]
             }
-            Self::Destroy(person, _) => vec![("as", person.id.to_string())],
+            Self::Lease(person) | Self::Destroy(person, _) => {
+                vec![("as", person.id.to_string())]
+            }
+            Self::Deliver => Vec::new(),
         }
     }
 
     /// What is taken for granted, because only the act itself says it.
     pub(super) fn assumed(&self) -> Vec<&'static str> {
         match self {
-            Self::Read(..) | Self::Destroy(_, Some(_)) => Vec::new(),
+            Self::Lease(_) | Self::Read(..) | Self::Destroy(_, Some(_)) => Vec::new(),
+            Self::Deliver => vec![RELEASED],
             Self::Disclose(_, Recipient { email: Some(_), .. }) => vec![STATED],
             Self::Disclose(_, Recipient { email: None, .. }) => vec![STATED, RECIPIENT],
             Self::Destroy(_, None) => vec![CITED],
@@ -218,6 +230,14 @@ impl Act {
     ) -> Result<(Vec<PackId>, Facts), PipelineError> {
         let registry = ctx.registry().await?;
         match self {
+            Self::Lease(person) => {
+                let form = sealed::form_of(ctx, row)?;
+                Ok(lease::question(&registry, (row, &form), person, ctx.now()))
+            }
+            Self::Deliver => {
+                let form = sealed::form_of(ctx, row)?;
+                respond::question(ctx, &registry, (row, &form), ctx.now()).await
+            }
             Self::Read(Reads::Person(person), what) => {
                 Ok(read::question(&registry, row, &read::by_person(row, person, *what)))
             }
@@ -234,7 +254,7 @@ impl Act {
                 };
                 let passing =
                     Passing { ori: &to.ori, email: &email, letters: [u32::MAX; 3], at: ctx.now() };
-                Ok(disclose::question(ctx, &registry, (person, row), &passing))
+                disclose::question(ctx, &registry, (person, row), &passing).await
             }
             Self::Destroy(person, clause) => {
                 // What was destroyed is gone, and no rule is asked again.
@@ -280,7 +300,7 @@ mod tests {
                 (
                     Wish { who: some, ..WISH },
                     "`as` is for",
-                    [Gate::Read, Gate::Disclose, Gate::Destroy].contains(&gate),
+                    [Gate::Lease, Gate::Read, Gate::Disclose, Gate::Destroy].contains(&gate),
                 ),
             ] {
                 let says = refused(gate, wish);
@@ -294,6 +314,7 @@ mod tests {
         for (gate, wish, says) in [
             (Gate::Read, WISH, "the gate `read` asks who acts"),
             (Gate::Destroy, WISH, "the gate `destroy` asks who acts"),
+            (Gate::Lease, WISH, "the gate `lease` asks who acts"),
             (Gate::Disclose, WISH, "asks who receives"),
             (Gate::Read, Wish { who: Some("nobody"), ..WISH }, "or an agency by its ORI"),
             (Gate::Read, Wish { what: Some("form"), ..WISH }, "status, case_file, probe"),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::form::agency_record;
 use super::{Facts, Record, texts};
+use crate::domain::emergency::EmergencyState;
 use crate::domain::{Agency, PackId, Role, UnitId};
 use crate::policy::Gate;
 
@@ -36,6 +37,9 @@ pub struct Disclosure {
     pub right_letters: u32,
     /// Letters of the need to know.
     pub need_letters: u32,
+    /// Where the duties of an emergency stand.
+    #[serde(default)]
+    pub emergency: EmergencyState,
     /// Packs of the unit that answered.
     #[serde(default)]
     pub unit_packs: Vec<PackId>,
@@ -65,6 +69,7 @@ pub fn disclose(
         .with("purpose_letters", disclosure.purpose_letters)
         .with("right_letters", disclosure.right_letters)
         .with("need_letters", disclosure.need_letters)
+        .with("emergency", <&'static str>::from(disclosure.emergency))
         .with("unit_packs", texts(disclosure.unit_packs.iter().map(PackId::as_str)));
     Facts::new(Gate::Disclose, values)
 }

@@ -53,7 +53,7 @@ fn question(
     }
     let act = explain::act::act(registry, gate.unwrap_or(Gate::Submit), wish, Some(person));
     let act = act.map_err(|error| bad_query(&error.to_string()))?;
-    Ok(act.map_or(Question::Form(gate), Question::Act))
+    Ok(act.map_or(Question::Form(gate), |act| Question::Act(Box::new(act))))
 }
 
 fn gate(name: &str) -> Result<Gate, Problem> {
