@@ -1,6 +1,7 @@
 //! The composition root: from a configuration to adapters, a context and running workers. The only place that names
 //! an adapter.
 
+mod in_force;
 mod rules;
 
 use std::path::{Path, PathBuf};
@@ -32,6 +33,8 @@ use crate::vault::{ImageStore, MasterKey, S3Settings, SigningKey, Vault};
 use crate::worker::consume::Consumer;
 use crate::worker::pager::Pager;
 use crate::worker::{announced, checkpoint, intake, relay, sweep};
+
+pub use in_force::{policies_in_force, read_only, sqlite_file};
 
 /// Why leadbroker cannot start.
 #[derive(Debug, thiserror::Error)]

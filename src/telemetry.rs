@@ -94,7 +94,10 @@ pub const METRICS: &[(&str, &str)] = &[
     (name::DEAD_LETTERS, "Messages that gave up after all their attempts."),
     (name::OUTBOX, "Messages that the broker has not confirmed."),
     (name::HOLDS_OPEN, "Requests that wait for a person's decision."),
-    (name::HOLDS_OVERDUE, "Held requests received longer ago than a decision may take."),
+    (
+        name::HOLDS_OVERDUE,
+        "Held requests whose due time is over, and those that went to the next role because of it.",
+    ),
     (name::MAILINGS, "Mails by status."),
     (name::BROKER_CONNECTED, "1 while the broker is connected; absent without a broker."),
     (name::POLICY_SET, "Version of the activated policy set; 0 without one."),

@@ -19,20 +19,20 @@ use leadbroker::audit::{
 };
 use leadbroker::domain::emergency::{Breach, DutyKind, DutyOutcome};
 use leadbroker::domain::{
-    AccountId, Lane, MessageId, Ori, Outcome, PageAttemptId, PageCause, RequestId, RosterEntryId,
-    UnitId,
+    AccountId, Lane, MessageId, Ori, Outcome, PageAttemptId, PageCause, RequestId, Role,
+    RosterEntryId, UnitId,
 };
-use leadbroker::lifecycle::{Lease, Stage, StageCode};
+use leadbroker::lifecycle::{Lease, Resume, Stage, StageCode};
 use leadbroker::messages::{AgencyEvent, Body, EventData, Message, Route, Step};
 use leadbroker::paging::{PageState, Target};
 use leadbroker::roster::{Entry, Publication, Retraction, Rule};
 use leadbroker::store::{
     Applied, AttemptStatus, AttemptUpdate, Change, ClaimedAttempt, Due, EmergencyStep,
     EmergencyWrite, Enforcement, Guard, KnownAnswerWrite, MailingStatus, MailingUpdate, Measures,
-    NewAttempt, NewDuty, NewIdempotencyKey, NewKnownAnswer, NewMailing, NewPolicySet, NewProbe,
-    NewRecord, NewRegistry, NewRequest, NewRosterEntry, NewSuspension, PageChange, PageRow,
-    PageUpdate, PolicySetConfirmation, RecordKind, RequestUpdate, Shared, Store, StoreError,
-    StoreSettings, WorkFilter, WorkPage,
+    NewAttempt, NewDuty, NewIdempotencyKey, NewKnownAnswer, NewMailing, NewPage, NewPolicySet,
+    NewProbe, NewRecord, NewRegistry, NewRequest, NewRosterEntry, NewSuspension, PageChange,
+    PageRow, PageUpdate, PolicySetConfirmation, RecordKind, RequestUpdate, Shared, Store,
+    StoreError, StoreSettings, WorkFilter, WorkPage,
 };
 use leadbroker::vault::SigningKey;
 use uuid::Uuid;
@@ -798,7 +798,8 @@ async fn what_there_is_is_counted(fresh: Fresh) {
     let [(step, number, due)] = measures.waiting.as_slice() else { panic!("{measures:?}") };
     assert_eq!((step.as_str(), *number), ("check", 3));
     assert!(*due <= old);
-    assert_eq!((measures.outbox, measures.old_holds), (3, 0), "with a relay all are to publish");
+    assert_eq!((measures.outbox, measures.late_holds), (3, 0), "with a relay all are to publish");
+    late_holds_are_counted_by_their_due_time(store).await;
     assert!(measures.audit_entries >= 3 && measures.dead.is_empty());
     let asked = (1..=900).map(id).collect();
     let known = store.known_requests(asked).await.unwrap();
@@ -809,6 +810,23 @@ async fn what_there_is_is_counted(fresh: Fresh) {
     let known = store.known_requests(vec![id(2), id(3)]).await.unwrap();
     assert_eq!(known, [id(2)].into(), "a destroyed record names no image");
     assert!(store.known_requests(Vec::new()).await.unwrap().is_empty());
+}
+
+/// A hold is late when its due time is over, and stays late for the next role, whose time has begun.
+async fn late_holds_are_counted_by_their_due_time(store: &Store) {
+    let due = now() + TimeDelta::hours(4);
+    let held = |missed: Vec<Role>| Stage::Held {
+        role: Role::LocalAdministrator,
+        resume: Resume::Check,
+        missed,
+    };
+    for (n, missed) in [(1, Vec::new()), (2, vec![Role::ReleaseAuthority])] {
+        let update = RequestUpdate::stage(id(n), 1, held(missed), now(), Some(due));
+        let _ = store.apply(Change::update(update, vec![event("x", id(n))])).await.unwrap();
+    }
+    for (at, late) in [(now(), 1), (due - TimeDelta::seconds(1), 1), (due, 2)] {
+        assert_eq!(store.measures(at).await.unwrap().late_holds, late, "{at}");
+    }
 }
 
 /// A step of an emergency, alone.
@@ -1097,7 +1115,7 @@ async fn pages_are_opened_with_their_requests_stage(fresh: Fresh) {
         state: PageState::Open,
         step: 1,
         step_at: now() + TimeDelta::minutes(10),
-        next_at: now() + TimeDelta::minutes(10),
+        next_at: Some(now() + TimeDelta::minutes(10)),
         acknowledged_by: None,
         callback: None,
         at: now(),
@@ -1144,6 +1162,174 @@ async fn an_emergency_is_one_page_from_its_arrival_on(fresh: Fresh) {
     }
     assert_eq!(open_pages(store).await, [(PageCause::Emergency, PageState::Open)]);
     assert_eq!(store.page_counts().await.unwrap(), [(PageState::Open, 1)]);
+}
+
+async fn a_hold_that_went_to_the_next_role_is_paged_anew(fresh: Fresh) {
+    let store = &fresh.store;
+    let _ = store.apply(insert(1, None)).await.unwrap();
+    let held = |role, missed: &[Role]| Stage::Held {
+        role,
+        resume: Resume::Check,
+        missed: missed.to_vec(),
+    };
+    let (officer, supervisor) = (Role::ReleaseAuthority, Role::LocalAdministrator);
+    go(store, 1, 1, held(Role::Reviewer, &[])).await;
+    assert_eq!(open_pages(store).await, [(PageCause::HoldWaiting, PageState::Open)]);
+    go(store, 1, 2, held(officer, &[Role::Reviewer])).await;
+    assert_eq!(open_pages(store).await, [(PageCause::HoldEscalated, PageState::Open)]);
+    // Whoever has seen it in one role does not hold back the page of the next.
+    let page = store.claim_pages(10, now(), now() + TimeDelta::hours(1)).await.unwrap().remove(0);
+    let later = now() + TimeDelta::minutes(30);
+    let mut seen = Change::audited(vec![event("page.acknowledged", id(1))]);
+    seen.guard = Guard::Page(Box::new(PageUpdate {
+        id: page.id,
+        seen: page.fence,
+        state: PageState::Acknowledged,
+        step: 1,
+        step_at: later,
+        next_at: Some(later),
+        acknowledged_by: Some("p-1".to_owned()),
+        callback: None,
+        at: now(),
+    }));
+    assert_eq!(store.apply(seen).await.unwrap(), Applied::Now);
+    go(store, 1, 3, held(supervisor, &[Role::Reviewer, officer])).await;
+    let again = store.claim_pages(10, now(), later).await.unwrap();
+    assert_eq!((again.len(), again[0].state, again[0].step_at), (1, PageState::Open, later));
+    go(store, 1, 4, Stage::Accepted).await;
+    assert_eq!(open_pages(store).await, []);
+}
+
+/// Two emergencies, each with both its duties and its page; when they are due.
+async fn two_emergencies(store: &Store) -> DateTime<Utc> {
+    let due_at = now() + TimeDelta::hours(24);
+    for n in [1, 2] {
+        let mut begun = insert(n, None);
+        let Guard::Insert(new) = &mut begun.guard else { panic!("an insert") };
+        new.lane = Lane::Threat;
+        begun.emergency = [DutyKind::CallBack, DutyKind::Confirmation]
+            .map(|kind| {
+                let unit = "lacris".parse().unwrap();
+                EmergencyWrite::Begin(NewDuty { request: id(n), kind, unit, due_at })
+            })
+            .into();
+        begun.pages.push(PageChange::Opened(page_of(n, PageCause::EmergencyBegun)));
+        let _ = store.apply(begun).await.unwrap();
+    }
+    due_at
+}
+
+/// Tells the unit of a duty of the first request, with a page.
+async fn told(store: &Store, kind: DutyKind, overdue: bool) -> Applied {
+    let mut change = Change::audited(vec![event("told", id(1))]);
+    let step = EmergencyStep::Tell { request: id(1), kind, overdue, at: now() };
+    change.guard = Guard::Emergency(step);
+    let cause = if overdue { PageCause::DutyOverdue } else { PageCause::DutyDue };
+    change.pages.push(PageChange::Opened(page_of(1, cause)));
+    store.apply(change).await.unwrap()
+}
+
+/// A duty of the first request is done.
+async fn done(store: &Store, kind: DutyKind) {
+    let (request, outcome) = (id(1), DutyOutcome::Confirmed);
+    let step = EmergencyStep::Attempt { request, kind, outcome, at: now() };
+    assert_eq!(stepped(store, step).await, Applied::Now);
+}
+
+async fn causes_of(store: &Store, n: u128) -> Vec<PageCause> {
+    let pages = store.pages(&"lacris".parse().unwrap(), false, 100).await.unwrap();
+    let of = pages.iter().filter(|page| page.request == id(n));
+    let mut causes: Vec<PageCause> = of.map(|page| page.cause).collect();
+    causes.sort();
+    causes
+}
+
+async fn to_tell(store: &Store, at: DateTime<Utc>) -> Vec<RequestId> {
+    let found = store.duties_to_tell((at, at + TimeDelta::hours(2)), 10).await.unwrap();
+    assert!(found.iter().all(|duty| duty.lane == Lane::Threat));
+    found.iter().map(|duty| duty.request).collect()
+}
+
+async fn what_an_emergency_owes_is_told_once(fresh: Fresh) {
+    let store = &fresh.store;
+    let due = two_emergencies(store).await;
+    let soon = due - TimeDelta::hours(1);
+    assert_eq!(to_tell(store, now()).await, [], "not yet");
+    assert_eq!(to_tell(store, soon).await, [1, 1, 2, 2].map(id));
+    let (call, word) = (DutyKind::CallBack, DutyKind::Confirmation);
+    assert_eq!(told(store, call, false).await, Applied::Now);
+    assert_eq!(told(store, call, false).await, Applied::Stale, "once");
+    assert_eq!(told(store, word, false).await, Applied::Now, "the same page");
+    let all = [PageCause::Emergency, PageCause::EmergencyBegun, PageCause::DutyDue];
+    assert_eq!(causes_of(store, 1).await, all);
+    assert_eq!(to_tell(store, soon).await, [2, 2].map(id));
+    // Overdue is told once more, on a page that takes the place of the others.
+    assert_eq!(to_tell(store, due).await, [1, 1, 2, 2].map(id));
+    assert_eq!(told(store, word, true).await, Applied::Now);
+    assert_eq!(told(store, word, true).await, Applied::Stale);
+    assert_eq!(causes_of(store, 1).await, [PageCause::Emergency, PageCause::DutyOverdue]);
+    // A request that ended without an answer owes nothing.
+    go(store, 2, 1, Stage::Withdrawn).await;
+    assert_eq!(causes_of(store, 2).await, []);
+    assert_eq!(to_tell(store, due).await, [id(1)]);
+}
+
+async fn what_an_emergency_owed_ends_its_pages_when_it_is_done(fresh: Fresh) {
+    let store = &fresh.store;
+    let due = two_emergencies(store).await;
+    let (call, word) = (DutyKind::CallBack, DutyKind::Confirmation);
+    assert_eq!(told(store, word, false).await, Applied::Now);
+    // Whoever took the job: it is owed until it is done.
+    let reviewer = AccountId::new(Uuid::from_u128(5));
+    let lease = Lease { reviewer, token: 1, until: due, since: now() };
+    go(store, 1, 1, Stage::Accepted).await;
+    go(store, 1, 2, Stage::Leased { lease }).await;
+    let owed = [PageCause::EmergencyBegun, PageCause::DutyDue];
+    assert_eq!(causes_of(store, 1).await, owed);
+    done(store, call).await;
+    assert_eq!(causes_of(store, 1).await, owed[1..], "the confirmation is open");
+    assert_eq!(told(store, word, true).await, Applied::Now);
+    assert_eq!(told(store, call, true).await, Applied::Stale, "it is done");
+    done(store, word).await;
+    assert_eq!(causes_of(store, 1).await, []);
+    assert_eq!(to_tell(store, due).await, [2, 2].map(id));
+}
+
+fn page_of(n: u128, cause: PageCause) -> NewPage {
+    NewPage {
+        request: id(n),
+        unit: "lacris".parse().unwrap(),
+        lane: Lane::Threat,
+        cause,
+        at: now(),
+    }
+}
+
+async fn a_notice_ends_when_somebody_has_seen_it(fresh: Fresh) {
+    let store = &fresh.store;
+    let _ = store.apply(insert(1, None)).await.unwrap();
+    let mut change = Change::audited(vec![event("told", id(1))]);
+    change.pages.push(PageChange::Opened(page_of(1, PageCause::DutyOverdue)));
+    let _ = store.apply(change.clone()).await.unwrap();
+    let page = store.claim_pages(10, now(), now()).await.unwrap().remove(0);
+    let mut seen = Change::audited(vec![event("page.acknowledged", id(1))]);
+    seen.guard = Guard::Page(Box::new(PageUpdate {
+        id: page.id,
+        seen: page.fence,
+        state: PageState::Ended,
+        step: 1,
+        step_at: now(),
+        next_at: None,
+        acknowledged_by: Some("p-1".to_owned()),
+        callback: None,
+        at: now(),
+    }));
+    assert_eq!(store.apply(seen).await.unwrap(), Applied::Now);
+    let page = store.page(page.id).await.unwrap().unwrap();
+    assert_eq!((page.state, page.next_at), (PageState::Ended, None));
+    // It is not opened a second time.
+    let _ = store.apply(change).await.unwrap();
+    assert_eq!(open_pages(store).await, []);
 }
 
 /// So many requests that wait with nobody, and one attempt to page the same person for each; their pages.
@@ -1223,7 +1409,7 @@ async fn a_step_that_reached_nobody_does_not_wait(fresh: Fresh) {
         state: PageState::Open,
         step: 1,
         step_at: now() + TimeDelta::hours(1),
-        next_at: now() + TimeDelta::hours(1),
+        next_at: Some(now() + TimeDelta::hours(1)),
         acknowledged_by: None,
         callback: None,
         at: now(),
@@ -1247,7 +1433,7 @@ async fn a_signed_reply_is_taken_once(fresh: Fresh) {
             state: PageState::Acknowledged,
             step: page.step,
             step_at: at + TimeDelta::minutes(30),
-            next_at: at + TimeDelta::minutes(30),
+            next_at: Some(at + TimeDelta::minutes(30)),
             acknowledged_by: Some("webhook:desk".to_owned()),
             callback: Some(callback.to_owned()),
             at,
@@ -1279,7 +1465,7 @@ fn injected(n: u128) -> Change {
     change
 }
 
-fn told(n: u128, about: u128) -> Message {
+fn event_about(n: u128, about: u128) -> Message {
     let (ori, event): (Ori, _) = ("CA0194200".parse().unwrap(), "accepted".to_owned());
     let data = EventData {
         request: id(about),
@@ -1317,7 +1503,7 @@ async fn a_test_case_is_none_of_its_agencys_and_none_of_its_events_leaves(fresh:
 
     // Commands of both go on; of the events only the agency's own one leaves.
     let mut change = Change::update(accept(2, 1), vec![event("accepted", id(2))]);
-    change.outgoing = vec![told(20, 2), told(10, 1)];
+    change.outgoing = vec![event_about(20, 2), event_about(10, 1)];
     assert_eq!(store.apply(change).await.unwrap(), Applied::Now);
     let until = now() + TimeDelta::seconds(30);
     let sent = store.to_publish(99, now(), until).await.unwrap();
@@ -1388,6 +1574,10 @@ conformance! {
     one_of_many_proposals_of_a_version_is_taken: false,
     what_was_received_is_read_in_pages_with_the_registry_of_its_time: false,
     pages_are_opened_with_their_requests_stage: false,
+    a_hold_that_went_to_the_next_role_is_paged_anew: false,
+    what_an_emergency_owes_is_told_once: false,
+    what_an_emergency_owed_ends_its_pages_when_it_is_done: false,
+    a_notice_ends_when_somebody_has_seen_it: false,
     a_page_ends_with_its_cause: false,
     an_emergency_is_one_page_from_its_arrival_on: false,
     attempts_are_sent_together_retried_and_ended: false,

@@ -67,6 +67,7 @@ pub(super) async fn run(file: Option<&Path>, output: &mut Output) -> anyhow::Res
     lines.extend(machine::disks(config));
     lines.extend(neighbours::database(config).await);
     lines.extend(neighbours::policy_set(config).await);
+    lines.extend(neighbours::reviews(config).await);
     lines.push(neighbours::images(config).await);
     lines.extend(neighbours::mail(config).await);
     lines.extend(neighbours::broker(config).await);

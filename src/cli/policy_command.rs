@@ -12,7 +12,8 @@ use super::config_command::loaded;
 use super::{Output, exit};
 use crate::app::{self, pack_files};
 use crate::clock::{Clock as _, SystemClock};
-use crate::policy::{Answer, Clause, Pack, PackError, PolicySet, builtin};
+use crate::pipeline::policy_sets;
+use crate::policy::{Answer, Clause, Pack, PackError, PolicySet, SetInForce, SetOrigin, builtin};
 
 /// Runs the command.
 pub(super) async fn run(
@@ -21,14 +22,26 @@ pub(super) async fn run(
     output: &mut Output,
 ) -> anyhow::Result<u8> {
     match command {
-        PolicyCommand::Check { dir } => check(dir.as_ref(), output),
+        PolicyCommand::Check { dir: None, in_force: true } => {
+            match app::policies_in_force(&loaded(config)?.config, &SystemClock).await {
+                Ok(set) => Ok(sound(&set, output)),
+                Err(error) => {
+                    output.error("policy", &error.to_string());
+                    Ok(exit::DATA)
+                }
+            }
+        }
+        PolicyCommand::Check { dir, .. } => check(dir.as_ref(), output),
         PolicyCommand::Explain(args) => super::policy_explain::run(args, config, output).await,
         PolicyCommand::Replay(args) => super::policy_replay::run(args, config, output).await,
         PolicyCommand::Activate(args) => super::policy_sets::activate(&api()?, args, output).await,
         PolicyCommand::Sets(args) => super::policy_sets::sets(&api()?, args, output).await,
-        PolicyCommand::Clauses { pack, answer } => {
+        PolicyCommand::Clauses { pack, answer, in_force } => {
             // Without a configuration: the packs that come with the program.
             let set = match config {
+                _ if *in_force => {
+                    app::policies_in_force(&loaded(config)?.config, &SystemClock).await?
+                }
                 Some(_) => app::policies(&loaded(config)?.config, &SystemClock)?,
                 None => builtin::load(SystemClock.now()).map_err(|errors| told(&errors))?,
             };
@@ -57,6 +70,26 @@ fn check(dir: Option<&PathBuf>, output: &mut Output) -> anyhow::Result<u8> {
             return Ok(exit::DATA);
         }
     };
+    Ok(sound(&set, output))
+}
+
+/// Which set it is, for a person.
+fn which(set: &PolicySet) -> String {
+    let SetInForce { origin, sha256 } = set.set();
+    let origin = match origin {
+        SetOrigin::BuiltIn => "the packs that come with the program".to_owned(),
+        SetOrigin::Directory => "the packs of a folder".to_owned(),
+        SetOrigin::Activated(version) => {
+            format!("version {version}, which two people put in force")
+        }
+    };
+    format!("{origin}; SHA-256 {sha256}")
+}
+
+/// What a sound set holds, and which reviews are due.
+fn sound(set: &PolicySet, output: &mut Output) -> u8 {
+    let today = SystemClock.now().date_naive();
+    let reviews = policy_sets::reviews(set, today);
     if output.is_json() {
         let packs: Vec<Value> = set
             .packs()
@@ -65,12 +98,13 @@ fn check(dir: Option<&PathBuf>, output: &mut Output) -> anyhow::Result<u8> {
                     "pack": pack.in_force().pack.as_str(), "version": pack.in_force().sha256,
                     "clauses": pack.clauses().len(), "effective": pack.effective(),
                     "review_due": pack.review_due(),
-                    "review_overdue": pack.review_overdue(now.date_naive()),
+                    "review_overdue": pack.review_overdue(today),
                 })
             })
             .collect();
-        output.value(&json!({ "sound": true, "packs": packs }));
-        return Ok(exit::OK);
+        output
+            .value(&json!({ "sound": true, "set": set.set(), "packs": packs, "reviews": reviews }));
+        return exit::OK;
     }
     let rows: Vec<Vec<String>> = set
         .packs()
@@ -79,14 +113,18 @@ fn check(dir: Option<&PathBuf>, output: &mut Output) -> anyhow::Result<u8> {
                 pack.in_force().pack.as_str().to_owned(),
                 pack.title().to_owned(),
                 pack.clauses().len().to_string(),
-                review_due(pack, now.date_naive()),
+                review_due(pack, today),
                 pack.in_force().sha256.clone(),
             ]
         })
         .collect();
     output.line("the packs are sound");
+    output.line(&which(set));
+    for review in &reviews {
+        output.line(&format!("warning: {review}"));
+    }
     output.table(&["pack", "title", "clauses", "review due", "version"], &rows);
-    Ok(exit::OK)
+    exit::OK
 }
 
 /// The day of the review, and whether it has passed.
@@ -138,6 +176,7 @@ fn clauses(
             ]
         })
         .collect();
+    output.line(&which(set));
     let headers = ["clause", "pack", "lines", "answer", "part", "test", "what it says"];
     output.table(&headers, &rows);
     Ok(exit::OK)

@@ -13,8 +13,10 @@ use crate::domain::form::{ParseFailure, SignatureMethod, parse_form};
 use crate::domain::{Lane, PackId, RequestId, UnitId, Verdict};
 use crate::lifecycle::Stage;
 use crate::pipeline::Context;
-use crate::pipeline::explain::{self, Asked, Explanation, has_facts, without_facts};
-use crate::policy::Explained;
+use crate::pipeline::explain::act::BadWish;
+use crate::pipeline::explain::{self, Asked, Explanation, Question};
+use crate::policy::{Explained, Gate};
+use crate::registry::Registry;
 use crate::store::RequestRow;
 
 /// Runs the command. Explaining a stored request reads its sealed form, and is an entry of the audit log.
@@ -23,8 +25,8 @@ pub(super) async fn run(
     config: Option<&Path>,
     output: &mut Output,
 ) -> anyhow::Result<u8> {
-    if let Some(gate) = args.gate.filter(|gate| !has_facts(*gate)) {
-        output.error("gate_without_facts", &without_facts(gate));
+    if let Some(Err(message)) = args.gate.map(explain::explainable) {
+        output.error("gate_without_facts", &message);
         return Ok(exit::USAGE);
     }
     let ctx = app::context(&loaded(config)?.config).await?;
@@ -44,11 +46,22 @@ async fn explain(ctx: &Context, args: &ExplainArgs, output: &mut Output) -> anyh
             output.error("request_unknown", &format!("there is no request `{request}`"));
             return Ok(exit::DATA);
         };
+        let question = match question(&*ctx.registry().await?, args) {
+            Ok(question) => question,
+            Err(error) => {
+                output.error("usage", &error.to_string());
+                return Ok(exit::USAGE);
+            }
+        };
         let actor = Actor::Operator { command: "policy explain".to_owned() };
-        explain::read(ctx, actor, row, args.gate)
+        explain::read(ctx, actor, row, question)
             .await
             .with_context(|| format!("explain `{request}`; its form may have been destroyed"))?
     } else {
+        if let Some(message) = act_of_a_file(args) {
+            output.error("usage", &message);
+            return Ok(exit::USAGE);
+        }
         match of_file(ctx, args)? {
             Ok(asked) => explain::explanation(ctx, &asked, args.gate).await?,
             Err(failure) => return Ok(misshapen(&failure, output)),
@@ -60,6 +73,28 @@ async fn explain(ctx: &Context, args: &ExplainArgs, output: &mut Output) -> anyh
         told(&explanation, output);
     }
     Ok(exit::OK)
+}
+
+/// What is asked about a stored request.
+fn question(registry: &Registry, args: &ExplainArgs) -> Result<Question, BadWish> {
+    // Without a gate: those of a form, which look at no act.
+    let gate = args.gate.unwrap_or(Gate::Submit);
+    let act = explain::act::act(registry, gate, &args.act.wish(), None)?;
+    Ok(act.map_or(Question::Form(args.gate), |act| Question::Act(Box::new(act))))
+}
+
+/// Why a form's file cannot be asked about this; none: it can.
+fn act_of_a_file(args: &ExplainArgs) -> Option<String> {
+    let gate = args.gate.unwrap_or(Gate::Submit);
+    if matches!(gate, Gate::Lease | Gate::Deliver | Gate::Read | Gate::Disclose | Gate::Destroy) {
+        let gate = gate.as_str();
+        return Some(format!(
+            "the gate `{gate}` is asked about a stored request; give its id (r-…)"
+        ));
+    }
+    explain::act::act(&Registry::default(), gate, &args.act.wish(), None)
+        .err()
+        .map(|error| error.to_string())
 }
 
 /// A form as though the agency that it names, or another one, sent it now, under a signature that is good.
@@ -126,6 +161,9 @@ fn told(explanation: &Explanation, output: &mut Output) {
         .map(|pack| format!("{}@{}", pack.pack, pack.sha256.get(..16).unwrap_or_default()))
         .collect();
     output.line(&format!("{}; packs in force: {}", word(explanation.verdict), packs.join(", ")));
+    for assumed in &explanation.assumed {
+        output.line(&format!("taken for granted: {assumed}"));
+    }
     for finding in &explanation.engine {
         output.line(&format!(
             "{}  {}  {}  -> {}",

@@ -34,8 +34,44 @@ pub enum PageCause {
     NobodyAvailable,
     /// A named human must decide.
     HoldWaiting,
+    /// Nobody decided in time, and another role must decide now.
+    HoldEscalated,
     /// A life is in danger: paged from acceptance until somebody takes the job.
     Emergency,
+    /// An emergency was taken in, and the agency is to be called back.
+    EmergencyBegun,
+    /// Something that an emergency owes is due soon.
+    DutyDue,
+    /// Something that an emergency owes was not done in time.
+    DutyOverdue,
+}
+
+impl PageCause {
+    /// Whether it is about what an emergency owes.
+    pub fn is_duty(self) -> bool {
+        match self {
+            Self::EmergencyBegun | Self::DutyDue | Self::DutyOverdue => true,
+            Self::JobOffered
+            | Self::NobodyAvailable
+            | Self::HoldWaiting
+            | Self::HoldEscalated
+            | Self::Emergency => false,
+        }
+    }
+
+    /// Whether it tells what nobody can take: whoever has seen it ends its page.
+    pub fn is_notice(self) -> bool {
+        match self {
+            Self::DutyOverdue => true,
+            Self::JobOffered
+            | Self::NobodyAvailable
+            | Self::HoldWaiting
+            | Self::HoldEscalated
+            | Self::Emergency
+            | Self::EmergencyBegun
+            | Self::DutyDue => false,
+        }
+    }
 }
 
 /// Whom a step pages.
@@ -234,14 +270,22 @@ impl EscalationPolicy {
             |whom: &[Whom], wait_minutes| EscalationStep { whom: whom.to_vec(), wait_minutes };
         let supervisors = Whom::Role(Role::LocalAdministrator);
         let steps = match (lane, cause) {
-            (Lane::Threat, PageCause::HoldWaiting) => {
+            (
+                Lane::Threat | Lane::Priority | Lane::Routine,
+                PageCause::EmergencyBegun | PageCause::DutyDue | PageCause::DutyOverdue,
+            ) => vec![
+                step(std::slice::from_ref(&supervisors), 15),
+                step(&[supervisors, Whom::OnDuty], 30),
+            ],
+            (Lane::Threat, PageCause::HoldWaiting | PageCause::HoldEscalated) => {
                 vec![step(&[Whom::Owner], 2), step(&[Whom::Owner, supervisors], 5)]
             }
-            (Lane::Threat, _) | (_, PageCause::Emergency) => vec![
+            (Lane::Threat, PageCause::JobOffered | PageCause::NobodyAvailable)
+            | (_, PageCause::Emergency) => vec![
                 step(&[Whom::Owner, Whom::OnDuty], 2),
                 step(&[Whom::Owner, Whom::OnDuty, supervisors], 5),
             ],
-            (Lane::Priority | Lane::Routine, PageCause::HoldWaiting) => {
+            (Lane::Priority | Lane::Routine, PageCause::HoldWaiting | PageCause::HoldEscalated) => {
                 vec![step(&[Whom::Owner], 240), step(&[Whom::Owner, supervisors], 240)]
             }
             (

@@ -223,7 +223,11 @@ fn in_words(cause: PageCause) -> &'static str {
         PageCause::JobOffered => "a job is offered to you",
         PageCause::NobodyAvailable => "a job waits and no reviewer is available",
         PageCause::HoldWaiting => "a request is held and waits for a decision",
+        PageCause::HoldEscalated => "a hold was not decided in time and waits for you now",
         PageCause::Emergency => "an emergency waits for a reviewer",
+        PageCause::EmergencyBegun => "an emergency has begun: call the agency back",
+        PageCause::DutyDue => "an emergency's call-back or confirmation is due soon",
+        PageCause::DutyOverdue => "an emergency's call-back or confirmation is overdue",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::escalation::Whom;
+use crate::domain::escalation::{PageCause, Whom};
 use crate::domain::{Account, AccountId, Lane, Role, UnitId};
 use crate::lifecycle::{Owner, Stage, owner};
 use crate::registry::Registry;
@@ -52,6 +52,8 @@ pub struct Reach<'a> {
     pub unit: &'a UnitId,
     /// Of which lane.
     pub lane: Lane,
+    /// Why.
+    pub cause: PageCause,
     /// Where the request stands.
     pub stage: &'a Stage,
     /// The configured destinations.
@@ -64,6 +66,10 @@ impl Reach<'_> {
     /// Who of `whom` can be paged: active people of the unit with a pager's address, and known destinations.
     pub fn of(&self, whom: &Whom) -> Vec<Target> {
         match whom {
+            // What an emergency owes is its supervisors', wherever its job stands.
+            Whom::Owner if self.cause.is_duty() => {
+                self.people(|one| one.role == Role::LocalAdministrator)
+            }
             Whom::Owner => match owner(self.stage) {
                 Owner::Person(account) => self.people(|one| one.id == account),
                 // Of a job that nobody is offered, the reviewers are not its owners: they were asked already.
@@ -136,32 +142,33 @@ mod tests {
         let registry: Registry = toml::from_str(&text).unwrap();
         let id = |number: u128| AccountId::new(uuid::Uuid::from_u128(number));
         let unit: UnitId = "lacris".parse().unwrap();
-        let reach = |stage: &Stage, whom: &str| {
+        let reach_for = |cause: PageCause, stage: &Stage, whom: &str| {
             Reach {
                 registry: &registry,
                 unit: &unit,
                 lane: Lane::Routine,
+                cause,
                 stage,
                 destinations: &["duty-desk".to_owned()],
                 now: DateTime::UNIX_EPOCH,
             }
             .of(&whom.parse().unwrap())
         };
+        let reach = |stage: &Stage, whom: &str| reach_for(PageCause::JobOffered, stage, whom);
         let offered = |number| Stage::Offered { reviewer: id(number) };
         assert_eq!(reach(&offered(1), "owner"), [Target::Account(id(1))]);
         for unreachable in [2, 3, 5] {
             assert_eq!(reach(&offered(unreachable), "owner"), []);
         }
         assert_eq!(reach(&Stage::Queued, "owner"), []);
+        assert_eq!(reach_for(PageCause::DutyDue, &offered(1), "owner"), [Target::Account(id(4))]);
         assert_eq!(reach(&Stage::Queued, "role:local_administrator"), [Target::Account(id(4))]);
         assert_eq!(reach(&Stage::Queued, "account:a5"), []);
         assert_eq!(reach(&Stage::Queued, "on_duty"), [Target::Account(id(1))], "not the untrained");
         assert_eq!(reach(&Stage::Queued, "webhook:other"), []);
-        assert_eq!(
-            reach(&Stage::Queued, "webhook:duty-desk"),
-            [Target::Webhook("duty-desk".to_owned())]
-        );
-        for target in [Target::Account(id(1)), Target::Webhook("duty-desk".to_owned())] {
+        let desk = || Target::Webhook("duty-desk".to_owned());
+        assert_eq!(reach(&Stage::Queued, "webhook:duty-desk"), [desk()]);
+        for target in [Target::Account(id(1)), desk()] {
             assert_eq!(Target::read(target.kind(), &target.name()), Some(target));
         }
     }

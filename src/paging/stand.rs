@@ -2,12 +2,28 @@
 
 use crate::domain::Lane;
 use crate::domain::escalation::PageCause;
-use crate::lifecycle::StageCode;
+use crate::lifecycle::{Stage, StageCode};
 
-/// The page that is opened when a request of this lane comes into this stage.
-pub fn opens(lane: Lane, stage: StageCode) -> Option<PageCause> {
+/// A stage as pages see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The stage.
+    pub stage: StageCode,
+    /// A hold that nobody decided in time.
+    pub escalated: bool,
+}
+
+impl From<&Stage> for Place {
+    fn from(stage: &Stage) -> Self {
+        let escalated = matches!(stage, Stage::Held { missed, .. } if !missed.is_empty());
+        Self { stage: stage.code(), escalated }
+    }
+}
+
+/// The page that is opened when a request of this lane comes to this place.
+pub fn opens(lane: Lane, place: Place) -> Option<PageCause> {
     let threat = lane == Lane::Threat;
-    match stage {
+    match place.stage {
         StageCode::Received | StageCode::Accepted | StageCode::Queued | StageCode::Offered
             if threat =>
         {
@@ -15,6 +31,7 @@ pub fn opens(lane: Lane, stage: StageCode) -> Option<PageCause> {
         }
         StageCode::Queued => Some(PageCause::NobodyAvailable),
         StageCode::Offered => Some(PageCause::JobOffered),
+        StageCode::Held if place.escalated => Some(PageCause::HoldEscalated),
         StageCode::Held => Some(PageCause::HoldWaiting),
         StageCode::Received
         | StageCode::Accepted
@@ -38,15 +55,28 @@ pub fn opens(lane: Lane, stage: StageCode) -> Option<PageCause> {
     }
 }
 
-/// The pages that go on in this stage; every other one of the request has ended.
-pub fn keeps(stage: StageCode) -> &'static [PageCause] {
-    match stage {
-        StageCode::Received | StageCode::Accepted => &[PageCause::Emergency],
-        StageCode::Queued => &[PageCause::NobodyAvailable, PageCause::Emergency],
-        StageCode::Offered => &[PageCause::JobOffered, PageCause::Emergency],
-        StageCode::Held => &[PageCause::HoldWaiting],
-        StageCode::Rejected
-        | StageCode::Leased
+/// Most pages that go on in one place.
+pub const KEPT: usize = 5;
+
+/// The pages that go on in this place; every other one of the request has ended. What an emergency owes, it owes wherever
+/// the request stands, unless it has ended without an answer.
+pub fn keeps(place: Place) -> &'static [PageCause] {
+    use PageCause::{DutyDue, DutyOverdue, Emergency, EmergencyBegun};
+    match place.stage {
+        StageCode::Received | StageCode::Accepted => {
+            &[Emergency, EmergencyBegun, DutyDue, DutyOverdue]
+        }
+        StageCode::Queued => {
+            &[PageCause::NobodyAvailable, Emergency, EmergencyBegun, DutyDue, DutyOverdue]
+        }
+        StageCode::Offered => {
+            &[PageCause::JobOffered, Emergency, EmergencyBegun, DutyDue, DutyOverdue]
+        }
+        StageCode::Held if place.escalated => {
+            &[PageCause::HoldEscalated, EmergencyBegun, DutyDue, DutyOverdue]
+        }
+        StageCode::Held => &[PageCause::HoldWaiting, EmergencyBegun, DutyDue, DutyOverdue],
+        StageCode::Leased
         | StageCode::Examined
         | StageCode::SecondReview
         | StageCode::AdjudicationDue
@@ -58,10 +88,10 @@ pub fn keeps(stage: StageCode) -> &'static [PageCause] {
         | StageCode::AwaitingPickup
         | StageCode::Acknowledged
         | StageCode::FeedbackDue
-        | StageCode::Closed
-        | StageCode::Withdrawn
-        | StageCode::Expired
-        | StageCode::Destroyed => &[],
+        | StageCode::Closed => &[EmergencyBegun, DutyDue, DutyOverdue],
+        StageCode::Rejected | StageCode::Withdrawn | StageCode::Expired | StageCode::Destroyed => {
+            &[]
+        }
     }
 }
 
@@ -71,20 +101,41 @@ mod tests {
 
     use super::*;
 
+    fn at(stage: StageCode) -> Place {
+        Place { stage, escalated: false }
+    }
+
     #[test]
-    fn what_a_stage_opens_it_keeps_and_a_taken_job_pages_nobody() {
+    fn what_a_stage_opens_it_keeps_and_a_taken_job_pages_for_no_reviewer() {
         for stage in StageCode::VARIANTS {
-            for lane in Lane::VARIANTS {
-                if let Some(cause) = opens(*lane, *stage) {
-                    assert!(keeps(*stage).contains(&cause), "{stage:?} {lane:?}");
+            for escalated in [false, true] {
+                let place = Place { stage: *stage, escalated };
+                assert!(keeps(place).len() <= KEPT, "{place:?}");
+                for lane in Lane::VARIANTS {
+                    if let Some(cause) = opens(*lane, place) {
+                        assert!(keeps(place).contains(&cause), "{place:?} {lane:?}");
+                    }
                 }
             }
         }
-        assert!(keeps(StageCode::Leased).is_empty() && keeps(StageCode::Withdrawn).is_empty());
+        let duties = [PageCause::EmergencyBegun, PageCause::DutyDue, PageCause::DutyOverdue];
+        assert_eq!(keeps(at(StageCode::Leased)), duties);
+        assert!(keeps(at(StageCode::Withdrawn)).is_empty());
         for stage in [StageCode::Queued, StageCode::Offered, StageCode::Held] {
-            assert!(Lane::VARIANTS.iter().all(|lane| opens(*lane, stage).is_some()), "{stage:?}");
+            assert!(
+                Lane::VARIANTS.iter().all(|lane| opens(*lane, at(stage)).is_some()),
+                "{stage:?}"
+            );
         }
-        assert_eq!(opens(Lane::Threat, StageCode::Received), Some(PageCause::Emergency));
-        assert_eq!(opens(Lane::Routine, StageCode::Received), None);
+        assert_eq!(opens(Lane::Threat, at(StageCode::Received)), Some(PageCause::Emergency));
+        assert_eq!(opens(Lane::Routine, at(StageCode::Received)), None);
+    }
+
+    #[test]
+    fn a_hold_that_went_to_the_next_role_is_another_page() {
+        let late = Place { stage: StageCode::Held, escalated: true };
+        assert_eq!(opens(Lane::Routine, late), Some(PageCause::HoldEscalated));
+        assert!(!keeps(late).contains(&PageCause::HoldWaiting));
+        assert!(!keeps(at(StageCode::Held)).contains(&PageCause::HoldEscalated));
     }
 }

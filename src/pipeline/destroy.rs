@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::examine::ExaminationRecord;
 use super::release::ReleaseRecord;
 use super::{Context, PipelineError, dispatch, examine, sealed, standing, step, wording};
-use crate::domain::{Account, Personal, RequestId};
+use crate::domain::{Account, PackId, Personal, RequestId};
 use crate::lifecycle::{Event, next};
 use crate::messages::EventData;
+use crate::policy::Facts;
 use crate::policy::facts::{self, Destruction};
 use crate::store::{Change, NewRecord, RecordKind, RecordRow, RequestRow, RequestUpdate};
 use crate::vault::DataKey;
@@ -63,12 +64,10 @@ pub async fn destroy(
     let key = sealed::key_of(ctx, &row)?;
     reasoned(&order.reason)?;
     let now = ctx.now();
-    let registry = ctx.registry().await?;
-    let held = ctx.store.legal_hold(row.id).await?.is_some();
     let policies = ctx.policies().await?;
     let known = policies.clause(&order.clause).is_some();
-    let asked = asked(ctx, person, &row, (held, known));
-    let decision = policies.decide(&standing::packs(&registry, &row), &facts::destroy(&asked));
+    let (packs, facts) = question(ctx, person, &row, known).await?;
+    let decision = policies.decide(&packs, &facts);
     examine::refuse_unless_accepted(ctx, person, &row, &decision).await?;
     let stage = next(&row.stage, Event::Destroyed)?;
     let records = ctx.store.records(row.id).await?;
@@ -106,24 +105,25 @@ pub async fn destroy(
     Ok(certificate)
 }
 
-/// Pure: the end of a record as the rules see it. The last change of the row is the request's end: a legal hold leaves
-/// that moment as it is.
-fn asked(
+/// The packs that decide about the end of a record, and what they are asked. The last change of the row is the request's
+/// end: a legal hold leaves that moment as it is.
+pub(super) async fn question(
     ctx: &Context,
     person: &Account,
     row: &RequestRow,
-    (legal_hold, clause_known): (bool, bool),
-) -> Destruction {
-    Destruction {
+    clause_known: bool,
+) -> Result<(Vec<PackId>, Facts), PipelineError> {
+    let asked = Destruction {
         role: person.role,
         active: person.active,
         of_unit: person.unit == row.unit,
         ended: !row.stage.is_open(),
         days_since_end: (ctx.now() - row.updated_at).num_days(),
         retention_days: ctx.rules.retention_days,
-        legal_hold,
+        legal_hold: ctx.store.legal_hold(row.id).await?.is_some(),
         clause_known,
-    }
+    };
+    Ok((standing::packs(&*ctx.registry().await?, row), facts::destroy(&asked)))
 }
 
 fn reasoned(reason: &Personal<String>) -> Result<(), PipelineError> {

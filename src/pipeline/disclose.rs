@@ -9,11 +9,12 @@ use super::read::{self, Wanted};
 use super::respond::{self, Envelope};
 use super::{Context, PipelineError, emergency, examine, sealed, standing, step, wording};
 use crate::audit::AuditEvent;
-use crate::domain::emergency::EmergencyState;
-use crate::domain::{Account, AccountId, Ori, Personal, RequestId};
+use crate::domain::{Account, AccountId, Ori, PackId, Personal, RequestId};
 use crate::mail::Deliverable;
 use crate::messages::{Body, Message, Route, Step};
+use crate::policy::Facts;
 use crate::policy::facts::{self, Content, Disclosure};
+use crate::registry::Registry;
 use crate::store::{
     Change, MailingStatus, NewMailing, NewRecord, RecordKind, RecordRow, RequestRow, RequestUpdate,
 };
@@ -93,24 +94,10 @@ pub async fn disclose(
     let now = ctx.now();
     let registry = ctx.registry().await?;
     let (ori, email) = (&order.recipient_ori, order.recipient_email.expose().as_str());
-    // An agency that the registry does not have counts as suspended.
-    let there = RequestRow { ori: ori.clone(), ..row.clone() };
-    let agency = standing::agency(&registry, &there);
-    let asked = Disclosure {
-        registered: registry.recipient(ori, email).is_some(),
-        has_key: respond::recipient_usable(ctx, &registry, (ori, email), now).is_ok(),
-        owns_email: agency.owns_address(email),
-        emergency: emergency::state_of(ctx, &row, now).await?,
-        unit_packs: standing::unit_packs(&registry, &row),
-        ..asked(person, &row, order)
-    };
-    // Whose law binds the sender, the agency that asked, or the one that receives: the strictest counts.
-    let mut packs = standing::packs(&registry, &row);
-    packs.extend(
-        agency.packs.iter().filter(|pack| !packs.contains(pack)).cloned().collect::<Vec<_>>(),
-    );
-    let policies = ctx.policies().await?;
-    let decision = policies.decide(&packs, &facts::disclose(&asked, &agency, &row.unit, now));
+    let letters = [&order.purpose, &order.right_to_know, &order.need_to_know].map(letters);
+    let (packs, facts) =
+        question(ctx, &registry, (person, &row), &Passing { ori, email, letters, at: now }).await?;
+    let decision = ctx.policies().await?.decide(&packs, &facts);
     examine::refuse_unless_accepted(ctx, person, &row, &decision).await?;
     not_repeated(ctx, &row, order, now).await?;
     let (release, _) = respond::release_of(ctx, &row).await?;
@@ -159,23 +146,51 @@ async fn not_repeated(
     Ok(())
 }
 
-/// Pure: what the person and the order say; what the registry says is not in it.
-fn asked(person: &Account, row: &RequestRow, order: &DisclosureOrder) -> Disclosure {
-    Disclosure {
+/// What the gate is asked about an order, without its words.
+pub(super) struct Passing<'a> {
+    /// The recipient's agency.
+    pub(super) ori: &'a Ori,
+    /// The recipient's address.
+    pub(super) email: &'a str,
+    /// Letters of the purpose, the right to know, the need to know.
+    pub(super) letters: [u32; 3],
+    /// When.
+    pub(super) at: DateTime<Utc>,
+}
+
+/// The packs that decide about passing an answer on, and what they are asked.
+pub(super) async fn question(
+    ctx: &Context,
+    registry: &Registry,
+    (person, row): (&Account, &RequestRow),
+    passing: &Passing<'_>,
+) -> Result<(Vec<PackId>, Facts), PipelineError> {
+    let Passing { ori, email, letters: [purpose_letters, right_letters, need_letters], at } =
+        *passing;
+    // An agency that the registry does not have counts as suspended.
+    let there = RequestRow { ori: ori.clone(), ..row.clone() };
+    let agency = standing::agency(registry, &there);
+    let asked = Disclosure {
         role: person.role,
         active: person.active,
         of_unit: person.unit == row.unit,
         positions: person.positions.clone(),
         answered: row.stage.is_answered(),
-        registered: false,
-        has_key: false,
-        owns_email: false,
-        purpose_letters: letters(&order.purpose),
-        right_letters: letters(&order.right_to_know),
-        need_letters: letters(&order.need_to_know),
-        emergency: EmergencyState::None,
-        unit_packs: Vec::new(),
-    }
+        registered: registry.recipient(ori, email).is_some(),
+        has_key: respond::recipient_usable(ctx, registry, (ori, email), at).is_ok(),
+        owns_email: agency.owns_address(email),
+        purpose_letters,
+        right_letters,
+        need_letters,
+        emergency: emergency::state_of(ctx, row, at).await?,
+        unit_packs: standing::unit_packs(registry, row),
+    };
+    // Whose law binds the sender, the agency that asked, or the one that receives: the strictest counts.
+    let mut packs = standing::packs(registry, row);
+    packs.extend(
+        agency.packs.iter().filter(|pack| !packs.contains(pack)).cloned().collect::<Vec<_>>(),
+    );
+    Ok((packs, facts::disclose(&asked, &agency, &row.unit, at)))
 }
 
 /// The change that passes the sealed mail on: its bytes are stored before, its row, record and command together.

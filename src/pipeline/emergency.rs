@@ -2,6 +2,7 @@
 //! supervisor's confirmation. Urgency never skips proof; it only lets the proof come after.
 
 pub mod enforce;
+pub mod remind;
 pub mod suspension;
 
 use chrono::{DateTime, Utc};
@@ -13,12 +14,12 @@ use crate::audit::{Actor, AuditEvent};
 use crate::domain::emergency::{Duty, DutyKind, DutyOutcome, EmergencyState, state};
 use crate::domain::plain_text::same_name;
 use crate::domain::{
-    Account, AccountId, Agency, Form, Lane, Personal, RequestId, Role, ShapeError,
+    Account, AccountId, Agency, Form, Lane, PageCause, Personal, RequestId, Role, ShapeError,
 };
 use crate::policy::facts::{Content, Purpose};
 use crate::store::{
-    Change, DutyRow, EmergencyStep, EmergencyWrite, Guard, NewDuty, NewRecord, RecordKind,
-    RequestRow,
+    Change, DutyRow, EmergencyStep, EmergencyWrite, Guard, NewDuty, NewPage, NewRecord, PageChange,
+    RecordKind, RequestRow,
 };
 
 /// The clause of everything here.
@@ -107,6 +108,13 @@ pub fn begin(ctx: &Context, row: &RequestRow, change: &mut Change, now: DateTime
         EmergencyWrite::Begin(NewDuty { request: row.id, kind, unit: row.unit.clone(), due_at })
     };
     change.emergency.extend([duty(DutyKind::CallBack), duty(DutyKind::Confirmation)]);
+    change.pages.push(PageChange::Opened(NewPage {
+        request: row.id,
+        unit: row.unit.clone(),
+        lane: row.lane,
+        cause: PageCause::EmergencyBegun,
+        at: now,
+    }));
     let event = ctx
         .event("check", "emergency.begun", now)
         .request(row.id)

@@ -1,14 +1,18 @@
-//! Every rule that is asked about a form, and what it says, without a decision being made.
+//! Every rule that is asked about a form, or about what somebody would do, and what it says, without a decision being made.
+
+pub mod act;
 
 use std::cmp::Reverse;
 
 use serde::Serialize;
+use strum::VariantArray as _;
 
+use self::act::Act;
 use super::standing::Moment;
 use super::{Context, PipelineError, sealed, standing};
 use crate::audit::{Actor, AuditEvent};
 use crate::domain::{Finding, Form, PackId, Verdict};
-use crate::policy::{Explained, Facts, Gate, PackInForce, facts};
+use crate::policy::{Explained, Facts, Gate, PackInForce, PolicySet, facts};
 use crate::store::{Change, RequestRow};
 
 /// What is explained: a stored request, or a form as though it came now.
@@ -24,6 +28,15 @@ pub struct Asked {
     pub packs: Option<Vec<PackId>>,
 }
 
+/// What is asked about a stored request.
+#[derive(Debug)]
+pub enum Question {
+    /// Its form: at one gate, or at `submit` and `use_probe`, as when it came.
+    Form(Option<Gate>),
+    /// What somebody would do now.
+    Act(Box<Act>),
+}
+
 /// The answer. It holds no words of the form.
 #[derive(Debug, Serialize)]
 pub struct Explanation {
@@ -35,30 +48,38 @@ pub struct Explanation {
     pub rules: Vec<Explained>,
     /// Refusals of the engine's own, which no rule states: a pack that is not loaded, a question without an answer.
     pub engine: Vec<Finding>,
+    /// What is taken for granted, because only the act itself says it.
+    pub assumed: Vec<&'static str>,
 }
 
-/// Whether a form and the registry are all that the gate looks at.
-pub fn has_facts(gate: Gate) -> bool {
+/// What to say about a gate whose facts nobody has before the act.
+fn without_facts(gate: Gate) -> Option<String> {
     match gate {
-        Gate::Submit | Gate::UseProbe | Gate::Dispatch => true,
-        Gate::Lease
-        | Gate::Conclude
-        | Gate::SecondReview
-        | Gate::Release
+        Gate::Submit
+        | Gate::UseProbe
+        | Gate::Dispatch
+        | Gate::Lease
         | Gate::Deliver
         | Gate::Read
         | Gate::Disclose
-        | Gate::Destroy => false,
+        | Gate::Destroy => None,
+        Gate::Conclude | Gate::SecondReview | Gate::Release => Some(format!(
+            "the facts of `{}` exist only while somebody acts; `leadbroker audit show REQUEST` tells what was decided \
+             there, and submit, use_probe, dispatch, lease, deliver, read, disclose and destroy are explained",
+            gate.as_str()
+        )),
     }
 }
 
-/// What to say about a gate without facts.
-pub fn without_facts(gate: Gate) -> String {
-    format!(
-        "the facts of `{}` exist only while somebody acts; `leadbroker audit show REQUEST` tells what was decided there, \
-         and submit, use_probe and dispatch are explained",
-        gate.as_str()
-    )
+/// Whether a gate can be explained, and what to say if not.
+pub fn explainable(gate: Gate) -> Result<Gate, String> {
+    without_facts(gate).map_or(Ok(gate), Err)
+}
+
+/// Gates that can be explained.
+pub fn gates() -> Vec<&'static str> {
+    let explained = Gate::VARIANTS.iter().filter(|gate| without_facts(**gate).is_none());
+    explained.map(|gate| gate.as_str()).collect()
 }
 
 /// Opens a stored request.
@@ -68,21 +89,36 @@ pub fn of_request(ctx: &Context, row: RequestRow) -> Result<Asked, PipelineError
     Ok(Asked { form, signature_verified, row, packs: None })
 }
 
-/// Explains a stored request. Its sealed form is read, and that is an entry of the audit log before anything is told.
+/// Explains a stored request, which is an entry of the audit log before anything is told. A form is opened where the
+/// rules look at it, and nothing else.
 pub async fn read(
     ctx: &Context,
     actor: Actor,
     row: RequestRow,
-    gate: Option<Gate>,
+    question: Question,
 ) -> Result<Explanation, PipelineError> {
-    let event = AuditEvent::new(ctx.now(), actor, "search_request.explained")
+    let mut event = AuditEvent::new(ctx.now(), actor, "search_request.explained")
         .request(row.id)
         .unit(&row.unit)
         .agency(&row.ori)
         .clause("LACRIS-AUD-2");
-    let asked = of_request(ctx, row)?;
-    let _ = ctx.store.apply(Change::audited(vec![event])).await?;
-    explanation(ctx, &asked, gate).await
+    match question {
+        Question::Form(gate) => {
+            let asked = of_request(ctx, row)?;
+            let _ = ctx.store.apply(Change::audited(vec![event])).await?;
+            explanation(ctx, &asked, gate).await
+        }
+        Question::Act(act) => {
+            let (packs, facts) = act.question(ctx, &row).await?;
+            event = event.detail("explained", act.gate().as_str());
+            for (key, value) in act.details() {
+                event = event.detail(key, &value);
+            }
+            let _ = ctx.store.apply(Change::audited(vec![event])).await?;
+            let policies = ctx.policies().await?;
+            Ok(told(&policies, (&packs, &[facts]), act.assumed()))
+        }
+    }
 }
 
 /// Asks as the stages do: at the check, the form is as fresh as when it came; at dispatch, today counts.
@@ -107,35 +143,44 @@ pub async fn explanation(
         let all = std::iter::once(whole.submit).chain(whole.probes);
         all.filter(|facts| gate.is_none_or(|gate| facts.gate() == gate)).collect()
     };
-    let decision = policies.decide_each(&packs, &questions);
+    Ok(told(&policies, (&packs, &questions), Vec::new()))
+}
+
+/// Pure: every rule, the strictest first.
+fn told(
+    policies: &PolicySet,
+    (packs, questions): (&[PackId], &[Facts]),
+    assumed: Vec<&'static str>,
+) -> Explanation {
+    let decision = policies.decide_each(packs, questions);
     let mut rules: Vec<Explained> =
-        questions.iter().flat_map(|facts| policies.explain(&packs, facts)).collect();
+        questions.iter().flat_map(|facts| policies.explain(packs, facts)).collect();
     rules.sort_by(|a, b| (Reverse(a.verdict), a).cmp(&(Reverse(b.verdict), b)));
     let stated = |finding: &&Finding| {
         rules.iter().any(|rule| rule.clause == finding.clause && rule.message == finding.message)
     };
-    Ok(Explanation {
+    Explanation {
         verdict: decision.verdict(),
         packs: decision.packs().iter().cloned().collect(),
         engine: decision.findings().iter().filter(|f| !stated(f)).cloned().collect(),
         rules,
-    })
+        assumed,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use strum::VariantArray as _;
-
     use super::*;
 
     #[test]
     fn a_gate_without_facts_says_where_its_decisions_are() {
-        let explained: Vec<&str> = Gate::VARIANTS
-            .iter()
-            .filter(|gate| has_facts(**gate))
-            .map(|gate| gate.as_str())
-            .collect();
-        assert_eq!(explained, ["submit", "use_probe", "dispatch"]);
-        assert!(without_facts(Gate::Lease).contains("`leadbroker audit show REQUEST`"));
+        let explained =
+            ["submit", "use_probe", "dispatch", "lease", "deliver", "read", "disclose", "destroy"];
+        assert_eq!(gates(), explained);
+        let release = explainable(Gate::Release).unwrap_err();
+        assert!(release.contains("`leadbroker audit show REQUEST`"), "{release}");
+        for gate in explained {
+            assert!(release.contains(gate), "{release}");
+        }
     }
 }

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::examine::{by_person, refuse_unless_accepted, row_for};
 use super::{Context, PipelineError, Refusal, dispatch, draft, sealed, standing, step, wording};
-use crate::domain::{Account, AccountId, Form, GiveBackReason, Personal, RequestId, Role};
+use crate::domain::{Account, AccountId, Form, GiveBackReason, PackId, Personal, RequestId, Role};
 use crate::lifecycle::{Event, Lease, Stage, StageCode, deadline, next};
 use crate::policy::conflict::conflict;
-use crate::policy::facts;
 use crate::policy::queue_choice::PassedOver;
+use crate::policy::{Facts, facts};
 use crate::registry::Registry;
 use crate::store::{Change, NewRecord, RecordKind, RequestRow, RequestUpdate};
 
@@ -51,6 +51,17 @@ pub async fn claim(
     Ok(Claimed { lease, stage, drafts })
 }
 
+/// Pure: the packs that decide about a claim, and what they are asked.
+pub(super) fn question(
+    registry: &Registry,
+    (row, form): (&RequestRow, &Form),
+    person: &Account,
+    now: DateTime<Utc>,
+) -> (Vec<PackId>, Facts) {
+    let reviewer = standing::reviewer(registry, row, form, person, now);
+    (standing::packs(registry, row), facts::lease(&reviewer, now))
+}
+
 async fn claim_once(
     ctx: &Context,
     person: &Account,
@@ -71,11 +82,8 @@ async fn claim_once(
             ),
         ));
     }
-    let reviewer = standing::reviewer(&registry, &row, &form, person, now);
-    let decision = ctx
-        .policies()
-        .await?
-        .decide(&standing::packs(&registry, &row), &facts::lease(&reviewer, now));
+    let (packs, facts) = question(&registry, (&row, &form), person, now);
+    let decision = ctx.policies().await?.decide(&packs, &facts);
     refuse_unless_accepted(ctx, person, &row, &decision).await?;
     not_in_conflict(ctx, &row, &form, person).await?;
     let until = now + ctx.rules.lease;

@@ -46,6 +46,7 @@ pub async fn escalate(ctx: &Context, page: &PageRow) -> Result<(), PipelineError
         registry: &registry,
         unit: &page.unit,
         lane: page.lane,
+        cause: page.cause,
         stage: &row.stage,
         destinations: &ctx.paging.names,
         now,
@@ -63,7 +64,7 @@ pub async fn escalate(ctx: &Context, page: &PageRow) -> Result<(), PipelineError
         state,
         step: due.step,
         step_at: due.step_at,
-        next_at: due.next_at,
+        next_at: Some(due.next_at),
         acknowledged_by: None,
         callback: None,
         at: now,
@@ -249,13 +250,19 @@ pub async fn acknowledge(
         .detail("cause", page.cause.into())
         .detail("step", &page.step.to_string());
     let mut change = Change::audited(vec![event]);
+    // What nobody can take has done its work when somebody has seen it.
+    let (state, next_at) = if page.cause.is_notice() {
+        (PageState::Ended, None)
+    } else {
+        (PageState::Acknowledged, Some(until))
+    };
     change.guard = Guard::Page(Box::new(PageUpdate {
         id,
         seen: page.fence,
-        state: PageState::Acknowledged,
+        state,
         step: page.step,
         step_at: until,
-        next_at: until,
+        next_at,
         acknowledged_by: Some(who.clone()),
         callback,
         at: now,
@@ -273,13 +280,7 @@ pub async fn acknowledge(
         let taken = (now - page.opened_at).as_seconds_f64();
         metrics::histogram!(name::PAGE_ACK_SECONDS).record(taken);
     }
-    Ok(PageRow {
-        state: PageState::Acknowledged,
-        next_at: Some(until),
-        acknowledged_by: Some(who),
-        acknowledged_at: Some(now),
-        ..page
-    })
+    Ok(PageRow { state, next_at, acknowledged_by: Some(who), acknowledged_at: Some(now), ..page })
 }
 
 /// Who it is, for the log and for the row, and the reply that is used up by it.

@@ -1,6 +1,8 @@
 //! A new set of packs comes into force by two people: one local administrator proposes it, and another person who has
 //! read it confirms exactly it.
 
+use std::fmt;
+
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +68,13 @@ pub struct ReviewDue {
     pub review_due: NaiveDate,
     /// The day has passed.
     pub overdue: bool,
+}
+
+impl fmt::Display for ReviewDue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let when = if self.overdue { "was due" } else { "is due" };
+        write!(f, "the review of `{}` {when} on {}", self.pack, self.review_due)
+    }
 }
 
 /// A proposal or a confirmation, as it was recorded.

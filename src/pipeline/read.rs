@@ -4,10 +4,11 @@
 
 use super::{Context, PipelineError, Refusal, standing};
 use crate::audit::{Actor, AuditEvent};
-use crate::domain::{Account, Agency, AgencyStanding, RequestId, Role, Verdict};
+use crate::domain::{Account, Agency, AgencyStanding, PackId, RequestId, Role, Verdict};
 use crate::lifecycle::{Resume, Stage};
-use crate::policy::PolicyDecision;
 use crate::policy::facts::{self, Content, Purpose, Reader, Reading};
+use crate::policy::{Facts, PolicyDecision};
+use crate::registry::Registry;
 use crate::store::{Change, RequestRow};
 
 /// Clauses whose breach means that the request does not exist for the reader.
@@ -104,7 +105,7 @@ fn purpose(stage: &Stage, person: &Account, content: Content) -> Purpose {
 }
 
 /// Pure: a person's reading as the rules see it.
-fn by_person(row: &RequestRow, person: &Account, content: Content) -> Reading {
+pub(super) fn by_person(row: &RequestRow, person: &Account, content: Content) -> Reading {
     Reading {
         reader: Reader {
             role: Some(person.role),
@@ -206,9 +207,15 @@ pub async fn follow(
     agency: &Agency,
     request: RequestId,
 ) -> Result<RequestRow, PipelineError> {
-    let row = ctx.store.request(request).await?.ok_or_else(PipelineError::not_found)?;
-    let sent = ctx.store.known_answer(request).await?.is_none();
-    let reading = Reading {
+    let row = own(ctx, agency, request).await?;
+    let reading = by_agency(&row, agency, Content::Status);
+    let decision = decide(ctx, &row, &reading).await?;
+    refusal(&decision).map_or(Ok(row), Err)
+}
+
+/// Pure: an agency's reading as the rules see it.
+pub(super) fn by_agency(row: &RequestRow, agency: &Agency, content: Content) -> Reading {
+    Reading {
         reader: Reader {
             role: None,
             active: match agency.standing {
@@ -216,19 +223,28 @@ pub async fn follow(
                 AgencyStanding::Suspended => false,
             },
             of_unit: false,
-            of_agency: sent && row.ori == agency.ori,
+            of_agency: row.ori == agency.ori,
             took_part: false,
             holds_lease: false,
             decides_hold: false,
             positions: Vec::new(),
         },
-        what: Content::Status,
+        what: content,
         purpose: Purpose::Follow,
         stage: row.stage.code().as_str().to_owned(),
         unit_packs: Vec::new(),
-    };
-    let decision = decide(ctx, &row, &reading).await?;
-    refusal(&decision).map_or(Ok(row), Err)
+    }
+}
+
+/// Pure: the packs that decide about a reading, and what they are asked.
+pub(super) fn question(
+    registry: &Registry,
+    row: &RequestRow,
+    reading: &Reading,
+) -> (Vec<PackId>, Facts) {
+    let unit_packs = standing::unit_packs(registry, row);
+    let reading = Reading { unit_packs, ..reading.clone() };
+    (standing::packs(registry, row), facts::read(&reading))
 }
 
 async fn decide(
@@ -236,11 +252,8 @@ async fn decide(
     row: &RequestRow,
     reading: &Reading,
 ) -> Result<PolicyDecision, PipelineError> {
-    let registry = ctx.registry().await?;
-    let unit_packs = standing::unit_packs(&registry, row);
-    let reading = Reading { unit_packs, ..reading.clone() };
-    let policies = ctx.policies().await?;
-    Ok(policies.decide(&standing::packs(&registry, row), &facts::read(&reading)))
+    let (packs, facts) = question(&*ctx.registry().await?, row, reading);
+    Ok(ctx.policies().await?.decide(&packs, &facts))
 }
 
 /// Pure: the refusal of a reading that is not accepted. Nobody decides a hold of a reading, so a hold is a refusal.

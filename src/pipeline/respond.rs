@@ -11,12 +11,12 @@ use super::release::ReleaseRecord;
 use super::{
     Context, Disposition, PipelineError, emergency, hold, known_answers, sealed, standing, step,
 };
-use crate::domain::{AccountId, MessageId, Ori, Outcome, RequestId, Role, Verdict};
+use crate::domain::{AccountId, Form, MessageId, Ori, Outcome, PackId, RequestId, Role, Verdict};
 use crate::lifecycle::{Event, Resume, Stage, deadline, next};
 use crate::mail::render::AnswerMail;
 use crate::mail::{Answer, Deliverable, MailAddress, SealerError};
 use crate::messages::{Body, Message, Route, Step};
-use crate::policy::facts;
+use crate::policy::{Facts, facts};
 use crate::registry::Registry;
 use crate::report::document::MARKING;
 use crate::store::{Change, NewMailing, RecordKind, RequestRow, RequestUpdate};
@@ -53,19 +53,8 @@ pub async fn handle(
     let form = sealed::form_of(ctx, &row)?;
     let email = form.requester.email.expose();
     let usable = recipient_usable(ctx, &registry, (&row.ori, email), now);
-    let agency = standing::agency(&registry, &row);
-    let delivery = facts::Delivery {
-        channel: facts::Channel::Mail { has_key: usable.is_ok(), encrypted: true },
-        released: true,
-        law_enforcement: true,
-        owns_email: agency.owns_address(form.requester.email.expose()),
-        field_tool: form.is_from_the_field(),
-        emergency: emergency::state_of(ctx, &row, now).await?,
-    };
-    let decision = ctx.policies().await?.decide(
-        &standing::packs(&registry, &row),
-        &facts::deliver(&delivery, &agency, &row.unit, now),
-    );
+    let (packs, facts) = question(ctx, &registry, (&row, &form), now).await?;
+    let decision = ctx.policies().await?.decide(&packs, &facts);
     let allowed_by = hold::allowed_by(ctx, &row, &decision).await?;
     if decision.verdict() != Verdict::Accept && allowed_by.is_none() {
         let change = held(ctx, &row, (&decision, usable.err()), (outcome, officer))?;
@@ -74,6 +63,28 @@ pub async fn handle(
     let mail = seal(ctx, &registry, &row, (&row.ori, email), (&release, now)).await?;
     let change = answered(ctx, &row, mail, (&decision, allowed_by), now).await?;
     step::apply_for(ctx, change, Some((cause, Step::Respond))).await
+}
+
+/// The packs that decide about a released answer that is to leave, and what they are asked.
+pub(super) async fn question(
+    ctx: &Context,
+    registry: &Registry,
+    (row, form): (&RequestRow, &Form),
+    now: DateTime<Utc>,
+) -> Result<(Vec<PackId>, Facts), PipelineError> {
+    let email = form.requester.email.expose();
+    let agency = standing::agency(registry, row);
+    let usable = recipient_usable(ctx, registry, (&row.ori, email), now);
+    let delivery = facts::Delivery {
+        channel: facts::Channel::Mail { has_key: usable.is_ok(), encrypted: true },
+        released: true,
+        law_enforcement: true,
+        owns_email: agency.owns_address(email),
+        field_tool: form.is_from_the_field(),
+        emergency: emergency::state_of(ctx, row, now).await?,
+    };
+    let facts = facts::deliver(&delivery, &agency, &row.unit, now);
+    Ok((standing::packs(registry, row), facts))
 }
 
 /// Released, or delivering with every mailing given up: then a hold of the delivery was lifted, and the answer is

@@ -201,7 +201,11 @@ impl PolicySet {
             .map(|(_, pack)| pack)
     }
 
-    fn asked(&self, packs: &[PackId], gate: Gate) -> impl Iterator<Item = (&Pack, &GateRules)> {
+    pub(super) fn asked(
+        &self,
+        packs: &[PackId],
+        gate: Gate,
+    ) -> impl Iterator<Item = (&Pack, &GateRules)> {
         self.in_force(packs).filter_map(move |pack| Some((pack, pack.gates.get(&gate)?)))
     }
 

@@ -679,6 +679,28 @@ fn statements_are_shown_with_their_hash() {
 }
 
 #[test]
+fn each_protected_ground_names_exactly_the_clauses_that_refuse_it() {
+    let policies = ["lacris", "sacramento-fr", "sacramento-ai", "oxnard", "albuquerque"].map(pack);
+    let mut demanded = 0;
+    for packs in policies.iter().map(std::slice::from_ref).chain([&policies[..]]) {
+        let refuse =
+            |case: &Value| found(&POLICIES.decide_form(packs, &as_form(questions(case, "form"))));
+        let before = refuse(&good_under(packs, &[]));
+        let views = POLICIES.grounds(packs);
+        assert_eq!(views.len(), 14);
+        for view in views {
+            let mut case = good_under(packs, &[]);
+            put(&mut case, &format!("/form/basis/{}", view.ground), Some(json!(true)));
+            let more: Vec<String> = refuse(&case).difference(&before).cloned().collect();
+            assert_eq!(view.clauses, more, "{} under {packs:?}", view.ground);
+            assert!(view.clauses.contains(&"CORE-BASIS".to_owned()), "{}", view.ground);
+            demanded += view.clauses.len();
+        }
+    }
+    assert!(demanded > 6 * 14, "the policies demand more than core does");
+}
+
+#[test]
 fn a_clause_is_found_by_its_id() {
     let clause = POLICIES.clause("LACRIS-DEF-6").unwrap();
     assert_eq!(clause.answer, Answer::Definition);

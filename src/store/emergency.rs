@@ -8,6 +8,7 @@ use super::apply::micros;
 use super::batch::insert_rows;
 use super::change::{Applied, Change};
 use super::dialect::Dialect;
+use super::notices::end_pages;
 use super::rows::Column;
 use super::{Store, StoreError};
 use crate::domain::emergency::{Breach, Duty, DutyKind, DutyOutcome};
@@ -83,6 +84,17 @@ pub enum EmergencyStep {
         /// When.
         at: DateTime<Utc>,
     },
+    /// The unit is told that an open duty is nearly due, or that its time is over.
+    Tell {
+        /// Of which request.
+        request: RequestId,
+        /// Which.
+        kind: DutyKind,
+        /// Its time is over.
+        overdue: bool,
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// The end of a suspension in force.
     Lift {
         /// Which.
@@ -138,6 +150,16 @@ pub(super) async fn take(
         .bind(<&'static str>::from(kind))
         .bind(<&'static str>::from(outcome))
         .bind(outcome.is_final().then(|| micros(*at))),
+        EmergencyStep::Tell { request, kind, overdue, at } => sqlx::query(if *overdue {
+            "UPDATE emergency_duties SET overdue_at = $3, reminded_at = coalesce(reminded_at, $3)
+             WHERE request = $1 AND kind = $2 AND overdue_at IS NULL AND done_at IS NULL"
+        } else {
+            "UPDATE emergency_duties SET reminded_at = $3
+             WHERE request = $1 AND kind = $2 AND reminded_at IS NULL AND done_at IS NULL"
+        })
+        .bind(request.to_string())
+        .bind(<&'static str>::from(kind))
+        .bind(micros(*at)),
         EmergencyStep::Lift { suspension, by, at } => sqlx::query(
             "UPDATE suspensions SET lifted_by = $2, lifted_at = $3
              WHERE id = $1 AND lifted_at IS NULL",
@@ -146,7 +168,11 @@ pub(super) async fn take(
         .bind(by.to_string())
         .bind(micros(*at)),
     };
-    Ok(query.execute(&mut *connection).await?.rows_affected() == 1)
+    let taken = query.execute(&mut *connection).await?.rows_affected() == 1;
+    if taken {
+        end_pages(connection, step).await?;
+    }
+    Ok(taken)
 }
 
 /// Whether every duty of which the change draws the consequence still stands as it was read. The row stays locked: a
@@ -245,7 +271,7 @@ async fn suspend(connection: &mut AnyConnection, new: &NewSuspension) -> Result<
 }
 
 /// Stages in which a request owes nothing: it ended without an answer.
-const OWES_NOTHING: &str = "('rejected', 'withdrawn', 'expired', 'destroyed')";
+pub(super) const OWES_NOTHING: &str = "('rejected', 'withdrawn', 'expired', 'destroyed')";
 
 impl Store {
     /// The duties of a request, none if it is no emergency.
@@ -359,7 +385,7 @@ impl Store {
     }
 }
 
-fn duty(row: &sqlx::any::AnyRow) -> Result<DutyRow, StoreError> {
+pub(super) fn duty(row: &sqlx::any::AnyRow) -> Result<DutyRow, StoreError> {
     let column = Column { row, table: "emergency_duties" };
     let outcome = column.maybe_text("outcome")?.map(|text| text.parse()).transpose();
     let duty = Duty {

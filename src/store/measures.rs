@@ -22,8 +22,8 @@ pub struct Measures {
     pub dead: Vec<(String, i64)>,
     /// Messages that the broker has not confirmed.
     pub outbox: i64,
-    /// Held requests that were received before the given moment.
-    pub old_holds: i64,
+    /// Held requests that somebody let the time run out of.
+    pub late_holds: i64,
     /// Status, mails.
     pub mailings: Vec<(String, i64)>,
     /// Entries of the audit log.
@@ -31,8 +31,8 @@ pub struct Measures {
 }
 
 impl Store {
-    /// Counts what there is; a hold is old if its request was received before `old`.
-    pub async fn measures(&self, old: DateTime<Utc>) -> Result<Measures, StoreError> {
+    /// Counts what there is. A hold is late if its due time is over, or if it went to the next role because it was.
+    pub async fn measures(&self, now: DateTime<Utc>) -> Result<Measures, StoreError> {
         let requests = sqlx::query(
             "SELECT unit, stage, count(*) AS number FROM search_requests GROUP BY unit, stage",
         )
@@ -52,10 +52,11 @@ impl Store {
             outbox: self
                 .number("SELECT count(*) FROM messages WHERE publish_at IS NOT NULL", None)
                 .await?,
-            old_holds: self
+            late_holds: self
                 .number(
-                    "SELECT count(*) FROM search_requests WHERE stage = 'held' AND received_at < $1",
-                    Some(micros(old)),
+                    "SELECT count(*) FROM search_requests
+                     WHERE stage = 'held' AND (deadline_at <= $1 OR stage_data LIKE '%\"missed\":%')",
+                    Some(micros(now)),
                 )
                 .await?,
             audit_entries: self.number("SELECT size FROM audit_log WHERE id = 1", None).await?,

@@ -321,7 +321,10 @@ async fn claimed(
         .collect::<Result<_, _>>()?;
     let ids: Vec<String> = ids.into_iter().collect();
     let head = "SELECT p.id, p.request, p.unit, p.lane, p.cause, p.state, p.step, p.step_at, p.next_at, p.fence,
-         p.opened_at, p.acknowledged_by, p.acknowledged_at, r.deadline_at
+         p.opened_at, p.acknowledged_by, p.acknowledged_at,
+         CASE WHEN p.cause IN ('emergency_begun', 'duty_due', 'duty_overdue') THEN
+             (SELECT min(d.due_at) FROM emergency_duties d WHERE d.request = p.request AND d.done_at IS NULL)
+         ELSE r.deadline_at END AS deadline_at
          FROM pages p JOIN search_requests r ON r.id = p.request WHERE p.id IN";
     let mut pages = BTreeMap::new();
     for row in &fetch_in(connection, (head, ""), &ids).await? {

@@ -9,11 +9,11 @@ use super::StoreError;
 use super::apply::micros;
 use super::batch::{Value, execute_in, fetch_in, fetch_rows, insert_rows};
 use super::change::{Change, Guard};
+use super::notices::{NewPage, announced};
 use super::rows::Column;
 use crate::domain::{Lane, PageAttemptId, PageCause, PageId, RequestId, UnitId};
-use crate::lifecycle::StageCode;
 use crate::paging::signed::TOLERANCE;
-use crate::paging::stand::{keeps, opens};
+use crate::paging::stand::{KEPT, Place, keeps, opens};
 use crate::paging::{PageState, Target};
 
 /// A page's progress.
@@ -29,8 +29,8 @@ pub struct PageUpdate {
     pub step: u32,
     /// When the next step is due.
     pub step_at: DateTime<Utc>,
-    /// When to look again.
-    pub next_at: DateTime<Utc>,
+    /// When to look again; none: it ends.
+    pub next_at: Option<DateTime<Utc>>,
     /// Who acknowledges it now.
     pub acknowledged_by: Option<String>,
     /// The signed reply that does; it is taken once.
@@ -39,9 +39,11 @@ pub struct PageUpdate {
     pub at: DateTime<Utc>,
 }
 
-/// What becomes of attempts.
+/// What becomes of pages and attempts.
 #[derive(Debug, Clone)]
 pub enum PageChange {
+    /// A page that no stage opens. One that stands already, or stood before, is left as it is.
+    Opened(NewPage),
     /// Somebody is to be paged.
     Begun(NewAttempt),
     /// An attempt was tried.
@@ -128,7 +130,7 @@ pub fn page_id(request: RequestId, version: i64, cause: PageCause) -> PageId {
 /// A request that comes into a stage.
 struct Moved {
     request: RequestId,
-    stage: StageCode,
+    place: Place,
     version: i64,
     at: DateTime<Utc>,
 }
@@ -145,12 +147,12 @@ pub(super) async fn follow(
         match &change.guard {
             Guard::Update(update) => moved.push(Moved {
                 request: update.id,
-                stage: update.stage.code(),
+                place: Place::from(&update.stage),
                 version: update.seen,
                 at: update.at,
             }),
             Guard::Insert(new) => {
-                if let Some(cause) = opens(new.lane, new.stage.code()) {
+                if let Some(cause) = opens(new.lane, Place::from(&new.stage)) {
                     born.push(row(
                         page_id(new.id, 0, cause),
                         (new.id, &new.unit, new.lane),
@@ -164,23 +166,26 @@ pub(super) async fn follow(
     }
     end(connection, &moved).await?;
     let opened = open(connection, &moved, born).await?;
+    let told = announced(connection, kept).await?;
     let begun = attempts(connection, kept).await?;
-    Ok(opened || begun)
+    Ok(opened || told || begun)
 }
 
 async fn end(connection: &mut AnyConnection, moved: &[Moved]) -> Result<(), StoreError> {
     let mut groups: BTreeMap<&'static [PageCause], (DateTime<Utc>, Vec<String>)> = BTreeMap::new();
     for one in moved {
-        let group = groups.entry(keeps(one.stage)).or_insert((one.at, Vec::new()));
+        let group = groups.entry(keeps(one.place)).or_insert((one.at, Vec::new()));
         group.1.push(one.request.to_string());
     }
     for (kept, (at, requests)) in groups {
         let name = |n: usize| kept.get(n).map_or("", |cause| <&'static str>::from(*cause));
+        let mut values: Vec<Value> = vec![micros(at).into()];
+        values.extend((0..KEPT).map(|n| Value::from(name(n))));
         execute_in(
             connection,
             "UPDATE pages SET state = 'ended', next_at = NULL, updated_at = $1
-             WHERE state <> 'ended' AND cause <> $2 AND cause <> $3 AND request IN",
-            vec![micros(at).into(), name(0).into(), name(1).into()],
+             WHERE state <> 'ended' AND cause NOT IN ($2, $3, $4, $5, $6) AND request IN",
+            values,
             &requests,
         )
         .await?;
@@ -188,9 +193,11 @@ async fn end(connection: &mut AnyConnection, moved: &[Moved]) -> Result<(), Stor
     Ok(())
 }
 
-type Row = ((RequestId, PageCause), Vec<Value>);
+/// A page's values, by what it is about.
+pub(super) type Row = ((RequestId, PageCause), Vec<Value>);
 
-fn row(
+/// A page that is opened now.
+pub(super) fn row(
     id: PageId,
     (request, unit, lane): (RequestId, &UnitId, Lane),
     cause: PageCause,
@@ -213,6 +220,8 @@ fn row(
     ((request, cause), values)
 }
 
+pub(super) const INSERT: &str = "INSERT INTO pages (id, request, unit, lane, cause, state, step, step_at, next_at, fence, opened_at, updated_at)";
+
 /// One that is open already is looked at again: the job may be offered to somebody else now.
 async fn open(
     connection: &mut AnyConnection,
@@ -220,7 +229,7 @@ async fn open(
     born: Vec<Row>,
 ) -> Result<bool, StoreError> {
     let opening: Vec<&Moved> =
-        moved.iter().filter(|one| opens(Lane::Threat, one.stage).is_some()).collect();
+        moved.iter().filter(|one| opens(Lane::Threat, one.place).is_some()).collect();
     let mut rows: BTreeMap<(RequestId, PageCause), Vec<Value>> = born.into_iter().collect();
     if !opening.is_empty() {
         let ids: BTreeSet<String> = opening.iter().map(|one| one.request.to_string()).collect();
@@ -234,7 +243,7 @@ async fn open(
         }
         for one in opening {
             let Some((unit, lane)) = known.get(&one.request) else { continue };
-            let Some(cause) = opens(*lane, one.stage) else { continue };
+            let Some(cause) = opens(*lane, one.place) else { continue };
             let id = page_id(one.request, one.version, cause);
             let (key, values) = row(id, (one.request, unit, *lane), cause, one.at);
             rows.insert(key, values);
@@ -243,13 +252,11 @@ async fn open(
     if rows.is_empty() {
         return Ok(false);
     }
-    let head =
-        "INSERT INTO pages (id, request, unit, lane, cause, state, step, step_at, next_at, fence,
-             opened_at, updated_at)";
+    // Who has seen it does not hold back whom it is for now.
     let tail = " ON CONFLICT (request, cause) WHERE state <> 'ended'
              DO UPDATE SET next_at = excluded.next_at, fence = pages.fence + 1
              RETURNING id";
-    let opened = fetch_rows(connection, (head, tail), rows.into_values().collect()).await?;
+    let opened = fetch_rows(connection, (INSERT, tail), rows.into_values().collect()).await?;
     Ok(!opened.is_empty())
 }
 
@@ -270,6 +277,7 @@ async fn attempts(connection: &mut AnyConnection, kept: &[&Change]) -> Result<bo
                 micros(new.at).into(),
             ]),
             PageChange::Tried(tried) => attempt(connection, tried).await?,
+            PageChange::Opened(_) => {}
         }
     }
     let any = !begun.is_empty();
@@ -326,7 +334,7 @@ pub(super) async fn update(
     .bind(<&'static str>::from(update.state))
     .bind(i64::from(update.step))
     .bind(micros(update.step_at))
-    .bind(micros(update.next_at))
+    .bind(update.next_at.map(micros))
     .bind(micros(update.at))
     .bind(update.acknowledged_by.clone())
     .bind(update.acknowledged_by.as_ref().map(|_| micros(update.at)))

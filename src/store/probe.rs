@@ -29,11 +29,10 @@ pub async fn probe(url: &str) -> Probe {
 /// A policy set: version, digest, files.
 pub type StoredPolicySet = (i64, Vec<u8>, Vec<u8>);
 
-/// The policy set that is in force; none where there is none, or where the database cannot say. Bounding the time is the
-/// caller's.
-pub async fn probe_policy_set(url: &str) -> Option<StoredPolicySet> {
+/// The policy set that is in force, if there is one. An error: the database cannot say. Bounding the time is the caller's.
+pub async fn probe_policy_set(url: &str) -> Result<Option<StoredPolicySet>, sqlx::Error> {
     sqlx::any::install_default_drivers();
-    let mut connection = AnyConnection::connect(url).await.ok()?;
+    let mut connection = AnyConnection::connect(url).await?;
     let row = sqlx::query(
         "SELECT version, digest, files FROM policy_sets WHERE confirmed_at IS NOT NULL
          ORDER BY version DESC LIMIT 1",
@@ -41,6 +40,6 @@ pub async fn probe_policy_set(url: &str) -> Option<StoredPolicySet> {
     .fetch_optional(&mut connection)
     .await;
     let _ = connection.close().await;
-    let row = row.ok().flatten()?;
-    Some((row.try_get("version").ok()?, row.try_get("digest").ok()?, row.try_get("files").ok()?))
+    row?.map(|row| Ok((row.try_get("version")?, row.try_get("digest")?, row.try_get("files")?)))
+        .transpose()
 }

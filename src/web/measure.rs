@@ -16,11 +16,11 @@ use crate::telemetry::name;
 pub(super) async fn all(web: &Web) -> Result<(), StoreError> {
     let ctx = web.ctx();
     let now = ctx.now();
-    let measures = ctx.store.measures(now - ctx.rules.terms.decision).await?;
+    let measures = ctx.store.measures(now).await?;
     gauge!(name::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     gauge!(name::AUDIT_ENTRIES).set(float(measures.audit_entries));
     gauge!(name::OUTBOX).set(float(measures.outbox));
-    gauge!(name::HOLDS_OVERDUE).set(float(measures.old_holds));
+    gauge!(name::HOLDS_OVERDUE).set(float(measures.late_holds));
     let version = match ctx.policies.last_read().set().origin {
         SetOrigin::Activated(version) => version,
         SetOrigin::BuiltIn | SetOrigin::Directory => 0,

@@ -801,7 +801,7 @@ async fn a_request_is_explained_to_the_people_of_its_unit_and_that_is_recorded()
     for (token, path, wanted) in [
         (REVIEWER, path.clone(), (403, "role")),
         (AGENCY, path.clone(), (401, "unauthorized")),
-        (KEEPER, format!("{path}?gate=lease"), (400, "query")),
+        (KEEPER, format!("{path}?gate=conclude"), (400, "query")),
         (KEEPER, format!("{REQUESTS}/r-{:032x}/explanation", 7), (404, "not_found")),
     ] {
         let (status, code) = refusal(&world.get(token, &path).await);

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::orphans;
 use crate::lifecycle::{Stage, deadline};
 use crate::messages::{Message, Step};
-use crate::pipeline::emergency::enforce;
+use crate::pipeline::emergency::{enforce, remind};
 use crate::pipeline::{Context, PipelineError, dispatch, hold, lease, people, retain, service};
 use crate::store::{Change, RequestRow, RequestUpdate};
 
@@ -55,6 +55,7 @@ pub async fn once(ctx: &Context) -> Result<usize, PipelineError> {
     discard(ctx).await?;
     ctx.previews.expire(now);
     service_clocks(ctx, now).await?;
+    let _ = remind::sweep(ctx).await?;
     let mut moved = enforce::sweep(ctx).await?;
     let overdue = ctx.store.overdue(now, 500).await?;
     for row in &overdue {

@@ -11,10 +11,10 @@ use crate::site::{Setup, Site};
 
 crate::both!(an_answer_is_passed_on_sealed_and_on_record);
 
-const OTHER: &str = "CA0560400";
-const EMAIL: &str = "records@coast.example.gov";
+pub(crate) const OTHER: &str = "CA0560400";
+pub(crate) const EMAIL: &str = "records@coast.example.gov";
 
-fn order(email: &str) -> Value {
+pub(crate) fn order(email: &str) -> Value {
     json!({
         "recipient_ori": OTHER,
         "recipient_email": email,
@@ -24,7 +24,7 @@ fn order(email: &str) -> Value {
     })
 }
 
-async fn disclose(site: &mut Site, request: &str, order: &Value) -> (u16, Vec<String>) {
+pub(crate) async fn disclose(site: &mut Site, request: &str, order: &Value) -> (u16, Vec<String>) {
     let officer = site.officer();
     let path = format!("jobs/{request}/disclose");
     let (status, told) = site.call(("POST", &path), &officer, Some(order)).await;
@@ -32,9 +32,22 @@ async fn disclose(site: &mut Site, request: &str, order: &Value) -> (u16, Vec<St
     (status, findings.iter().map(|f| f["clause"].as_str().unwrap().to_owned()).collect())
 }
 
+/// Makes the other agency's recipient known.
+pub(crate) async fn registered(site: &mut Site) {
+    let keys = Keys::make(&site.path("coast"), EMAIL, &SystemIds, SystemClock.now()).unwrap();
+    site.registry(|registry| {
+        registry.recipients.push(Recipient {
+            agency: OTHER.parse().unwrap(),
+            email: EMAIL.to_owned(),
+            certificate: keys.recipient_pem,
+            reads_gcm: false,
+        });
+    })
+    .await;
+}
+
 async fn an_answer_is_passed_on_sealed_and_on_record(setup: Setup) {
     let mut site = Site::serving(setup).await;
-    let keys = Keys::make(&site.path("coast"), EMAIL, &SystemIds, SystemClock.now()).unwrap();
     let waiting = site.queued().await;
     let (status, clauses) = disclose(&mut site, &waiting, &order(EMAIL)).await;
     assert_eq!(status, 422);
@@ -42,16 +55,7 @@ async fn an_answer_is_passed_on_sealed_and_on_record(setup: Setup) {
         assert!(clauses.iter().any(|c| c == clause), "{clauses:?}");
     }
     site.withdraw(&waiting).await;
-    let certificate = keys.recipient_pem.clone();
-    site.registry(|registry| {
-        registry.recipients.push(Recipient {
-            agency: OTHER.parse().unwrap(),
-            email: EMAIL.to_owned(),
-            certificate,
-            reads_gcm: false,
-        });
-    })
-    .await;
+    registered(&mut site).await;
     let request = site.drive().await;
     let mut unsaid = order(EMAIL);
     unsaid["need_to_know"] = json!("-");

@@ -17,6 +17,8 @@ crate::both!(
     an_acknowledgement_stops_it_for_a_while,
     nobody_on_duty_pages_the_supervisor,
     the_duty_desk_is_called_until_it_takes_the_page_and_may_acknowledge,
+    a_hold_that_nobody_decides_pages_the_next_role,
+    what_an_emergency_owes_pages_the_supervisor_until_it_is_done,
 );
 
 /// Everybody of the unit has a pager, and pages are neither bundled nor throttled.
@@ -242,4 +244,147 @@ async fn the_duty_desk_is_called_until_it_takes_the_page_and_may_acknowledge(set
     assert_eq!((status, answer["state"].as_str()), (200, Some("acknowledged")), "{answer}");
     let (status, answer) = site.post_with(path, &headers, &body).await;
     assert_eq!((status, answer["code"].as_str()), (409, Some("replayed")), "{answer}");
+}
+
+/// Everybody of the unit has a pager, and the unit has written no policy of its own.
+fn with_pagers_only(registry: &mut Registry) {
+    with_pagers(registry);
+    for unit in &mut registry.units {
+        unit.escalations.clear();
+    }
+}
+
+/// The words of every page to a person.
+fn words_to(site: &Site, login: &str) -> Vec<String> {
+    let mails = std::fs::read_dir(site.path("mail")).unwrap().filter_map(Result::ok);
+    mails
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with("page-"))
+        .map(|entry| std::fs::read_to_string(entry.path()).unwrap())
+        .filter(|mail| mail.contains(&format!("To: {login}@")))
+        .map(|mail| mail.replace("=\r\n", "").replace("=\n", ""))
+        .collect()
+}
+
+/// Waits until a person was told this, so many times.
+async fn until_told(site: &Site, login: &str, (words, times): (&str, usize)) -> Vec<String> {
+    let told = || -> Vec<String> {
+        words_to(site, login).into_iter().filter(|mail| mail.contains(words)).collect()
+    };
+    for _ in 0..600 {
+        let found = told();
+        if found.len() >= times {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("`{login}` was to be told `{words}`: {:?}", words_to(site, login));
+}
+
+fn says_nothing_of(mails: &[String], request: &str, form: &Value) {
+    for mail in mails {
+        assert!(!mail.contains(request), "{mail}");
+        for personal in ["/requester/name", "/requester/email", "/case_number"] {
+            let personal = form.pointer(personal).unwrap().as_str().unwrap();
+            assert!(!mail.contains(personal), "{personal}: {mail}");
+        }
+    }
+}
+
+/// Causes of the open pages, as the administrator lists them.
+fn causes(site: &Site) -> BTreeSet<String> {
+    let listed = site.cli_json(&site.administrator(), &["pages", "list"]);
+    let items = listed["items"].as_array().unwrap().iter();
+    items.map(|page| page["cause"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn a_hold_that_nobody_decides_pages_the_next_role(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    site.registry(with_pagers).await;
+    let mut form = site.form().await;
+    form["justification"]["situation"] = json!("Theft.");
+    let (_, receipt) = site.send(&form).await;
+    let late = receipt["request"].as_str().unwrap().to_owned();
+    let supervisor = site.logins(Role::LocalAdministrator).remove(0);
+    until_told(&site, &supervisor, ("waits for a decision", 1)).await;
+    // A hold of another role: no pack in force here gives one, so the row is written as such a pack would.
+    let role = format!(
+        "UPDATE search_requests SET stage_data = replace(stage_data, 'local_administrator', 'release_authority')
+         WHERE id = '{late}'"
+    );
+    assert_eq!(site.sql(&role).await, 1);
+    site.deadline_passes(&late).await;
+    let words = "was not decided in time and waits for you now";
+    let mails = until_told(&site, &supervisor, (words, 1)).await;
+    says_nothing_of(&mails, &late, &form);
+    assert_eq!(causes(&site), BTreeSet::from(["hold_escalated".to_owned()]));
+    let entry = site.audited(&late, "page.escalated").await.pop().unwrap();
+    assert_eq!(entry["detail"]["cause"], "hold_escalated");
+    let text = site.get_raw("/metrics", "").await.2;
+    let text = String::from_utf8(text).unwrap();
+    assert!(
+        text.contains("leadbroker_holds_overdue 1"),
+        "it is late for the next role, too: {text}"
+    );
+    // Decided, nobody is paged further.
+    let (status, answer) = site.decide(&late, true, "CORE-NARRATIVE").await;
+    assert_eq!(status, 200, "{answer}");
+    assert!(!causes(&site).contains("hold_escalated"));
+}
+
+async fn what_an_emergency_owes_pages_the_supervisor_until_it_is_done(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    site.registry(with_pagers_only).await;
+    let mut form = site.form().await;
+    form["purpose"] = json!({
+        "kind": "imminent_threat", "threat": "A child was taken an hour ago and is in danger.",
+        "supervisor": { "name": "Sam Supervisor", "phone": "+12135550143" }, "call_back": "+12135559999"
+    });
+    let (status, receipt) = site.send(&form).await;
+    assert_eq!(status, 201, "{receipt}");
+    let request = receipt["request"].as_str().unwrap().to_owned();
+    let supervisor = site.logins(Role::LocalAdministrator).remove(0);
+    let mut mails = until_told(&site, &supervisor, ("call the agency back", 1)).await;
+    // The job is taken; the call-back is still owed, until it is recorded.
+    let reviewer = site.reviewer(0);
+    site.claimed(&request, &reviewer).await;
+    assert_eq!(causes(&site), BTreeSet::from(["emergency_begun".to_owned()]));
+    let called = ["--outcome", "confirmed", "--spoke-to-name", "Desk Sample"];
+    let called = [&["emergency", "call-back", &request], &called[..]].concat();
+    let _ = site.cli_json(&reviewer, &called);
+    assert_eq!(causes(&site), BTreeSet::new());
+
+    // The supervisor's word is nearly due, and then it is overdue: once each, and the second ends the first.
+    let due = async |site: &Site, at: i64| {
+        let due = format!(
+            "UPDATE emergency_duties SET due_at = {at} WHERE request = '{request}' AND kind = 'confirmation'"
+        );
+        assert_eq!(site.sql(&due).await, 1);
+    };
+    let soon = SystemClock.now() + chrono::TimeDelta::hours(1);
+    due(&site, soon.timestamp_micros()).await;
+    mails.extend(until_told(&site, &supervisor, ("is due soon", 1)).await);
+    assert_eq!(causes(&site), BTreeSet::from(["duty_due".to_owned()]));
+    due(&site, 1).await;
+    mails.extend(until_told(&site, &supervisor, ("is overdue", 1)).await);
+    site.until_audited(&request, "emergency.stopped", 1).await;
+    let open = causes(&site);
+    assert!(open.contains("duty_overdue") && !open.contains("duty_due"), "{open:?}");
+    for action in ["emergency.due", "emergency.overdue"] {
+        let entries = site.audited(&request, action).await;
+        assert_eq!(entries.len(), 1, "{entries:?}");
+        assert_eq!(entries[0]["detail"]["duty"], "confirmation");
+        assert_eq!(entries[0]["clauses"], json!(["CORE-EMERGENCY"]));
+    }
+    says_nothing_of(&mails, &request, &form);
+
+    // Nobody can take what is overdue: whoever has seen it ends the page.
+    let administrator = site.administrator();
+    let listed = site.cli_json(&administrator, &["pages", "list"]);
+    let pages = listed["items"].as_array().unwrap();
+    let page = pages.iter().find(|page| page["cause"] == "duty_overdue").unwrap();
+    let page = page["page"].as_str().unwrap();
+    let seen = site.cli_json(&administrator, &["page", "ack", page]);
+    assert_eq!((&seen["state"], &seen["next_at"]), (&json!("ended"), &Value::Null), "{seen}");
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert!(!causes(&site).contains("duty_overdue"), "it is not opened again");
 }

@@ -19,6 +19,14 @@ crate::both!(
     the_folder_is_read_again_at_a_hangup,
 );
 
+// Neither the database nor the broker has a part in it.
+mod a_bad_pack_is_refused_at_the_start_and_changes_nothing_at_a_hangup {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn embedded() {
+        super::bad_packs_are_refused(crate::site::Setup::embedded()).await;
+    }
+}
+
 /// The packs that come with the program, with one text of one file replaced, in a folder.
 fn packs(site: &Site, name: &str, (path, from, to): (&str, &str, &str)) -> String {
     let mut files = builtin::files();
@@ -103,6 +111,7 @@ async fn a_new_set_decides_after_two_people(setup: Setup) {
     let named = set(&entries[0]);
     assert!(named.strip_prefix("1:").is_some_and(|start| digest.starts_with(start)), "{named}");
 
+    the_set_in_force_is_checked_and_listed(&site, &digest);
     a_newer_proposal_takes_the_place_of_an_older_one(&mut site, &dir).await;
     let proposals = of_action(&mut site, "policy_set.proposed").await;
     assert_eq!(proposals.len(), 3);
@@ -132,6 +141,42 @@ fn not_everybody_confirms_and_nothing_but_the_very_set(site: &Site, (dir, digest
         let told = refused(site, &token, arguments);
         assert!(told.contains(code), "{code}: {told}");
     }
+}
+
+/// Without a server's help: what is checked and listed is what decides, and what is due for review is told.
+fn the_set_in_force_is_checked_and_listed(site: &Site, digest: &str) {
+    let set = json!({ "origin": { "activated": 1 }, "sha256": digest });
+    let checked = site.cli_json("", &["policy", "check", "--in-force"]);
+    assert_eq!((&checked["sound"], &checked["set"]), (&json!(true), &set));
+    let due = |review: &Value| review["pack"] == "albuquerque" && review["overdue"] == true;
+    assert!(checked["reviews"].as_array().unwrap().iter().any(due), "{checked}");
+    let own = site.cli_json("", &["policy", "check"]);
+    assert_eq!(own["set"]["origin"], "built_in");
+    let plain = |arguments: &[&str]| {
+        let config = site.path("leadbroker.toml").display().to_string();
+        let told = std::process::Command::new(env!("CARGO_BIN_EXE_leadbroker"))
+            .args(["--config", &config])
+            .args(arguments)
+            .output()
+            .unwrap();
+        String::from_utf8(told.stdout).unwrap()
+    };
+    let checked = plain(&["policy", "check", "--in-force"]);
+    let warning = "warning: the review of `albuquerque` was due on 2023-10-20";
+    assert!(checked.contains(warning), "{checked}");
+    for (arguments, which) in [
+        (&["policy", "clauses", "--in-force"][..], "version 1, which two people put in force"),
+        (&["policy", "clauses"], "the packs that come with the program"),
+    ] {
+        let first = plain(arguments).lines().next().unwrap().to_owned();
+        assert!(first.starts_with(which), "{arguments:?}: {first}");
+        assert_eq!(first.contains(digest), which.starts_with("version"), "{first}");
+    }
+    let doctor: Value = serde_json::from_slice(&site.cli("", &["doctor"]).stdout).unwrap();
+    let lines = doctor["checks"].as_array().unwrap();
+    let reviews = lines.iter().find(|line| line["check"] == "policy reviews").unwrap();
+    assert_eq!(reviews["state"], "warn");
+    assert!(reviews["found"].as_str().unwrap().contains("`albuquerque` was due"), "{reviews}");
 }
 
 /// The other person reads exactly what was proposed, and confirms it, once.
@@ -227,6 +272,10 @@ async fn a_set_that_cannot_be_used_keeps_the_old_one(setup: Setup) {
     let checks: Value = serde_json::from_slice(&doctor.stdout).unwrap();
     let line = checks["checks"].as_array().unwrap().iter().find(|one| one["check"] == "policy set");
     assert_eq!(line.unwrap()["state"], "fail", "{checks}");
+    for command in ["check", "clauses"] {
+        let told = refused(&site, "", &["policy", command, "--in-force"]);
+        assert!(told.contains("version 2 is in force and this program cannot use it"), "{told}");
+    }
 
     // A third one, by two people, mends it.
     let (version, digest) = proposed(&site, &keeper, &loose);
@@ -303,7 +352,7 @@ async fn a_request_is_explained_to_its_units_people(setup: Setup) {
         ("", officer.clone(), 403, "role"),
         ("", site.token(Role::Reviewer, 0), 403, "role"),
         ("", site.token_of("oxnard", Role::LocalAdministrator), 404, "not_found"),
-        ("?gate=lease", keeper.clone(), 400, "query"),
+        ("?gate=conclude", keeper.clone(), 400, "query"),
         ("?gate=entry", keeper.clone(), 400, "query"),
     ] {
         let (got, answer) = site.call(("GET", &format!("{path}{query}")), &token, None).await;
@@ -394,4 +443,61 @@ async fn the_folder_is_read_again_at_a_hangup(setup: Setup) {
     site.hang_up(|_| true).await;
     tokio::time::sleep(Duration::from_millis(1500)).await;
     assert_eq!(site.submit().await.0, 201);
+}
+
+/// Every kind of bad pack: the file, what is replaced by what, and what is said of it.
+const BAD: [(&str, &str, &str, &str); 9] = [
+    // A clause that nobody knows.
+    (
+        "lacris/rules.cedar",
+        "@clause(\"LACRIS-PUR-2a\")",
+        "@clause(\"LACRIS-PUR-9\")",
+        "clause `LACRIS-PUR-9` is cited",
+    ),
+    // A clause without an answer.
+    ("lacris/clauses.toml", "answer = \"rule\"\n", "", "missing field `answer`"),
+    // A template that nobody filled in.
+    ("lacris/pack.toml", "Sample Regional Unit", "[Insert agency name here]", "`[insert`"),
+    ("lacris/pack.toml", "SAMPLE-600", "XXX", "`xxx`"),
+    // An attribute that the program does not give.
+    ("lacris/rules.cedar", "context.form.purpose", "context.form.purpoze", "purpoze"),
+    // Words that nobody approved.
+    ("lacris/statements/no-match.txt", "Sample", "Example", "which is not the approved one"),
+    // A policy of tomorrow.
+    ("lacris/pack.toml", "effective = 2024-01-01", "effective = 2124-01-01", "in the future"),
+    // Packs that import one another.
+    (
+        "lacris/pack.toml",
+        "id = \"lacris\"",
+        "id = \"lacris\"\nextends = [\"core\"]",
+        "packs do not import one another",
+    ),
+    // Two rules with one id.
+    ("lacris/rules.cedar", "@id(\"lacris-pur-2a\")", "@id(\"lacris-pro-3\")", "used twice"),
+];
+
+async fn bad_packs_are_refused(setup: Setup) {
+    let mut site = Site::new(setup);
+    let folder = site.path("folder").display().to_string();
+    let config = std::fs::read_to_string(site.path("leadbroker.toml")).unwrap();
+    site.write("leadbroker.toml", format!("{config}\n[policy]\ndirectory = {folder:?}\n"));
+    for (path, from, to, says) in BAD {
+        packs(&site, "folder", (path, from, to));
+        let told = refused(&site, "", &["serve"]);
+        assert!(told.contains(path) && told.contains(says), "{path}, {says}: {told}");
+        written(&site, "folder", &builtin::files());
+    }
+    site.start(None).await;
+    assert_eq!(site.submit().await.0, 201);
+    for (path, from, to, says) in BAD {
+        packs(&site, "folder", (path, from, to));
+        site.hang_up(|ready| ready["checks"]["policies"] == "kept_old").await;
+        let auditor = site.token(Role::Auditor, 0);
+        let sets = site.cli_json(&auditor, &["policy", "sets"]);
+        let reasons = sets["refused"]["reasons"].to_string();
+        assert!(reasons.contains(path) && reasons.contains(says), "{path}, {says}: {sets}");
+        assert_eq!(site.submit().await.0, 201, "the packs from before decide: {says}");
+        written(&site, "folder", &builtin::files());
+        site.hang_up(|ready| ready["checks"]["policies"] == "ok").await;
+    }
 }

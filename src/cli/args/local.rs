@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use strum::VariantArray as _;
 
+use crate::pipeline::explain::act::Wish;
 use crate::policy::{Answer, Gate};
 
 /// Commands that ask no server.
@@ -144,6 +145,9 @@ pub enum PolicyCommand {
     Check {
         /// Folder with packs; the built-in ones if absent.
         dir: Option<PathBuf>,
+        /// The set that decides at this installation; needs the configuration.
+        #[arg(long, conflicts_with = "dir")]
+        in_force: bool,
     },
     /// Every clause, and how it is answered.
     Clauses {
@@ -151,8 +155,11 @@ pub enum PolicyCommand {
         #[arg(long)]
         pack: Option<String>,
         /// Only those that are answered so (rule, statement, planned, …).
-        #[arg(long, value_name = "KIND", value_parser = answer)]
+        #[arg(long, visible_alias = "status", value_name = "KIND", value_parser = answer)]
         answer: Option<Answer>,
+        /// Of the set that decides at this installation; needs the configuration.
+        #[arg(long)]
+        in_force: bool,
     },
     /// Every rule that is asked about a form, and what it says. Nothing is decided.
     Explain(ExplainArgs),
@@ -206,7 +213,8 @@ pub struct ExplainArgs {
     /// A form's JSON file, or a stored request (r-…), whose reading is recorded.
     #[arg(value_name = "FORM|REQUEST")]
     pub subject: String,
-    /// Only at submit, `use_probe` or dispatch; submit and `use_probe` if absent, as when a form comes.
+    /// Only at this gate: submit, `use_probe` or dispatch; of a stored request also lease, deliver, read, disclose or
+    /// destroy. Submit and `use_probe` if absent, as when a form comes.
     #[arg(long, value_name = "GATE", value_parser = gate)]
     pub gate: Option<Gate>,
     /// A form as though it were for this unit, instead of the one that it names.
@@ -218,6 +226,38 @@ pub struct ExplainArgs {
     /// Ask this pack and `core` instead of those that the registry has in force; may be given more than once.
     #[arg(long = "pack", value_name = "PACK")]
     pub packs: Vec<String>,
+    /// What somebody would do with a stored request.
+    #[command(flatten)]
+    pub act: ActArgs,
+}
+
+/// Of `policy explain REQUEST --gate lease|read|disclose|destroy`.
+#[derive(Debug, Args)]
+pub struct ActArgs {
+    /// Who acts; at read an agency, too, by its ORI.
+    #[arg(long = "as", value_name = "LOGIN")]
+    pub who: Option<String>,
+    /// At read: status, `case_file`, probe, examination, document or audit; the case file if absent.
+    #[arg(long, value_name = "CONTENT")]
+    pub what: Option<String>,
+    /// At disclose: who receives, an agency's ORI or an address.
+    #[arg(long, value_name = "ORI|ADDRESS")]
+    pub to: Option<String>,
+    /// At destroy: the clause that the order cites.
+    #[arg(long, value_name = "CLAUSE")]
+    pub clause: Option<String>,
+}
+
+impl ActArgs {
+    /// As it was typed.
+    pub(crate) fn wish(&self) -> Wish<'_> {
+        Wish {
+            who: self.who.as_deref(),
+            what: self.what.as_deref(),
+            to: self.to.as_deref(),
+            clause: self.clause.as_deref(),
+        }
+    }
 }
 
 fn gate(text: &str) -> Result<Gate, String> {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Line;
+use crate::app;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
 
@@ -40,19 +41,13 @@ fn judge_clock(now: DateTime<Utc>, made: DateTime<Utc>) -> Line {
 
 /// Free space where leadbroker writes.
 pub(super) fn disks(config: &Config) -> Vec<Line> {
-    let database = config.database.url.expose().strip_prefix("sqlite:").map(sqlite_file);
+    let database = config.database.url.expose().strip_prefix("sqlite:").map(app::sqlite_file);
     let database = database.and_then(|file| file.parent().map(Path::to_path_buf));
     let images = config.vault.images.strip_prefix("file:").map(folder);
     [("disk of the database", database), ("disk of the images", images)]
         .into_iter()
         .filter_map(|(check, path)| path.map(|path| disk(check, &path)))
         .collect()
-}
-
-/// The file of a `sqlite:` URL.
-pub(super) fn sqlite_file(rest: &str) -> PathBuf {
-    let path = rest.split_once('?').map_or(rest, |(path, _)| path);
-    folder(path)
 }
 
 /// The path behind `file:` or `sqlite:`, with or without `//`.
@@ -103,11 +98,5 @@ mod tests {
         assert_eq!(judge_space("disk", 100 * MIB).state, State::Fail);
         assert_eq!(judge_space("disk", 2048 * MIB).state, State::Warn);
         assert_eq!(judge_space("disk", 6000 * MIB).state, State::Ok);
-    }
-
-    #[test]
-    fn a_database_url_names_its_file() {
-        assert_eq!(sqlite_file("leadbroker.db"), Path::new("leadbroker.db"));
-        assert_eq!(sqlite_file("///var/lib/lb.db?mode=rwc"), Path::new("/var/lib/lb.db"));
     }
 }

@@ -7,13 +7,13 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::Line;
-use super::machine::{folder, sqlite_file};
+use super::machine::folder;
 use crate::app;
 use crate::broker::amqp::log_in;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, MailTransport, Transport};
 use crate::mail::{Cause, DeliveryResult, Phase};
-use crate::pipeline::policy_source;
+use crate::pipeline::{policy_sets, policy_source};
 use crate::store::{Probe, probe, probe_policy_set};
 
 /// A neighbour that needs longer is away.
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Looks into the database without changing it, not even its version.
 pub(super) async fn database(config: &Config) -> Vec<Line> {
-    let Some(read_only) = read_only(config) else {
+    let Some(read_only) = app::read_only(config) else {
         let hint = "`leadbroker migrate` makes it, or correct `database.url`";
         return vec![Line::warn("database", "its file is not there yet", hint)];
     };
@@ -50,18 +50,11 @@ pub(super) async fn database(config: &Config) -> Vec<Line> {
     }
 }
 
-/// The database's URL, for a look that changes nothing; none while its file is not there.
-fn read_only(config: &Config) -> Option<String> {
-    let url = config.database.url.expose();
-    let Some(rest) = url.strip_prefix("sqlite:") else { return Some(url.to_owned()) };
-    let file = sqlite_file(rest);
-    file.is_file().then(|| format!("sqlite:{}?mode=ro", file.display()))
-}
-
 /// The policy set that two people put in force, if there is one, read as this program would read it.
 pub(super) async fn policy_set(config: &Config) -> Option<Line> {
-    let url = read_only(config)?;
-    let (version, digest, files) = timeout(PATIENCE, probe_policy_set(&url)).await.ok()??;
+    let url = app::read_only(config)?;
+    let stored = timeout(PATIENCE, probe_policy_set(&url)).await.ok()?.ok()??;
+    let (version, digest, files) = stored;
     let read = policy_source::read(version, (&digest, &files), SystemClock.now());
     Some(match read {
         Ok(set) => Line::ok("policy set", format!("version {version} decides: {}", set.set())),
@@ -73,6 +66,20 @@ pub(super) async fn policy_set(config: &Config) -> Option<Line> {
             ),
             "activate a sound version with the program that runs now; this one would not start",
         ),
+    })
+}
+
+/// Reviews of the set in force that are due; none: nobody needs to look, or another line says why it cannot be told.
+pub(super) async fn reviews(config: &Config) -> Option<Line> {
+    let set = app::policies_in_force(config, &SystemClock).await.ok()?;
+    let due = policy_sets::reviews(&set, SystemClock.now().date_naive());
+    let told: Vec<String> = due.iter().map(ToString::to_string).collect();
+    (!due.is_empty()).then(|| {
+        Line::warn(
+            "policy reviews",
+            told.join("; "),
+            "the packs decide all the same; read the policy's newest edition, and activate a set with it",
+        )
     })
 }
 

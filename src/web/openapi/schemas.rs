@@ -133,8 +133,10 @@ fn for_agencies() -> Components {
                 ("source_kinds", json!({ "type": "array", "items": list::<ImageSourceKind>() })),
                 ("limits", object(&limits)),
                 ("statements", array("Statement")),
+                ("grounds", array("Ground")),
             ]),
         ),
+        ("Ground", object(&[("ground", string()), ("clauses", strings())])),
     ]
 }
 

@@ -70,7 +70,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "Every rule that is asked about a request, and what it says now. Each reading is recorded (LACRIS-AUD-2).",
         handler!(get api::v1::explanation_read::handle),
     ))
-    .query(&[("gate", "ExplainedGate")])
+    .query(&[
+        ("gate", "ExplainedGate"),
+        ("as", "ExplainedActor"),
+        ("what", "ExplainedContent"),
+        ("to", "Ori"),
+        ("clause", "ExplainedClause"),
+    ])
     .answers(&[(200, Json("Explanation"))])
     .refuses(&[(403, "role"), (410, "destroyed")]),
     person(get(

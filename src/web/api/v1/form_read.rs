@@ -68,6 +68,7 @@ pub(in crate::web) async fn form(
         "source_kinds": ImageSourceKind::VARIANTS,
         "limits": limits,
         "statements": to_affirm(&policies, &packs),
+        "grounds": policies.grounds(&packs),
     }))
     .into_response())
 }

@@ -4,7 +4,9 @@ use serde_json::json;
 
 use super::super::reference;
 use super::{Components, array, list, number, object, or_null, string, strings, text};
+use crate::pipeline::explain;
 use crate::pipeline::policy_sets::PolicySetState;
+use crate::policy::facts::Content;
 
 /// Policy sets, explanations.
 pub(super) fn schemas() -> Components {
@@ -79,7 +81,10 @@ fn explanations() -> Components {
     rule.push(("verdict", verdict.clone()));
     rule.push(("failed", json!({ "type": "boolean" })));
     vec![
-        ("ExplainedGate", json!({ "enum": ["submit", "use_probe", "dispatch"] })),
+        ("ExplainedGate", json!({ "enum": explain::gates() })),
+        ("ExplainedActor", string()),
+        ("ExplainedContent", list::<Content>()),
+        ("ExplainedClause", string()),
         ("ExplainedRule", object(&rule)),
         ("PackInForce", object(&[("pack", string()), ("sha256", reference("Sha256"))])),
         (
@@ -89,6 +94,7 @@ fn explanations() -> Components {
                 ("packs", array("PackInForce")),
                 ("rules", array("ExplainedRule")),
                 ("engine", array("Finding")),
+                ("assumed", json!({ "type": "array", "items": { "type": "string" } })),
             ]),
         ),
     ]
