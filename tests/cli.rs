@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -152,6 +152,38 @@ fn every_shell_gets_its_completions() {
         assert_eq!(output.status.code(), Some(0));
         assert!(stdout(&output).contains("second-review"), "{shell}");
     }
+}
+
+/// `leadbroker … | head`: the reader goes away before the end, or before anything was printed.
+#[test]
+fn output_that_nobody_reads_on_ends_quietly() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("demo");
+    let demo = ["demo", "--no-serve", "--out", out.to_str().unwrap()];
+    let commands: [&[&str]; 10] = [
+        &["completions", "bash"],
+        &["completions", "zsh"],
+        &["completions", "fish"],
+        &["completions", "elvish"],
+        &["--help"],
+        &["openapi"],
+        &["config", "reference"],
+        &["policy", "clauses"],
+        &["policy", "clauses", "--json"],
+        &demo,
+    ];
+    for args in commands {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_leadbroker"));
+        command.env("LEADBROKER__LOG__LEVEL", "error").args(args).stdout(writer);
+        let output = command.stderr(Stdio::piped()).spawn().unwrap();
+        let output = output.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", stderr(&output));
+        assert!(!stderr(&output).contains("panicked"), "{args:?}: {}", stderr(&output));
+        assert!(!stderr(&output).contains("pipe"), "{args:?}: {}", stderr(&output));
+    }
+    assert!(out.join("no-match.eml").is_file(), "the walk goes on to its end");
 }
 
 #[test]
