@@ -530,6 +530,8 @@ async fn the_audit_log_is_read_on_record_and_verifies_offline() {
     let read = world.get(AUDITOR, &path).await.json();
     assert_eq!(read["entries"][0]["event"]["action"], "search_request.received");
     assert_eq!(read["entries"][1]["event"]["action"], "audit.read");
+    let auditor = read["entries"][1]["event"]["actor"]["account"].as_str().unwrap();
+    assert_eq!(read["logins"], json!({ auditor: "auditor" }), "only of whom the entries name");
     assert_eq!(world.get(AUDITOR, "/api/v1/audit/export").await.status, 200);
     let export = world.get(AUDITOR, "/api/v1/audit/export").await;
     assert_eq!(export.status, 200);
