@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -79,6 +80,53 @@ fn keys_are_the_owners_alone_and_never_overwritten() {
     let again = leadbroker(&args);
     assert_eq!(again.status.code(), Some(65));
     assert_eq!(std::fs::read_to_string(dir.join("master.key")).unwrap(), master);
+}
+
+/// The command with a line on its standard input.
+fn fed(args: &[&str], input: &[u8]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_leadbroker"));
+    let command = command.env_remove("LEADBROKER_CONFIG").args(args);
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = pipes.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn what_a_person_logs_in_with_is_made_here_and_stands_in_the_registry() {
+    use argon2::PasswordVerifier as _;
+    let made = json(&fed(&["--json", "keys", "password"], "Sömmer rain \r\n".as_bytes()));
+    let hash = made["password_argon2"].as_str().unwrap();
+    let fits = |password: &str| {
+        argon2::Argon2::default().verify_password(password.as_bytes(), hash).is_ok()
+    };
+    assert!(fits("Sömmer rain ") && !fits("Sömmer rain"), "only the end of the line goes");
+    let again = json(&fed(&["--json", "keys", "password"], "Sömmer rain ".as_bytes()));
+    assert_ne!(again["password_argon2"], hash, "every hash has its own salt");
+    for bad in [b"short\n".as_slice(), b"", b"\xff\xff\xff\xff\xff\xff\xff\xff\n"] {
+        let refused = fed(&["keys", "password"], bad);
+        assert!(!refused.status.success() && refused.stdout.is_empty());
+        assert!(!stderr(&refused).contains("short"), "{}", stderr(&refused));
+    }
+    assert_eq!(leadbroker(&["keys", "password", "horse"]).status.code(), Some(64));
+
+    let totp = json(&leadbroker(&["--json", "keys", "totp", "adler", "--issuer", "Sample Unit"]));
+    let secret = totp["totp_secret"].as_str().unwrap();
+    let read = totp_rs::Secret::try_from_base32(secret).unwrap();
+    assert!(totp_rs::Builder::new().with_secret(read).build().is_ok(), "what a login reads");
+    let uri = totp["uri"].as_str().unwrap();
+    assert!(uri.starts_with(&format!("otpauth://totp/Sample%20Unit:adler?secret={secret}&")));
+
+    // What is printed for people goes into the registry as it is.
+    let example = include_str!("../config/registry.example.toml");
+    let password = stdout(&fed(&["keys", "password"], b"correct horse\n"));
+    let totp = stdout(&leadbroker(&["keys", "totp", "adler"]));
+    let totp = totp.lines().next().unwrap();
+    let lines = format!("[[accounts]]\n{totp}\n{password}");
+    let folder = tempfile::tempdir().unwrap();
+    let registry = example.replacen("[[accounts]]\n", &lines, 1);
+    let file = write(&folder.path().join("registry.toml"), &registry, 0o600);
+    json(&leadbroker(&["registry", "check", &file, "--json"]));
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod decide;
 mod demo;
 mod desk;
 mod doctor;
+mod doors;
 mod emergency;
 mod exit;
 mod keys;
