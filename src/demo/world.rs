@@ -1,4 +1,4 @@
-//! The demo world: units, agencies, and invented people (design, section 10). `places` holds the tables.
+//! The demo world: units, agencies, and invented people. `places` holds the tables.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
