@@ -493,7 +493,7 @@ fn a_log_written_anew_by_the_holder_of_the_key_is_shown_by_a_checkpoint_held_els
     assert_eq!(verify(&forged, &[]).status.code(), Some(0), "alone it looks sound");
     let sound = verify(&log, &[&held]);
     assert_eq!(sound.status.code(), Some(0), "{}", stderr(&sound));
-    assert!(stdout(&sound).contains("all 1 checkpoints"));
+    assert!(stdout(&sound).contains("every checkpoint that you hold (1)"));
     let found = verify(&forged, &[&held]);
     assert_eq!(found.status.code(), Some(65));
     assert!(stderr(&found).contains("was rewritten"), "{}", stderr(&found));

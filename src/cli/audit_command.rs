@@ -43,11 +43,14 @@ pub(super) fn verify(
         }
         Ok(verified) => {
             output.line(&format!(
-                "sound: {} entries of {}, {} signed checkpoints, root {}",
-                verified.size, verified.origin, verified.checkpoints, verified.root
+                "sound: {} of {}, root {}",
+                verified.counts(),
+                verified.origin,
+                verified.root
             ));
             if !held.is_empty() {
-                output.line(&format!("it contains all {} checkpoints that you hold", held.len()));
+                output
+                    .line(&format!("it contains every checkpoint that you hold ({})", held.len()));
             }
             if !verified.key_pinned {
                 output
@@ -277,6 +280,7 @@ mod tests {
             "clauses": ["LACRIS-AUD-2", "LACRIS-ACC-1"],
             "detail": { "by": "p-3", "excluded.p-2": "examined_before", "probe": "0", "to": "p-2" }
         }});
+        let known = json!({ "p-1": "rivera", "p-2": "okafor" });
         assert_eq!(
             row(&entry, Logins(&known)),
             [

@@ -8,7 +8,7 @@ use super::DemoError;
 use super::places::{AGENCIES, AgencyPlan, UNITS, UnitPlan, service_terms};
 use crate::domain::{
     Account, AccountId, Agency, AgencyStanding, Agreement, AiSystem, Capability, Credential,
-    Differences, PackId, Repository, RepositoryKind, Role, Safeguards, Shift, SignOff,
+    Differences, PackId, Personal, Repository, RepositoryKind, Role, Safeguards, Shift, SignOff,
     TrainerDesignation, Training, Unit, UnitDesk, UnitId, UnitWords,
 };
 use crate::id_source::IdSource;
@@ -269,7 +269,7 @@ impl Maker<'_> {
             credentials: trained.map(|end| self.credential(place, end)).into_iter().collect(),
             positions: owned(place.positions(role)),
             relatives: Vec::new(),
-            pager_email: None,
+            pager_email: Some(Personal::new(format!("{login}@{}.example.gov", place.domain))),
         };
         if trained.is_some() && !place.topics.is_empty() {
             self.world.registry.trainings.push(Training {
