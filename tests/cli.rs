@@ -130,6 +130,19 @@ fn what_a_person_logs_in_with_is_made_here_and_stands_in_the_registry() {
 }
 
 #[test]
+fn serve_names_its_roles() {
+    let roles =
+        ["api", "intake", "check", "dispatch", "respond", "deliver", "relay", "sweep", "pager"];
+    let help = stdout(&leadbroker(&["serve", "--help"]));
+    let refused = leadbroker(&["serve", "--roles", "api,x"]);
+    assert_eq!(refused.status.code(), Some(64));
+    for role in roles {
+        assert!(help.contains(role), "{role}: {help}");
+        assert!(stderr(&refused).contains(role), "{role}: {}", stderr(&refused));
+    }
+}
+
+#[test]
 fn a_wrong_configuration_is_told_whole() {
     let folder = tempfile::tempdir().unwrap();
     let text = "environment = \"test\"\n[limits]\nimagse = 7\nimages = \"many\"\n";
