@@ -376,6 +376,21 @@ fn a_database_is_made_and_the_doctor_sees_what_is_missing() {
     assert_eq!(state("registry"), "warn");
     assert_eq!(state("master key"), "fail");
     assert_eq!(state("policy packs"), "ok");
+    let change = |sql: &'static str| {
+        use sqlx::Connection as _;
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            sqlx::any::install_default_drivers();
+            let url = format!("sqlite:{}", database.display());
+            let mut connection = sqlx::AnyConnection::connect(&url).await.unwrap();
+            sqlx::query(sql).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        });
+    };
+    change("DELETE FROM _sqlx_migrations WHERE version > 20261121090000");
+    assert_eq!(state("database"), "warn", "older than the program");
+    change("UPDATE _sqlx_migrations SET version = version + 80000000000000");
+    assert_eq!(state("database"), "fail", "newer than the program");
 }
 
 #[test]
