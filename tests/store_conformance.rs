@@ -161,6 +161,30 @@ async fn a_look_tells_whose_version_the_tables_have(fresh: Fresh) {
     assert_eq!(probe(&fresh.url.replace("store", "none")).await, Probe::Away);
 }
 
+async fn a_session_is_forgotten_a_day_after_its_end(fresh: Fresh) {
+    let store = &fresh.store;
+    let account = AccountId::new(Uuid::from_u128(1));
+    for (hash, begun) in [([1; 32], now()), ([2; 32], now() + TimeDelta::hours(20))] {
+        let mut login = event("session.begun", id(1));
+        login.at = begun;
+        store.add_session(hash, account, login).await.unwrap();
+    }
+    // The first is used for nearly twelve hours, and they end it.
+    for quarter in 1..48 {
+        let at = now() + TimeDelta::minutes(15 * quarter);
+        assert_eq!(store.session([1; 32], at).await.unwrap(), Some(account));
+    }
+    let ended = now() + TimeDelta::hours(12);
+    let before = ended + TimeDelta::days(1) - TimeDelta::seconds(1);
+    assert_eq!(store.forget_sessions(before).await.unwrap(), 0);
+    assert_eq!(store.forget_sessions(ended + TimeDelta::days(1)).await.unwrap(), 1);
+    let late = now() + TimeDelta::hours(20);
+    assert_eq!(store.session([2; 32], late).await.unwrap(), Some(account), "the other one stays");
+    let ended = late + TimeDelta::minutes(30);
+    assert_eq!(store.forget_sessions(ended + TimeDelta::days(1)).await.unwrap(), 1);
+    assert_eq!(store.forget_sessions(ended + TimeDelta::days(9)).await.unwrap(), 0);
+}
+
 async fn what_was_asked_before_is_found_by_image_and_by_case(fresh: Fresh) {
     let store = &fresh.store;
     let put = async |n: u128, (case, image, ori): (u8, u8, &str)| {
@@ -1200,6 +1224,7 @@ conformance! {
     what_was_asked_before_is_found_by_image_and_by_case: false,
     a_code_is_spent_once_and_so_is_every_older_one: false,
     a_look_tells_whose_version_the_tables_have: false,
+    a_session_is_forgotten_a_day_after_its_end: false,
     a_request_comes_back_as_it_was_stored: false,
     a_change_is_written_whole_or_not_at_all: false,
     case_numbers_have_no_gaps_and_the_log_has_one_order: false,

@@ -28,6 +28,7 @@ mod repeats;
 mod roster;
 mod rows;
 mod service_clocks;
+mod sessions;
 mod writer;
 
 pub use audit_log::StoredCheckpoint;

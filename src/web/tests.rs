@@ -583,6 +583,10 @@ async fn a_session_begins_with_both_factors_and_five_failures_lock_it() {
         (count("session.refused"), count("session.locked"), count("session.begun")),
         (6, 1, 2)
     );
+    // A day after their end the sweeper deletes both: nothing is left for anybody else to delete.
+    world.clock.advance(TimeDelta::days(1));
+    crate::worker::sweep::once(&world.ctx).await.unwrap();
+    assert_eq!(world.ctx.store.forget_sessions(world.clock.now()).await.unwrap(), 0);
 }
 
 /// The table of operations is the router's, so that what is asked here is what the document says.

@@ -53,6 +53,7 @@ pub async fn once(ctx: &Context) -> Result<usize, PipelineError> {
         tracing::info!(messages = lost, "published again what made no progress");
     }
     discard(ctx).await?;
+    ctx.store.forget_sessions(now).await?;
     service_clocks(ctx, now).await?;
     let mut moved = enforce::sweep(ctx).await?;
     let overdue = ctx.store.overdue(now, 500).await?;
