@@ -3,9 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -81,6 +82,66 @@ fn keys_are_the_owners_alone_and_never_overwritten() {
     assert_eq!(std::fs::read_to_string(dir.join("master.key")).unwrap(), master);
 }
 
+/// The command with a line on its standard input.
+fn fed(args: &[&str], input: &[u8]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_leadbroker"));
+    let command = command.env_remove("LEADBROKER_CONFIG").args(args);
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = pipes.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn what_a_person_logs_in_with_is_made_here_and_stands_in_the_registry() {
+    use argon2::PasswordVerifier as _;
+    let made = json(&fed(&["--json", "keys", "password"], "Sömmer rain \r\n".as_bytes()));
+    let hash = made["password_argon2"].as_str().unwrap();
+    let fits = |password: &str| {
+        argon2::Argon2::default().verify_password(password.as_bytes(), hash).is_ok()
+    };
+    assert!(fits("Sömmer rain ") && !fits("Sömmer rain"), "only the end of the line goes");
+    let again = json(&fed(&["--json", "keys", "password"], "Sömmer rain ".as_bytes()));
+    assert_ne!(again["password_argon2"], hash, "every hash has its own salt");
+    for bad in [b"short\n".as_slice(), b"", b"\xff\xff\xff\xff\xff\xff\xff\xff\n"] {
+        let refused = fed(&["keys", "password"], bad);
+        assert!(!refused.status.success() && refused.stdout.is_empty());
+        assert!(!stderr(&refused).contains("short"), "{}", stderr(&refused));
+    }
+    assert_eq!(leadbroker(&["keys", "password", "horse"]).status.code(), Some(64));
+
+    let totp = json(&leadbroker(&["--json", "keys", "totp", "adler", "--issuer", "Sample Unit"]));
+    let secret = totp["totp_secret"].as_str().unwrap();
+    let read = totp_rs::Secret::try_from_base32(secret).unwrap();
+    assert!(totp_rs::Builder::new().with_secret(read).build().is_ok(), "what a login reads");
+    let uri = totp["uri"].as_str().unwrap();
+    assert!(uri.starts_with(&format!("otpauth://totp/Sample%20Unit:adler?secret={secret}&")));
+
+    // What is printed for people goes into the registry as it is.
+    let example = include_str!("../config/registry.example.toml");
+    let password = stdout(&fed(&["keys", "password"], b"correct horse\n"));
+    let totp = stdout(&leadbroker(&["keys", "totp", "adler"]));
+    let totp = totp.lines().next().unwrap();
+    let lines = format!("[[accounts]]\n{totp}\n{password}");
+    let folder = tempfile::tempdir().unwrap();
+    let registry = example.replacen("[[accounts]]\n", &lines, 1);
+    let file = write(&folder.path().join("registry.toml"), &registry, 0o600);
+    json(&leadbroker(&["registry", "check", &file, "--json"]));
+}
+
+#[test]
+fn serve_names_its_roles() {
+    let roles =
+        ["api", "intake", "check", "dispatch", "respond", "deliver", "relay", "sweep", "pager"];
+    let help = stdout(&leadbroker(&["serve", "--help"]));
+    let refused = leadbroker(&["serve", "--roles", "api,x"]);
+    assert_eq!(refused.status.code(), Some(64));
+    for role in roles {
+        assert!(help.contains(role), "{role}: {help}");
+        assert!(stderr(&refused).contains(role), "{role}: {}", stderr(&refused));
+    }
+}
+
 #[test]
 fn a_wrong_configuration_is_told_whole() {
     let folder = tempfile::tempdir().unwrap();
@@ -152,6 +213,38 @@ fn every_shell_gets_its_completions() {
         assert_eq!(output.status.code(), Some(0));
         assert!(stdout(&output).contains("second-review"), "{shell}");
     }
+}
+
+/// `leadbroker … | head`: the reader goes away before the end, or before anything was printed.
+#[test]
+fn output_that_nobody_reads_on_ends_quietly() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("demo");
+    let demo = ["demo", "--no-serve", "--out", out.to_str().unwrap()];
+    let commands: [&[&str]; 10] = [
+        &["completions", "bash"],
+        &["completions", "zsh"],
+        &["completions", "fish"],
+        &["completions", "elvish"],
+        &["--help"],
+        &["openapi"],
+        &["config", "reference"],
+        &["policy", "clauses"],
+        &["policy", "clauses", "--json"],
+        &demo,
+    ];
+    for args in commands {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_leadbroker"));
+        command.env("LEADBROKER__LOG__LEVEL", "error").args(args).stdout(writer);
+        let output = command.stderr(Stdio::piped()).spawn().unwrap();
+        let output = output.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", stderr(&output));
+        assert!(!stderr(&output).contains("panicked"), "{args:?}: {}", stderr(&output));
+        assert!(!stderr(&output).contains("pipe"), "{args:?}: {}", stderr(&output));
+    }
+    assert!(out.join("no-match.eml").is_file(), "the walk goes on to its end");
 }
 
 #[test]
@@ -283,6 +376,21 @@ fn a_database_is_made_and_the_doctor_sees_what_is_missing() {
     assert_eq!(state("registry"), "warn");
     assert_eq!(state("master key"), "fail");
     assert_eq!(state("policy packs"), "ok");
+    let change = |sql: &'static str| {
+        use sqlx::Connection as _;
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            sqlx::any::install_default_drivers();
+            let url = format!("sqlite:{}", database.display());
+            let mut connection = sqlx::AnyConnection::connect(&url).await.unwrap();
+            sqlx::query(sql).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        });
+    };
+    change("DELETE FROM _sqlx_migrations WHERE version > 20261121090000");
+    assert_eq!(state("database"), "warn", "older than the program");
+    change("UPDATE _sqlx_migrations SET version = version + 80000000000000");
+    assert_eq!(state("database"), "fail", "newer than the program");
 }
 
 #[test]
@@ -413,7 +521,7 @@ fn a_log_written_anew_by_the_holder_of_the_key_is_shown_by_a_checkpoint_held_els
     assert_eq!(verify(&forged, &[]).status.code(), Some(0), "alone it looks sound");
     let sound = verify(&log, &[&held]);
     assert_eq!(sound.status.code(), Some(0), "{}", stderr(&sound));
-    assert!(stdout(&sound).contains("all 1 checkpoints"));
+    assert!(stdout(&sound).contains("every checkpoint that you hold (1)"));
     let found = verify(&forged, &[&held]);
     assert_eq!(found.status.code(), Some(65));
     assert!(stderr(&found).contains("was rewritten"), "{}", stderr(&found));

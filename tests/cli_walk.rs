@@ -81,13 +81,14 @@ impl Demo {
         self.secrets["agencies"][ori]["token"].as_str().unwrap().to_owned()
     }
 
+    fn command(&self, token: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_leadbroker"));
+        command.args(["--server", &self.server]).env("LEADBROKER_TOKEN", token);
+        command
+    }
+
     fn run(&self, token: &str, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_leadbroker"))
-            .args(["--json", "--server", &self.server])
-            .args(args)
-            .env("LEADBROKER_TOKEN", token)
-            .output()
-            .unwrap()
+        self.command(token).arg("--json").args(args).output().unwrap()
     }
 
     fn json(&self, token: &str, args: &[&str]) -> Value {
@@ -209,12 +210,27 @@ fn a_request_goes_from_form_to_delivered_answer_by_commands() {
     let auditor = &demo.tokens("auditor")[0];
     let entries = demo.json(auditor, &["audit", "show", &request])["entries"].to_string();
     assert!(entries.contains("answer.released") && entries.contains("LACRIS-AUD-2"));
+    assert_logins(&demo, (auditor, &request), &[&first, officer]);
     let export = demo.path("audit.jsonl");
     demo.json(auditor, &["audit", "export", "--out", export.to_str().unwrap()]);
     demo.json("", &["audit", "verify", export.to_str().unwrap()]);
 
     assert_eq!(demo.run(&agency, &["queue"]).status.code(), Some(77), "an agency has no worklist");
     refused(&demo, &probe, &image);
+}
+
+/// The audit's tables say who these people are, beside the ids of their accounts.
+fn assert_logins(demo: &Demo, (auditor, request): (&str, &str), people: &[&String]) {
+    for command in ["show", "who"] {
+        let output = demo.command(auditor).args(["audit", command, request]).output().unwrap();
+        let table = String::from_utf8(output.stdout).unwrap();
+        for token in people {
+            let mut accounts = demo.secrets["accounts"].as_array().unwrap().iter();
+            let account = accounts.find(|account| account["token"] == token.as_str()).unwrap();
+            let login = format!(" ({})", account["login"].as_str().unwrap());
+            assert!(table.contains("person p-") && table.contains(&login), "{login}: {table}");
+        }
+    }
 }
 
 /// The second agency's agreement has run out.

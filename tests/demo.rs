@@ -121,11 +121,32 @@ fn assert_audit(out: &Path) {
     assert!(write("swapped.jsonl", swapped).contains("entry 1"));
 }
 
+/// A reviewer is paged by a mail of its own kind, and everything else in the folder is sealed.
+fn assert_pages(out: &Path, told: &str) {
+    assert!(told.contains("is told by mail"), "{told}");
+    let mails = std::fs::read_dir(out.join("mail")).unwrap().map(|entry| entry.unwrap().path());
+    let (pages, answers): (Vec<PathBuf>, Vec<PathBuf>) =
+        mails.partition(|path| path.file_name().unwrap().to_string_lossy().starts_with("page-"));
+    assert!(!pages.is_empty() && answers.len() == 2, "{pages:?} {answers:?}");
+    for page in pages {
+        let mail = std::fs::read_to_string(page).unwrap();
+        assert!(mail.contains("@unit.example.gov") && mail.contains("leadbroker pages ack pg-"));
+        assert!(!mail.contains("24-0018") && !mail.contains("24-0019"), "{mail}");
+    }
+    for answer in answers {
+        assert!(std::fs::read_to_string(answer).unwrap().contains("application/pkcs7-mime"));
+    }
+}
+
+/// What it prints. Nothing of it is a warning.
 fn demo(out: &Path, more: &[&str]) -> String {
     let folder = out.parent().unwrap();
     let mut arguments = vec!["demo", "--no-serve", "--out", out.to_str().unwrap()];
     arguments.extend(more);
-    succeeded(&run(PROGRAM, &arguments, folder))
+    let output = run(PROGRAM, &arguments, folder);
+    let warned = String::from_utf8_lossy(&output.stderr);
+    assert!(!warned.contains("WARN") && !warned.contains("ERROR"), "{warned}");
+    succeeded(&output)
 }
 
 fn fresh_database() -> String {
@@ -146,6 +167,8 @@ fn embedded_the_demonstration_walks_both_answers_to_mails_that_open() {
     let out = folder.path().join("out");
     let told = demo(&out, &[]);
     assert!(told.contains("CORE-AGREEMENT"), "{told}");
+    assert!(told.contains("under 1 signed checkpoint;"), "{told}");
+    assert_pages(&out, &told);
     for name in ["lead", "no-match"] {
         assert_mail_opens(&out, name);
     }

@@ -243,6 +243,7 @@ credentials = []
     assert_eq!(value["agencies"][0]["ori"], "CA0194200");
     let table = String::from_utf8(run(&["registry", "show"]).stdout).unwrap();
     assert!(table.contains("rsample") && table.contains("DMS"), "{table}");
+    assert!(table.contains("p-00000000000000000000000000000001"), "{table}");
     for hidden in [&token, "Robin", "+1213", "unit@"] {
         assert!(!table.contains(hidden) && !value.to_string().contains(hidden), "{hidden}");
     }

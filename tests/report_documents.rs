@@ -454,14 +454,53 @@ fn long_text_in_any_script_is_printed_in_full() {
         "unbroken".repeat(120),
     )));
     let document = Document::ManualSearchReport(Box::new(long));
-    // Where a long word may break stands a space without width.
-    let pages = pages(&render(&document, made_at()).unwrap()).join(" ").replace('\u{200b}', "");
+    let pages = pages(&render(&document, made_at()).unwrap()).join(" ");
     for text in ["Łukasz Ωμέγα Жуковский", "[U+1F600][U+202E][U+E000][U+0000] [U+738B]", "END"]
     {
         assert!(pages.contains(text), "`{text}` is missing");
     }
     let words = pages.matches("unbroken").count();
     assert!(words > 100, "an endless word stays on the page: {words}");
+}
+
+#[test]
+fn ids_hashes_and_addresses_are_copied_as_they_are() {
+    const REQUEST: &str = "r-01a1fea19bee71b987729a264aab31c0";
+    const ADDRESS: &str = "facial-recognition-questions@regional-unit.example.gov";
+    let mut report = report();
+    report.case.fr_case_number = REQUEST.to_owned();
+    report.case.agency_case_number = personal(LEAD_HASH);
+    report.statements.footer = format!("{FOOTER} {ADDRESS}");
+    report.comments = Some(personal(&format!("{ADDRESS} {PROBE_HASH}")));
+    report.examination.checklist = Some(format!("version 1, SHA-256 {PROBE_HASH}"));
+    report.examination.audit_reference = format!("{REQUEST}, checkpoint {LEAD_HASH}");
+    let mut notice = notice(
+        NO_MATCH,
+        NoMatch {
+            searches: vec![search("DMS")],
+            suitability: personal("Frontal."),
+            derivatives: vec![derivative()],
+        },
+    );
+    notice.case.fr_case_number = REQUEST.to_owned();
+    notice.statements.footer = format!("{FOOTER} {ADDRESS}");
+    notice.audit_reference = format!("{REQUEST}, checkpoint {LEAD_HASH}");
+    for document in
+        [Document::ManualSearchReport(Box::new(report)), Document::NoMatchNotice(notice)]
+    {
+        let pdf = printed(&document);
+        let text = poppler("pdftotext", &["-raw", "FILE", "-"], pdf.bytes());
+        let unseen =
+            |c: char| matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
+        assert!(!text.contains(unseen), "{text:?}");
+        // Where a line is full it may end, and that is all.
+        let text = text.replace('\n', "");
+        for whole in [REQUEST, ADDRESS, PROBE_HASH, LEAD_HASH] {
+            assert!(text.contains(whole), "`{whole}` is missing in: {text}");
+        }
+        let again = render(&document, made_at()).unwrap();
+        assert_eq!(again.bytes(), pdf.bytes(), "the same document is the same file");
+    }
 }
 
 #[test]

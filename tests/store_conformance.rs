@@ -31,23 +31,25 @@ use leadbroker::store::{
     EmergencyWrite, Enforcement, Guard, KnownAnswerWrite, MailingStatus, MailingUpdate, Measures,
     NewAttempt, NewDuty, NewIdempotencyKey, NewKnownAnswer, NewMailing, NewPage, NewPolicySet,
     NewProbe, NewRecord, NewRegistry, NewRequest, NewRosterEntry, NewSuspension, PageChange,
-    PageRow, PageUpdate, PolicySetConfirmation, RecordKind, RequestUpdate, Shared, Store,
-    StoreError, StoreSettings, WorkFilter, WorkPage,
+    PageRow, PageUpdate, PolicySetConfirmation, Probe, RecordKind, RequestUpdate, Schema, Shared,
+    Store, StoreError, StoreSettings, WorkFilter, WorkPage, probe, probe_registry,
 };
 use leadbroker::vault::SigningKey;
+use sqlx::Connection as _;
 use uuid::Uuid;
 
 /// A fresh database; SQLite's folder lives as long as this.
 struct Fresh {
     store: Store,
+    url: String,
     folder: Option<tempfile::TempDir>,
 }
 
 async fn sqlite(relay: bool) -> Fresh {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("store.db").display());
-    let store = Store::open(&StoreSettings { url, readers: 4, relay }).await.unwrap();
-    Fresh { store, folder: Some(folder) }
+    let settings = StoreSettings { url: url.clone(), readers: 4, relay };
+    Fresh { store: Store::open(&settings).await.unwrap(), url, folder: Some(folder) }
 }
 
 /// Databases of this process so far.
@@ -65,8 +67,8 @@ async fn postgres(relay: bool) -> Fresh {
         .unwrap();
     assert!(made.success());
     let url = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
-    let store = Store::open(&StoreSettings { url, readers: 4, relay }).await.unwrap();
-    Fresh { store, folder: None }
+    let settings = StoreSettings { url: url.clone(), readers: 4, relay };
+    Fresh { store: Store::open(&settings).await.unwrap(), url, folder: None }
 }
 
 fn now() -> DateTime<Utc> {
@@ -133,6 +135,55 @@ async fn a_code_is_spent_once_and_so_is_every_older_one(fresh: Fresh) {
     let all = (0..10).map(|_| store.spend_code(one, 8));
     let spent = futures_util::future::join_all(all).await;
     assert_eq!(spent.into_iter().filter(|spent| *spent.as_ref().unwrap()).count(), 1);
+}
+
+async fn a_look_tells_whose_version_the_tables_have(fresh: Fresh) {
+    let schema = async || {
+        let seen = probe(&fresh.url).await;
+        let Probe::Ready { registries: 1, schema } = seen else { panic!("{seen:?}") };
+        schema
+    };
+    assert_eq!(probe_registry(&fresh.url).await, None);
+    fresh.store.add_registry([1; 32], vec![7], event("registry", id(1))).await.unwrap();
+    assert_eq!(probe_registry(&fresh.url).await, Some(vec![7]));
+    assert_eq!(schema().await, Schema::Same);
+    let change = async |sql: &'static str| {
+        let mut connection = sqlx::AnyConnection::connect(&fresh.url).await.unwrap();
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+    };
+    let newest = "DELETE FROM _sqlx_migrations
+                  WHERE version = (SELECT max(version) FROM _sqlx_migrations)";
+    change(newest).await;
+    assert_eq!(schema().await, Schema::Older(1));
+    change(newest).await;
+    assert_eq!(schema().await, Schema::Older(2));
+    change("UPDATE _sqlx_migrations SET version = version + 80000000000000").await;
+    assert_eq!(schema().await, Schema::Newer);
+    assert_eq!(probe(&fresh.url.replace("store", "none")).await, Probe::Away);
+}
+
+async fn a_session_is_forgotten_a_day_after_its_end(fresh: Fresh) {
+    let store = &fresh.store;
+    let account = AccountId::new(Uuid::from_u128(1));
+    for (hash, begun) in [([1; 32], now()), ([2; 32], now() + TimeDelta::hours(20))] {
+        let mut login = event("session.begun", id(1));
+        login.at = begun;
+        store.add_session(hash, account, login).await.unwrap();
+    }
+    // The first is used for nearly twelve hours, and they end it.
+    for quarter in 1..48 {
+        let at = now() + TimeDelta::minutes(15 * quarter);
+        assert_eq!(store.session([1; 32], at).await.unwrap(), Some(account));
+    }
+    let ended = now() + TimeDelta::hours(12);
+    let before = ended + TimeDelta::days(1) - TimeDelta::seconds(1);
+    assert_eq!(store.forget_sessions(before).await.unwrap(), 0);
+    assert_eq!(store.forget_sessions(ended + TimeDelta::days(1)).await.unwrap(), 1);
+    let late = now() + TimeDelta::hours(20);
+    assert_eq!(store.session([2; 32], late).await.unwrap(), Some(account), "the other one stays");
+    let ended = late + TimeDelta::minutes(30);
+    assert_eq!(store.forget_sessions(ended + TimeDelta::days(1)).await.unwrap(), 1);
+    assert_eq!(store.forget_sessions(ended + TimeDelta::days(9)).await.unwrap(), 0);
 }
 
 async fn what_was_asked_before_is_found_by_image_and_by_case(fresh: Fresh) {
@@ -1552,6 +1603,8 @@ macro_rules! conformance {
 conformance! {
     what_was_asked_before_is_found_by_image_and_by_case: false,
     a_code_is_spent_once_and_so_is_every_older_one: false,
+    a_look_tells_whose_version_the_tables_have: false,
+    a_session_is_forgotten_a_day_after_its_end: false,
     a_request_comes_back_as_it_was_stored: false,
     a_change_is_written_whole_or_not_at_all: false,
     case_numbers_have_no_gaps_and_the_log_has_one_order: false,

@@ -24,7 +24,7 @@ pub async fn policies_in_force(config: &Config, clock: &dyn Clock) -> Result<Pol
     match tokio::time::timeout(PATIENCE, probe(&url)).await.unwrap_or(Probe::Away) {
         Probe::Away => return Err(away()),
         Probe::Empty => return policies(config, clock),
-        Probe::Ready(_) => {}
+        Probe::Ready { .. } => {}
     }
     let stored = tokio::time::timeout(PATIENCE, probe_policy_set(&url)).await;
     let Some((version, digest, files)) = stored.map_err(|_| away())?.map_err(|_| away())? else {

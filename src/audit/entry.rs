@@ -79,6 +79,18 @@ impl AuditEvent {
         }
     }
 
+    /// Every account that the event names: who did it, and whom its detail names, as a value or in a name
+    /// (`excluded.p-…`).
+    pub fn accounts(&self) -> impl Iterator<Item = AccountId> {
+        let actor = match &self.actor {
+            Actor::Person { account } => Some(*account),
+            Actor::System { .. } | Actor::Agency { .. } | Actor::Operator { .. } => None,
+        };
+        let texts =
+            self.detail.iter().flat_map(|(name, value)| [name.rsplit('.').next(), Some(value)]);
+        actor.into_iter().chain(texts.flatten().filter_map(|text| text.parse().ok()))
+    }
+
     /// About this request.
     #[must_use]
     pub fn request(mut self, request: RequestId) -> Self {
@@ -185,6 +197,19 @@ impl AuditEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_event_knows_whom_it_names() {
+        let [actor, reviewer, excluded] =
+            [1, 2, 3].map(|n| AccountId::new(uuid::Uuid::from_u128(n)));
+        let event = AuditEvent::new(DateTime::UNIX_EPOCH, Actor::Person { account: actor }, "test")
+            .detail("reviewer", &reviewer.to_string())
+            .detail(&format!("excluded.{excluded}"), "p-7")
+            .detail("p-8", "r-00000000000000000000000000000009");
+        let mut named: Vec<AccountId> = event.accounts().collect();
+        named.sort();
+        assert_eq!(named, [actor, reviewer, excluded]);
+    }
 
     #[test]
     fn a_detail_cannot_hold_a_name_or_an_address() {

@@ -20,6 +20,16 @@ pub struct Verified {
     pub key_pinned: bool,
 }
 
+impl Verified {
+    /// How much it is, for people: `29 entries under 1 signed checkpoint`.
+    pub fn counts(&self) -> String {
+        let entries = if self.size == 1 { "entry" } else { "entries" };
+        let checkpoints =
+            if self.checkpoints == 1 { "signed checkpoint" } else { "signed checkpoints" };
+        format!("{} {entries} under {} {checkpoints}", self.size, self.checkpoints)
+    }
+}
+
 /// Where an export is broken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {what}")]

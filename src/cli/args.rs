@@ -8,7 +8,9 @@ mod roster;
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
+use strum::VariantArray as _;
 
 pub(super) use agency::{AgencyCommand, SubmitArgs};
 pub(super) use known_answer::{InjectArgs, KnownAnswerCommand};
@@ -26,6 +28,8 @@ pub(super) use roster::{
     AddCommand, HolidayArgs, OverrideArgs, PlaceArgs, RosterArgs, RosterCommand, RotationArgs,
     ShiftArgs,
 };
+
+use crate::app::RoleOfProcess;
 
 /// A broker between law-enforcement agencies for facial-recognition search requests. It compares no faces.
 #[derive(Debug, Parser)]
@@ -115,6 +119,12 @@ pub struct ServeArgs {
     #[arg(skip)]
     pub config: Option<PathBuf>,
     /// What this process does, separated by commas; everything by default.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', value_name = "ROLE", value_parser = roles())]
     pub roles: Vec<String>,
+}
+
+/// Every role, and `all`.
+fn roles() -> PossibleValuesParser {
+    let roles = RoleOfProcess::VARIANTS.iter().map(|role| <&'static str>::from(*role));
+    PossibleValuesParser::new(std::iter::once("all").chain(roles))
 }

@@ -12,9 +12,10 @@ use super::client::{Api, segment, shown};
 use super::config_command::loaded;
 use super::{Output, exit};
 use crate::app;
-use crate::audit::{Actor, AuditEvent, Checkpoint};
+use crate::audit::{Actor, AuditEntry, AuditEvent, Checkpoint};
 use crate::domain::RequestId;
-use crate::store::{Change, StoreError};
+use crate::pipeline::{PipelineError, people};
+use crate::store::Change;
 
 /// Verifies an export.
 pub(super) fn verify(
@@ -42,11 +43,14 @@ pub(super) fn verify(
         }
         Ok(verified) => {
             output.line(&format!(
-                "sound: {} entries of {}, {} signed checkpoints, root {}",
-                verified.size, verified.origin, verified.checkpoints, verified.root
+                "sound: {} of {}, root {}",
+                verified.counts(),
+                verified.origin,
+                verified.root
             ));
             if !held.is_empty() {
-                output.line(&format!("it contains all {} checkpoints that you hold", held.len()));
+                output
+                    .line(&format!("it contains every checkpoint that you hold ({})", held.len()));
             }
             if !verified.key_pinned {
                 output
@@ -99,8 +103,7 @@ pub(super) async fn run(
         }
         AuditCommand::Who { request, local: _ } => {
             let answer = api.get(&format!("audit/requests/{}", segment(request)?)).await?;
-            let entries = answer.get("entries").and_then(Value::as_array).cloned();
-            who(request, entries.unwrap_or_default(), output);
+            who(request, &answer, output);
             Ok(exit::OK)
         }
         AuditCommand::Export { out } => {
@@ -123,10 +126,11 @@ fn show(answer: &Value, output: &mut Output) {
     if output.is_json() {
         return output.value(answer);
     }
+    let logins = Logins(answer.get("logins").unwrap_or(&Value::Null));
     let rows: Vec<Vec<String>> = answer
         .get("entries")
         .and_then(Value::as_array)
-        .map(|entries| entries.iter().map(row).collect())
+        .map(|entries| entries.iter().map(|entry| row(entry, logins)).collect())
         .unwrap_or_default();
     output.table(&["at", "who", "what", "why", "clauses"], &rows);
 }
@@ -136,34 +140,38 @@ const READINGS: [&str; 4] =
     ["search_request.explained", "draft.read", "suspensions.read", "audit.read_locally"];
 
 /// Who read what of the request, from its audit entries.
-fn who(request: &str, entries: Vec<Value>, output: &mut Output) {
+fn who(request: &str, answer: &Value, output: &mut Output) {
     let event = |entry: &Value, member: &str| {
         entry.pointer(&format!("/event/{member}")).and_then(Value::as_str).map(str::to_owned)
     };
-    let reads = entries.into_iter().filter(|entry| {
+    let entries = answer.get("entries").and_then(Value::as_array);
+    let reads = entries.into_iter().flatten().filter(|entry| {
         event(entry, "gate").as_deref() == Some("read")
             || event(entry, "action").is_some_and(|action| READINGS.contains(&action.as_str()))
     });
-    let reads: Vec<Value> = reads.collect();
+    let reads: Vec<&Value> = reads.collect();
+    let logins = answer.get("logins").unwrap_or(&Value::Null);
     if output.is_json() {
-        return output.value(&json!({ "request": request, "reads": reads }));
+        return output.value(&json!({ "request": request, "reads": reads, "logins": logins }));
     }
     if reads.is_empty() {
         return output.line("nobody has read anything of this request");
     }
-    let rows: Vec<Vec<String>> = reads.iter().map(reading).collect();
+    let logins = Logins(logins);
+    let rows: Vec<Vec<String>> = reads.iter().map(|entry| reading(entry, logins)).collect();
     output.table(&["at", "who", "what", "why", "decision", "clauses"], &rows);
 }
 
 /// When, who, what, for which step, what the gate decided, under which clauses.
-fn reading(entry: &Value) -> Vec<String> {
+fn reading(entry: &Value, logins: Logins<'_>) -> Vec<String> {
     let event = entry.get("event").unwrap_or(&Value::Null);
     let detail = |name: &str| event.pointer(&format!("/detail/{name}")).and_then(Value::as_str);
     let what = [Some(shown(event, "action")), detail("what").map(str::to_owned)];
     let which = detail("which").map(str::to_owned);
     let what: Vec<String> = what.into_iter().flatten().chain(which).collect();
-    let clauses = row(entry).pop().unwrap_or_default();
-    let (at, who) = (shown(event, "at"), event.get("actor").map_or_else(String::new, actor));
+    let clauses = row(entry, logins).pop().unwrap_or_default();
+    let who = event.get("actor").map_or_else(String::new, |one| actor(one, logins));
+    let at = shown(event, "at");
     let why = detail("purpose").unwrap_or("-").to_owned();
     vec![at, who, what.join(" "), why, shown(event, "verdict"), clauses]
 }
@@ -178,7 +186,7 @@ pub(super) async fn who_locally(
     let ctx = app::context(&loaded(config)?.config).await?;
     let told = async {
         let Some(row) = ctx.store.request(id).await? else {
-            return Ok::<_, StoreError>(None);
+            return Ok::<_, PipelineError>(None);
         };
         let actor = Actor::Operator { command: "audit who".to_owned() };
         let event = AuditEvent::new(ctx.now(), actor, "audit.read_locally")
@@ -186,28 +194,31 @@ pub(super) async fn who_locally(
             .unit(&row.unit)
             .clause("LACRIS-AUD-2");
         let _ = ctx.store.apply(Change::audited(vec![event])).await?;
-        ctx.store.audit_of(row.id).await.map(Some)
+        Ok(Some((ctx.store.audit_of(row.id).await?, ctx.registry().await?)))
     }
     .await;
     ctx.store.close().await;
-    let Some(bodies) = told? else {
+    let Some((bodies, registry)) = told? else {
         output.error("request_unknown", &format!("there is no request `{request}`"));
         return Ok(exit::DATA);
     };
-    let entries: Result<Vec<Value>, _> =
+    let entries: Result<Vec<AuditEntry>, _> =
         bodies.iter().map(|body| serde_json::from_str(body)).collect();
-    who(request, entries.context("read an audit entry")?, output);
+    let entries = entries.context("read an audit entry")?;
+    let logins = people::logins(&registry, &entries);
+    who(request, &json!({ "entries": entries, "logins": logins }), output);
     Ok(exit::OK)
 }
 
 /// When, who, what, why, under which clauses.
-fn row(entry: &Value) -> Vec<String> {
+fn row(entry: &Value, logins: Logins<'_>) -> Vec<String> {
     let event = entry.get("event").unwrap_or(&Value::Null);
-    let who = event.get("actor").map_or_else(|| "-".to_owned(), actor);
+    let who = event.get("actor").map_or_else(|| "-".to_owned(), |one| actor(one, logins));
     let gate = [shown(event, "gate"), shown(event, "verdict")];
     let mut why: Vec<String> = gate.into_iter().filter(|text| text != "-").collect();
     for (name, value) in event.get("detail").and_then(Value::as_object).into_iter().flatten() {
-        why.push(format!("{name}={}", value.as_str().unwrap_or_default()));
+        let value = value.as_str().unwrap_or_default();
+        why.push(format!("{}={}", logins.beside(name), logins.beside(value)));
     }
     let clauses: Vec<&str> = event
         .get("clauses")
@@ -219,9 +230,25 @@ fn row(entry: &Value) -> Vec<String> {
     vec![shown(event, "at"), who, shown(event, "action"), why.join(" "), clauses.join(" ")]
 }
 
-fn actor(actor: &Value) -> String {
+fn actor(actor: &Value, logins: Logins<'_>) -> String {
     let name = ["account", "ori", "stage", "command"].iter().find_map(|member| actor.get(member));
-    format!("{} {}", shown(actor, "kind"), name.and_then(Value::as_str).unwrap_or_default())
+    let name = name.and_then(Value::as_str).unwrap_or_default();
+    format!("{} {}", shown(actor, "kind"), logins.beside(name))
+}
+
+/// The login names that the registry has today, by the ids of accounts.
+#[derive(Clone, Copy)]
+struct Logins<'a>(&'a Value);
+
+impl Logins<'_> {
+    /// The text, with the login name beside it where it is, or ends in, the id of an account that the registry knows.
+    fn beside(self, text: &str) -> String {
+        let id = text.rsplit('.').next().unwrap_or(text);
+        match self.0.get(id).and_then(Value::as_str) {
+            Some(login) => format!("{text} ({login})"),
+            None => text.to_owned(),
+        }
+    }
 }
 
 /// Writes beside the target first: an export that broke off must not look like one.
@@ -251,17 +278,20 @@ mod tests {
         let entry = json!({ "seq": 4, "event": {
             "at": "2024-05-03T16:02:12Z", "actor": { "kind": "person", "account": "p-1" },
             "action": "probe.read", "gate": null, "verdict": null,
-            "clauses": ["LACRIS-AUD-2", "LACRIS-ACC-1"], "detail": { "probe": "0" }
+            "clauses": ["LACRIS-AUD-2", "LACRIS-ACC-1"],
+            "detail": { "by": "p-3", "excluded.p-2": "examined_before", "probe": "0", "to": "p-2" }
         }});
+        let known = json!({ "p-1": "rivera", "p-2": "okafor" });
         assert_eq!(
-            row(&entry),
+            row(&entry, Logins(&known)),
             [
                 "2024-05-03T16:02:12Z",
-                "person p-1",
+                "person p-1 (rivera)",
                 "probe.read",
-                "probe=0",
+                "by=p-3 excluded.p-2 (okafor)=examined_before probe=0 to=p-2 (okafor)",
                 "LACRIS-AUD-2 LACRIS-ACC-1"
             ]
         );
+        assert_eq!(row(&entry, Logins(&Value::Null))[1], "person p-1");
     }
 }

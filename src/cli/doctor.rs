@@ -1,5 +1,6 @@
 //! `leadbroker doctor`: what is well in this installation, and how to mend what is not. It changes nothing.
 
+mod certificates;
 mod machine;
 mod neighbours;
 
@@ -11,7 +12,7 @@ use serde_json::json;
 use super::config_command::loaded;
 use super::{Output, exit};
 use crate::app;
-use crate::clock::SystemClock;
+use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, Loaded};
 use crate::mail::smime::SigningIdentity;
 use crate::vault::{MasterKey, SigningKey};
@@ -66,6 +67,7 @@ pub(super) async fn run(file: Option<&Path>, output: &mut Output) -> anyhow::Res
     lines.push(machine::clock());
     lines.extend(machine::disks(config));
     lines.extend(neighbours::database(config).await);
+    lines.extend(certificates::of_recipients(config).await);
     lines.extend(neighbours::policy_set(config).await);
     lines.extend(neighbours::reviews(config).await);
     lines.push(neighbours::images(config).await);
@@ -137,10 +139,11 @@ fn keys(config: &Config) -> Vec<Line> {
         .map_err(|error| format!("`mail.certificate_file` cannot be read: {}", error.kind()))
         .and_then(|certificate| {
             SigningIdentity::from_pem(&certificate, config.mail.key.expose().as_bytes())
+                .map(|_| certificate)
                 .map_err(|error| error.to_string())
         });
     lines.push(match identity {
-        Ok(_) => Line::ok("answers' certificate", "certificate and key belong together"),
+        Ok(certificate) => certificates::of_answers(&certificate, SystemClock.now()),
         Err(error) => Line::fail(
             "answers' certificate",
             error,

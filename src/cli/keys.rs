@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use super::args::KeysCommand;
-use super::{Output, exit};
+use super::{Output, doors, exit};
 use crate::id_source::{IdSource as _, SystemIds};
 use crate::vault::SigningKey;
 
@@ -15,6 +15,8 @@ use crate::vault::SigningKey;
 pub(super) fn run(command: &KeysCommand, output: &mut Output) -> anyhow::Result<u8> {
     match command {
         KeysCommand::Generate { dir } => generate(dir, output),
+        KeysCommand::Password => doors::password(output),
+        KeysCommand::Totp { login, issuer } => doors::totp(login, issuer, output),
     }
 }
 

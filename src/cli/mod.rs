@@ -10,6 +10,7 @@ mod decide;
 mod demo;
 mod desk;
 mod doctor;
+mod doors;
 mod emergency;
 mod exit;
 mod keys;
@@ -110,12 +111,10 @@ async fn local(
             Ok(exit::OK)
         }
         LocalCommand::Completions { shell } => {
-            clap_complete::generate(
-                *shell,
-                &mut Cli::command(),
-                "leadbroker",
-                &mut output.stdout(),
-            );
+            // Through a buffer: the generator panics where its stream takes nothing.
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "leadbroker", &mut script);
+            output.text(&String::from_utf8_lossy(&script));
             Ok(exit::OK)
         }
         LocalCommand::Doctor => doctor::run(config, output).await,

@@ -1,8 +1,27 @@
 //! What a command prints: tables for people, JSON for programs.
 
-use std::io::{IsTerminal as _, Write};
+use std::io::{ErrorKind, IsTerminal as _, Write};
 
 use serde::Serialize;
+
+/// A stream whose reader may go away: what a command does is done to its end, also when nobody reads on.
+struct Patient<W>(W);
+
+impl<W: Write> Write for Patient<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(bytes.len()),
+            other => other,
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            other => other,
+        }
+    }
+}
 
 /// Where a command prints to.
 #[derive(Debug)]
@@ -22,8 +41,8 @@ impl Output {
     }
 
     /// The standard output. A reader that goes away is no failure.
-    pub fn stdout(&self) -> std::io::Stdout {
-        std::io::stdout()
+    pub fn stdout(&self) -> impl Write {
+        Patient(std::io::stdout())
     }
 
     /// A line for people.

@@ -99,6 +99,7 @@ fn tables(shown: &Value, output: &mut Output) {
             "people",
             &[
                 "login",
+                "account",
                 "unit",
                 "role",
                 "active",

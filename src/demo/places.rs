@@ -1,4 +1,4 @@
-//! Who is who in the demo world, as tables (design, section 10).
+//! Who is who in the demo world, as tables; docs/CLI.md shows the same.
 
 use chrono::{NaiveTime, TimeDelta, Weekday};
 use chrono_tz::Tz;

@@ -9,6 +9,7 @@ use futures_util::TryStreamExt as _;
 use super::examination::examination;
 use super::forms::{REQUESTER_EMAIL, Sample, sample_form};
 use super::start::{Demo, DemoError};
+use crate::config::MailTransport;
 use crate::domain::{Account, Agency, RequestId, Role};
 use crate::lifecycle::{Stage, StageCode};
 use crate::pipeline::accept::{Receipt, Submission, Submitted, accept};
@@ -16,7 +17,7 @@ use crate::pipeline::audit_export::export;
 use crate::pipeline::release::ReleaseRecord;
 use crate::pipeline::{examine, lease, release, sealed};
 use crate::report::samples;
-use crate::store::RecordKind;
+use crate::store::{AttemptStatus, RecordKind};
 
 /// Walks both requests through every stage and tells it on `screen`. The workers must be running.
 pub async fn walk(demo: &Demo, screen: &mut dyn Write) -> Result<(), DemoError> {
@@ -150,12 +151,36 @@ async fn answered(
         person(demo, Role::Reviewer, &[])?
     };
     step(screen, "dispatch", &format!("offered to {}, who is on duty and trained", first.name))?;
+    if seed.is_some() && paged(demo, request).await? {
+        step(
+            screen,
+            "page",
+            &format!("{} is told by mail, which says nothing of the case", first.name),
+        )?;
+    }
     examine_it(demo, screen, request, (&first, "examine", seed)).await?;
     let second = person(demo, Role::Reviewer, &[&first])?;
     examine_it(demo, screen, request, (&second, "second", seed)).await?;
     release_it(demo, screen, request, name).await?;
     until(demo, request, "the delivery", |stage| stage.code() == StageCode::Delivered).await?;
     keep(demo, screen, request, name).await
+}
+
+/// Whether the page of a request has left, once it has. The next one to the same person would wait to be bundled.
+async fn paged(demo: &Demo, request: RequestId) -> Result<bool, DemoError> {
+    let store = &demo.ctx.store;
+    let unit = demo.world.registry.units.first().ok_or(DemoError::World)?;
+    for _ in 0..100 {
+        let pages = store.pages(&unit.id, true, 10).await?;
+        if let Some(page) = pages.iter().find(|page| page.request == request) {
+            let attempts = store.attempts(page.id).await?;
+            if attempts.iter().any(|one| one.status == AttemptStatus::Sent) {
+                return Ok(true);
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(false)
 }
 
 async fn examine_it(
@@ -177,7 +202,8 @@ async fn examine_it(
         "second" => "reviewed it without seeing the first answer",
         _ => "examined it",
     };
-    step(screen, stage, &format!("{} {what}; now {}", reviewer.name, after.code()))?;
+    let now = after.code().to_string().replace('_', " ");
+    step(screen, stage, &format!("{} {what}; now {now}", reviewer.name))?;
     Ok(())
 }
 
@@ -240,11 +266,7 @@ async fn export_log(demo: &Demo, screen: &mut dyn Write) -> Result<(), DemoError
     std::fs::write(&path, &text)?;
     let verified = crate::audit::verify(text.lines(), None, &[])
         .map_err(|broken| DemoError::Stage(broken.to_string()))?;
-    writeln!(
-        screen,
-        "The audit log has {} entries under {} signed checkpoints; its export verifies.",
-        verified.size, verified.checkpoints
-    )?;
+    writeln!(screen, "The audit log has {}; its export verifies.", verified.counts())?;
     Ok(())
 }
 
@@ -253,11 +275,19 @@ fn commands(demo: &Demo, screen: &mut dyn Write) -> Result<(), DemoError> {
     let key = demo.keys.recipient_key.display();
     let certificate = demo.keys.recipient_certificate.display();
     let ca = demo.keys.ca.display();
-    writeln!(screen, "\nEverything is in {out}. Open the answer as its recipient would:\n")?;
+    writeln!(screen, "\nEverything is in {out}; lead.pdf and no-match.pdf are the answers.")?;
+    if demo.config.mail.transport == MailTransport::File {
+        writeln!(
+            screen,
+            "In mail lies what would have gone to the mail server: the answers, sealed, and page-….eml, which tells a reviewer of a job."
+        )?;
+    }
+    writeln!(screen, "\nOpen the sealed answer as its recipient would:\n")?;
     writeln!(
         screen,
         "  openssl cms -decrypt -in {out}/lead.eml -inkey {key} -recip {certificate} | openssl cms -verify -CAfile {ca} -out {out}/lead.mime"
     )?;
+    writeln!(screen, "\nVerify the audit log as anybody can, without the database:\n")?;
     writeln!(screen, "  leadbroker audit verify {out}/audit.jsonl")?;
     Ok(())
 }

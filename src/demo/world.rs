@@ -1,8 +1,5 @@
-//! The demo world: units, agencies, and invented people (design, section 10). `places` holds the tables.
+//! The demo world: units, agencies, and invented people. `places` holds the tables.
 
-use argon2::Argon2;
-use argon2::password_hash::PasswordHasher;
-use argon2::password_hash::phc::PasswordHash;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -11,10 +8,11 @@ use super::DemoError;
 use super::places::{AGENCIES, AgencyPlan, UNITS, UnitPlan, service_terms};
 use crate::domain::{
     Account, AccountId, Agency, AgencyStanding, Agreement, AiSystem, Capability, Credential,
-    Differences, PackId, Repository, RepositoryKind, Role, Safeguards, Shift, SignOff,
+    Differences, PackId, Personal, Repository, RepositoryKind, Role, Safeguards, Shift, SignOff,
     TrainerDesignation, Training, Unit, UnitDesk, UnitId, UnitWords,
 };
 use crate::id_source::IdSource;
+use crate::registry::doors::{password_hash, totp_secret};
 use crate::registry::{AccountEntry, AgencyEntry, Recipient, Registry};
 
 /// What `demo.json` says of an agency.
@@ -271,7 +269,7 @@ impl Maker<'_> {
             credentials: trained.map(|end| self.credential(place, end)).into_iter().collect(),
             positions: owned(place.positions(role)),
             relatives: Vec::new(),
-            pager_email: None,
+            pager_email: Some(Personal::new(format!("{login}@{}.example.gov", place.domain))),
         };
         if trained.is_some() && !place.topics.is_empty() {
             self.world.registry.trainings.push(Training {
@@ -327,22 +325,13 @@ impl Maker<'_> {
     fn argon2(&self, password: &str) -> Result<String, DemoError> {
         let mut salt = [0; 16];
         self.ids.fill(&mut salt)?;
-        let hash: PasswordHash = Argon2::default()
-            .hash_password_with_salt(password.as_bytes(), &salt)
-            .map_err(|_| DemoError::World)?;
-        Ok(hash.to_string())
+        password_hash(password, salt).ok_or(DemoError::World)
     }
 
-    /// 32 characters of RFC 4648 base32: 20 random bytes.
     fn base32(&self) -> Result<String, DemoError> {
-        let mut random = [0; 32];
+        let mut random = [0; 20];
         self.ids.fill(&mut random)?;
-        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-        Ok(random
-            .iter()
-            .filter_map(|byte| alphabet.get(usize::from(byte & 31)))
-            .map(|byte| char::from(*byte))
-            .collect())
+        Ok(totp_secret(random))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The nouns of the field (design, section 2). Pure: no I/O, no clock, no randomness.
+//! The nouns of the field, in its own words. Pure: no I/O, no clock, no randomness.
 
 pub mod agency;
 pub mod emergency;

@@ -207,6 +207,15 @@ pub(super) fn time_problem(
     Ok(None)
 }
 
+/// When the first of the certificates in a PEM text ends; `None` where it holds none that can be read.
+pub fn ends_at(pem: &[u8]) -> Option<DateTime<Utc>> {
+    let ends = |certificate: &X509| {
+        let since = Asn1Time::from_unix(0).ok()?.diff(certificate.not_after()).ok()?;
+        DateTime::from_timestamp(i64::from(since.days) * 86_400 + i64::from(since.secs), 0)
+    };
+    X509::stack_from_pem(pem).ok()?.iter().map(ends).min().flatten()
+}
+
 /// The e-mail addresses of a certificate: those of the alternative name, or, where it has none,
 /// those of the subject (RFC 8550, section 3).
 fn names(certificate: &X509Ref) -> Vec<String> {

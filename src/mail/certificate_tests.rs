@@ -222,3 +222,19 @@ fn every_code_begins_alike_and_every_text_says_what_helps() {
         assert!(problem.to_string().contains(':'), "{problem:?}");
     }
 }
+
+#[test]
+fn the_first_end_of_a_chain_is_told() {
+    let ids = CountingIds::default();
+    let until = |days| Validity { from: at(), until: at() + TimeDelta::days(days) };
+    let authority = Authority::new("Sample", KeyKind::P256, until(400), &ids).unwrap();
+    let contact = address();
+    let usage = CertificateUse::MailEncryption(&contact);
+    let one = authority.issue(usage, KeyKind::P256, until(90), &ids).unwrap();
+    let leaf = one.certificate_pem().unwrap();
+    let root = authority.root().certificate_pem().unwrap();
+    assert_eq!(ends_at(&leaf), Some(at() + TimeDelta::days(90)));
+    assert_eq!(ends_at(&[root.clone(), leaf].concat()), Some(at() + TimeDelta::days(90)));
+    assert_eq!(ends_at(&root), Some(at() + TimeDelta::days(400)));
+    assert_eq!(ends_at(b"no certificate"), None);
+}

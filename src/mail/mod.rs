@@ -2,7 +2,7 @@
 //! ([`smtp`], [`mod@file`]).
 //!
 //! There is no plaintext branch for answers. A [`Deliverable`] is finished, encrypted MIME bytes, and a
-//! [`Mailer`] takes no other answer (design, section 7). Its bytes and Message-ID are stored before
+//! [`Mailer`] takes no other answer. Its bytes and Message-ID are stored before
 //! the first attempt, so that every retry is byte-identical. The one other thing that a [`Mailer`]
 //! takes is a [`PageMail`], which holds nothing of a case.
 

@@ -304,9 +304,10 @@ mod tests {
           leadbroker pages ack pg-00000000000000000000000000000001
 
         https://leadbroker.example.gov/api/v1/pages/pg-00000000000000000000000000000001
+        (an address of the HTTP API; it answers to your token, and to no browser)
 
-        Reading this page changes nothing. Acknowledge it after signing in; that stops further pages
-        for a while and does not take the job.
+        Reading this page changes nothing. Acknowledge it with the command above and your token; that
+        stops further pages for a while and does not take the job.
         ");
     }
 
@@ -324,8 +325,12 @@ mod tests {
         let events: serde_json::Value = serde_json::from_slice(&events).unwrap();
         assert_eq!(events["routing_key"], "k\"ey");
         assert_eq!(events["payload"]["severity"], "warning");
+        assert_eq!(events["links"][0]["text"], "With a token: leadbroker pages list");
         let threat = [job(1, Lane::Threat), job(2, Lane::Routine)];
         let events = renderer.json("events-v2.json", &message(&unit, &threat)).unwrap();
         assert!(String::from_utf8(events).unwrap().contains("critical"));
+        let events = renderer.json("events-v2.json", &message(&unit, &jobs[..1])).unwrap();
+        let page = "leadbroker pages ack pg-00000000000000000000000000000001";
+        assert!(String::from_utf8(events).unwrap().contains(page));
     }
 }

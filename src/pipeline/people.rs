@@ -2,8 +2,10 @@
 //!
 //! INVARIANT: a suspension is in force before a claim is taken away; what a crash leaves is taken away by the sweeper.
 
+use std::collections::BTreeMap;
+
 use super::{Context, PipelineError, lease};
-use crate::audit::{Actor, AuditEvent};
+use crate::audit::{Actor, AuditEntry, AuditEvent};
 use crate::domain::AccountId;
 use crate::lifecycle::StageCode;
 use crate::registry::Registry;
@@ -123,4 +125,10 @@ pub async fn reclaim_from_the_suspended(ctx: &Context) -> Result<usize, Pipeline
         }
     }
     Ok(ended)
+}
+
+/// The login names of the accounts that these entries name, as far as the registry still has them.
+pub fn logins(registry: &Registry, entries: &[AuditEntry]) -> BTreeMap<AccountId, String> {
+    let named = entries.iter().flat_map(|entry| entry.event.accounts());
+    named.filter_map(|id| Some((id, registry.account(id)?.login.clone()))).collect()
 }

@@ -3,6 +3,7 @@
 //! An operator writes it as TOML and imports it (`leadbroker registry import FILE`); the store keeps every version,
 //! sealed, so that "who was on duty then, and who was thought to be" has one answer. Pure: no I/O.
 
+pub mod doors;
 mod escalations;
 mod parse;
 mod users;

@@ -30,6 +30,7 @@ mod repeats;
 mod roster;
 mod rows;
 mod service_clocks;
+mod sessions;
 mod writer;
 
 pub use audit_log::StoredCheckpoint;
@@ -52,7 +53,7 @@ pub use page_reads::{AttemptRow, ClaimedAttempt, PageRow};
 pub use pages::{AttemptStatus, AttemptUpdate, NewAttempt, PageChange, PageUpdate, page_id};
 pub use policy_sets::{NewPolicySet, PolicySetConfirmation, PolicySetRow};
 pub use pool::{Store, StoreSettings};
-pub use probe::{Probe, StoredPolicySet, probe, probe_policy_set};
+pub use probe::{Probe, Schema, StoredPolicySet, probe, probe_policy_set, probe_registry};
 pub use reads::{Page, RecordRow, WorkFilter};
 pub use repeats::Shared;
 pub use roster::NewRosterEntry;

@@ -112,9 +112,9 @@ pub(super) async fn end_pages(
             let causes = &[PageCause::EmergencyBegun, PageCause::DutyDue];
             end_of(connection, *request, (causes, *at)).await
         }
-        EmergencyStep::Attempt { .. }
-        | EmergencyStep::Tell { .. }
-        | EmergencyStep::Lift { .. } => Ok(()),
+        EmergencyStep::Attempt { .. } | EmergencyStep::Tell { .. } | EmergencyStep::Lift { .. } => {
+            Ok(())
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::writer::Writer;
 use super::{Applied, Change, StoreError};
 
 /// The migrations, for both databases.
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// How to open a database.
 #[derive(Clone)]

@@ -145,7 +145,7 @@ impl Vault {
 
     /// Opens a registry.
     pub fn open_registry<T: DeserializeOwned>(&self, sealed: &[u8]) -> Result<T, VaultError> {
-        self.open_json(self.master.registry(), ("registry", "registry"), sealed)
+        self.master.open_registry(sealed)
     }
 
     /// Seals the reason of a roster's entry.
@@ -221,6 +221,17 @@ impl Vault {
     /// Answers if the image store answers.
     pub async fn ping(&self) -> Result<(), VaultError> {
         self.images.ping().await
+    }
+}
+
+impl MasterKey {
+    /// Opens a registry.
+    pub fn open_registry<T: DeserializeOwned>(&self, sealed: &[u8]) -> Result<T, VaultError> {
+        let name = "registry";
+        let plain = self.registry().open(&aad(name, "registry"), sealed);
+        plain
+            .and_then(|plain| serde_json::from_slice(&plain).ok())
+            .ok_or_else(|| VaultError::Integrity(name.to_owned()))
     }
 }
 

@@ -153,7 +153,7 @@ impl Problem {
     }
 }
 
-/// The status of shape errors (design, section 6).
+/// The status of shape errors: 413 where something is too large, else 422.
 pub(super) fn shape_status(errors: &[ShapeError]) -> StatusCode {
     let large = |error: &ShapeError| {
         ["too_large", "too_many_files", "image_too_large"].contains(&error.code.as_str())

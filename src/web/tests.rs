@@ -532,6 +532,8 @@ async fn the_audit_log_is_read_on_record_and_verifies_offline() {
     let read = world.get(AUDITOR, &path).await.json();
     assert_eq!(read["entries"][0]["event"]["action"], "search_request.received");
     assert_eq!(read["entries"][1]["event"]["action"], "audit.read");
+    let auditor = read["entries"][1]["event"]["actor"]["account"].as_str().unwrap();
+    assert_eq!(read["logins"], json!({ auditor: "auditor" }), "only of whom the entries name");
     assert_eq!(world.get(AUDITOR, "/api/v1/audit/export").await.status, 200);
     let export = world.get(AUDITOR, "/api/v1/audit/export").await;
     assert_eq!(export.status, 200);
@@ -583,6 +585,10 @@ async fn a_session_begins_with_both_factors_and_five_failures_lock_it() {
         (count("session.refused"), count("session.locked"), count("session.begun")),
         (6, 1, 2)
     );
+    // A day after their end the sweeper deletes both: nothing is left for anybody else to delete.
+    world.clock.advance(TimeDelta::days(1));
+    crate::worker::sweep::once(&world.ctx).await.unwrap();
+    assert_eq!(world.ctx.store.forget_sessions(world.clock.now()).await.unwrap(), 0);
 }
 
 #[tokio::test]

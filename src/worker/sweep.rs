@@ -54,6 +54,7 @@ pub async fn once(ctx: &Context) -> Result<usize, PipelineError> {
     }
     discard(ctx).await?;
     ctx.previews.expire(now);
+    ctx.store.forget_sessions(now).await?;
     service_clocks(ctx, now).await?;
     let _ = remind::sweep(ctx).await?;
     let mut moved = enforce::sweep(ctx).await?;

@@ -51,6 +51,16 @@ pub enum KeysCommand {
         #[arg(long)]
         dir: PathBuf,
     },
+    /// Hash a password for the registry. It is read from the standard input, never from an argument.
+    Password,
+    /// Make the secret of a person's one-time codes, for the registry and for an authenticator.
+    Totp {
+        /// The login name; the authenticator shows it.
+        login: String,
+        /// What the authenticator shows beside it.
+        #[arg(long, default_value = "leadbroker", value_name = "NAME")]
+        issuer: String,
+    },
 }
 
 /// Of `registry`.

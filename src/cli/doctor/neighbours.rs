@@ -14,7 +14,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, MailTransport, Transport};
 use crate::mail::{Cause, DeliveryResult, Phase};
 use crate::pipeline::{policy_sets, policy_source};
-use crate::store::{Probe, probe, probe_policy_set};
+use crate::store::{Probe, Schema, probe, probe_policy_set};
 
 /// A neighbour that needs longer is away.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -35,18 +35,32 @@ pub(super) async fn database(config: &Config) -> Vec<Line> {
             "it answers, but has no tables",
             "run `leadbroker migrate`",
         )],
-        Probe::Ready(0) => vec![
-            Line::ok("database", "it answers"),
-            Line::warn(
-                "registry",
-                "none is in force: nobody may do anything",
-                "run `leadbroker registry import FILE`",
-            ),
+        Probe::Ready { registries, schema } => vec![
+            version(schema),
+            if registries == 0 {
+                let hint = "run `leadbroker registry import FILE`";
+                Line::warn("registry", "none is in force: nobody may do anything", hint)
+            } else {
+                Line::ok("registry", format!("version {registries} is in force"))
+            },
         ],
-        Probe::Ready(versions) => vec![
-            Line::ok("database", "it answers"),
-            Line::ok("registry", format!("version {versions} is in force")),
-        ],
+    }
+}
+
+/// Whether this program and the database fit.
+fn version(schema: Schema) -> Line {
+    match schema {
+        Schema::Same => Line::ok("database", "it answers, and has this program's version"),
+        Schema::Older(steps) => Line::warn(
+            "database",
+            format!("it is older than this program; steps to go: {steps}"),
+            "stop every server, make a backup, then run `leadbroker migrate` (docs/OPERATIONS.md, Upgrade)",
+        ),
+        Schema::Newer => Line::fail(
+            "database",
+            "a newer program has changed it",
+            "run that program; this one needs the backup from before the upgrade",
+        ),
     }
 }
 

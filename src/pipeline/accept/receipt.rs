@@ -10,7 +10,7 @@ use crate::lifecycle::StageCode;
 use crate::pipeline::{Context, PipelineError};
 use crate::store::RequestRow;
 
-/// Whether the policies took the form (design, section 6).
+/// Whether the policies took the form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReceiptState {

@@ -13,7 +13,7 @@ use super::id;
 use crate::audit::{Actor, AuditEntry, AuditEvent};
 use crate::domain::{Account, RequestId, Role};
 use crate::pipeline::read::{self, Wanted};
-use crate::pipeline::{Context, PipelineError, audit_export, repeats};
+use crate::pipeline::{Context, PipelineError, audit_export, people, repeats};
 use crate::policy::facts::Content;
 use crate::store::Change;
 use crate::web::auth;
@@ -39,7 +39,8 @@ pub(in crate::web) async fn of_request(
         .map(|body| serde_json::from_str(body))
         .collect::<Result<_, _>>()
         .map_err(|_| PipelineError::Inconsistent("an audit entry"))?;
-    Ok(Json(json!({ "request": row.id, "entries": entries })).into_response())
+    let logins = people::logins(&*ctx.registry().await?, &entries);
+    Ok(Json(json!({ "request": row.id, "entries": entries, "logins": logins })).into_response())
 }
 
 /// Earlier requests about the same image or case.

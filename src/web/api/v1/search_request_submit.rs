@@ -58,7 +58,7 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     Err(Problem::one_error(StatusCode::BAD_REQUEST, &ShapeError::new("idempotency_key", "", text)))
 }
 
-/// The contract of the receipt (design, section 6).
+/// Status and body of each answer, as the section "Submit" of docs/API.md promises.
 fn answer(submitted: Submitted) -> Response {
     match submitted {
         Submitted::New(receipt) => stored(&receipt, StatusCode::CREATED),

@@ -94,6 +94,10 @@ pub(super) fn kept() -> Components {
                     "entries",
                     json!({ "type": "array", "items": { "type": "object", "required": ["seq", "event"] } }),
                 ),
+                (
+                    "logins",
+                    json!({ "type": "object", "additionalProperties": { "type": "string" } }),
+                ),
             ]),
         ),
     ]);
