@@ -17,6 +17,7 @@ mod emergency;
 mod guard;
 mod instance;
 mod leases;
+mod likeness;
 mod measures;
 mod page_reads;
 mod pages;
@@ -42,6 +43,7 @@ pub use emergency::{
     DutyRow, EmergencyStep, EmergencyWrite, NewDuty, NewSuspension, SuspensionRow,
 };
 pub use leases::WorkPage;
+pub use likeness::{PictureState, PictureToCompare, PicturesCompared, ProbePlace, SealedHashes};
 pub use measures::Measures;
 pub use page_reads::{AttemptRow, ClaimedAttempt, PageRow};
 pub use pages::{AttemptStatus, AttemptUpdate, NewAttempt, PageChange, PageUpdate, page_id};
@@ -49,7 +51,7 @@ pub use policy_sets::{NewPolicySet, PolicySetConfirmation, PolicySetRow};
 pub use pool::{Store, StoreSettings};
 pub use probe::{Probe, StoredPolicySet, probe, probe_policy_set};
 pub use reads::{Page, RecordRow, WorkFilter};
-pub use repeats::Shared;
+pub use repeats::{Shared, UnitRepeats};
 pub use roster::NewRosterEntry;
 pub use rows::{MailingRow, ProbeRow, RequestRow, StoredEvent};
 pub use service_clocks::{ClockLook, ClockRow, NewClock};

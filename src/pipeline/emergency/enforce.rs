@@ -162,7 +162,8 @@ fn too_late(
 fn recall_notice(ctx: &Context, row: &RequestRow, finding: Finding, now: DateTime<Utc>) -> Message {
     let event = "recall_notice".to_owned();
     let state: StageCode = row.stage.code();
-    let data = EventData { request: row.id, state, findings: vec![finding], outcome: None };
+    let data =
+        EventData { request: row.id, state, findings: vec![finding], outcome: None, waiting: None };
     Message::new(
         ctx.message_id(),
         now,

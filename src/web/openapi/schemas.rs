@@ -15,8 +15,9 @@ use strum::VariantArray;
 
 use super::reference;
 use crate::domain::form::{ImageSourceKind, SCHEMA};
-use crate::domain::{Lane, Outcome, Role};
+use crate::domain::{Lane, Outcome, Role, WaitingReason};
 use crate::lifecycle::StageCode;
+use crate::pipeline::repeats::Comparison;
 
 const RECEIPT: &str = include_str!("../../../docs/receipt.v1.schema.json");
 
@@ -154,6 +155,7 @@ fn followed() -> Components {
     vec![
         ("RequestItem", item(&[])),
         ("RequestPage", object(&[("items", array("RequestItem")), ("next", or_null("RequestId"))])),
+        ("Waiting", object(&[("reason", list::<WaitingReason>()), ("until?", reference("Time"))])),
         ("Moment", object(&[("at", reference("Time")), ("state", reference("State"))])),
         (
             "ServiceClock",
@@ -170,6 +172,7 @@ fn followed() -> Components {
                 ("findings", array("Finding")),
                 ("deadline_at", or_null("Time")),
                 ("supersedes", or_null("RequestId")),
+                ("waiting", or_null("Waiting")),
                 ("service", or_null("ServiceClock")),
                 ("timeline", array("Moment")),
             ]),
@@ -281,6 +284,7 @@ fn case_file() -> Vec<(&'static str, Value)> {
         ("probes", json!({ "type": "array", "items": probe })),
         ("lease", json!({ "anyOf": [lease, { "type": "null" }] })),
         ("repeats", array("Repeat")),
+        ("pictures", json!({ "anyOf": [list::<Comparison>(), { "type": "null" }] })),
         ("earlier?", array("Earlier")),
     ]
 }
