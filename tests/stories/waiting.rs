@@ -8,6 +8,7 @@ use leadbroker::domain::{Account, Role};
 use leadbroker::registry::Registry;
 use serde_json::{Value, json};
 
+use crate::paging::{until_paged, with_pagers};
 use crate::site::{Setup, Site};
 
 crate::both!(
@@ -54,16 +55,22 @@ fn reviewers(registry: &mut Registry, change: impl Fn(&mut Account)) {
 async fn nobody_on_duty_is_told_and_paged_and_goes_when_somebody_comes(setup: Setup) {
     let mut site = Site::serving(setup).await;
     let mut shifts = Vec::new();
-    site.registry(|registry| shifts = std::mem::take(&mut registry.shifts)).await;
+    site.registry(|registry| {
+        with_pagers(registry);
+        shifts = std::mem::take(&mut registry.shifts);
+    })
+    .await;
     let (_, receipt) = site.submit().await;
     let request = receipt["request"].as_str().unwrap().to_owned();
     let wanted = json!({ "reason": "nobody_on_duty" });
     let status = until_waiting(&mut site, &request, &wanted["reason"]).await;
     assert_eq!((&status["state"], &status["waiting"]), (&json!("queued"), &wanted));
-    // The supervisor's page is opened in the transaction that queued it, and escalates.
+    // The supervisor's page is opened in the transaction that queued it, and goes out.
     let cause = format!("SELECT cause FROM pages WHERE request = '{request}' AND state <> 'ended'");
     assert_eq!(site.column(&cause).await, ["nobody_available"]);
-    site.until_audited(&request, "page.escalated", 1).await;
+    let told_by_mail = until_paged(&site, 1).await;
+    let supervisors = site.logins(Role::LocalAdministrator);
+    assert!(told_by_mail.iter().all(|login| supervisors.contains(login)), "{told_by_mail:?}");
     let events = told(&mut site, &request).await;
     assert_eq!(events.last().unwrap(), &("queued".to_owned(), wanted.clone()));
     let queued = site.audited(&request, "search_request.queued").await;
