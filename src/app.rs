@@ -32,7 +32,7 @@ use crate::store::{Store, StoreSettings};
 use crate::vault::{ImageStore, MasterKey, S3Settings, SigningKey, Vault};
 use crate::worker::consume::Consumer;
 use crate::worker::pager::Pager;
-use crate::worker::{announced, checkpoint, intake, relay, sweep};
+use crate::worker::{announced, checkpoint, intake, likeness, relay, sweep};
 
 pub use in_force::{policies_in_force, read_only, sqlite_file};
 
@@ -295,7 +295,7 @@ pub fn start_embedded(
     start_keepers(ctx, config, roles, shutdown)
 }
 
-/// The sweeper, the signer of checkpoints, and the pager, which needs no broker.
+/// The sweeper, the comparison of pictures, the signer of checkpoints, and the pager, which needs no broker.
 pub fn start_keepers(
     ctx: &Context,
     config: &Config,
@@ -312,6 +312,7 @@ pub fn start_keepers(
     }
     if roles.contains(&RoleOfProcess::Sweep) {
         shutdown.tracker().spawn(sweep::run(ctx.clone(), Duration::from_secs(5), shutdown.token()));
+        shutdown.tracker().spawn(likeness::run(ctx.clone(), shutdown.token()));
         let every = Duration::from_secs(config.audit.checkpoint_seconds.max(1).into());
         let origin = config.audit.origin.clone();
         shutdown.tracker().spawn(checkpoint::run(ctx.clone(), origin, every, shutdown.token()));

@@ -106,12 +106,11 @@ async fn walked(
         smtp: None,
         listen: "127.0.0.1:0".to_owned(),
     };
-    let demo = start(&options).await.unwrap();
+    let mut demo = start(&options).await.unwrap();
+    // The picture worker is the real program.
+    demo.ctx.picture_worker = env!("CARGO_BIN_EXE_leadbroker").into();
     let shutdown = Shutdown::default();
     app::start(&demo.ctx, &demo.config, RoleOfProcess::VARIANTS, &shutdown).await.unwrap();
-    // The picture worker is the real program.
-    let mut demo = demo;
-    demo.ctx.picture_worker = env!("CARGO_BIN_EXE_leadbroker").into();
     let mut screen = Vec::new();
     walk(&demo, &mut screen).await.unwrap();
     shutdown.drain(Duration::from_secs(30)).await;

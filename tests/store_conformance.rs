@@ -20,7 +20,7 @@ use leadbroker::audit::{
 use leadbroker::domain::emergency::{Breach, DutyKind, DutyOutcome};
 use leadbroker::domain::{
     AccountId, Lane, MessageId, Ori, Outcome, PageAttemptId, PageCause, RequestId, Role,
-    RosterEntryId, UnitId,
+    RosterEntryId, UnitId, WaitingReason,
 };
 use leadbroker::lifecycle::{Lease, Resume, Stage, StageCode};
 use leadbroker::messages::{AgencyEvent, Body, EventData, Message, Route, Step};
@@ -31,8 +31,9 @@ use leadbroker::store::{
     EmergencyWrite, Enforcement, Guard, KnownAnswerWrite, MailingStatus, MailingUpdate, Measures,
     NewAttempt, NewDuty, NewIdempotencyKey, NewKnownAnswer, NewMailing, NewPage, NewPolicySet,
     NewProbe, NewRecord, NewRegistry, NewRequest, NewRosterEntry, NewSuspension, PageChange,
-    PageRow, PageUpdate, PolicySetConfirmation, Probe, RecordKind, RequestUpdate, Schema, Shared,
-    Store, StoreError, StoreSettings, WorkFilter, WorkPage, probe, probe_registry,
+    PageRow, PageUpdate, PictureState, PicturesCompared, PolicySetConfirmation, Probe, ProbePlace,
+    RecordKind, RequestUpdate, Schema, Shared, Store, StoreError, StoreSettings, UnitRepeats,
+    WorkFilter, WorkPage, probe, probe_registry,
 };
 use leadbroker::vault::SigningKey;
 use sqlx::Connection as _;
@@ -215,6 +216,155 @@ async fn what_was_asked_before_is_found_by_image_and_by_case(fresh: Fresh) {
     assert_eq!(of_six, [(id(1), true, true), (id(2), false, true), (id(4), true, false)]);
     assert_eq!(found(store.repeats(id(5)).await.unwrap()), []);
     assert_eq!(found(store.repeats(id(77)).await.unwrap()), []);
+}
+
+fn place(n: u128) -> ProbePlace {
+    ProbePlace { request: id(n), ordinal: 0 }
+}
+
+/// A request of a unit with another case and image than all others, checked.
+async fn checked(store: &Store, n: u128, unit: &str) {
+    let mut change = insert(n, None);
+    let Guard::Insert(request) = &mut change.guard else { panic!("an insert") };
+    let number = u8::try_from(n).unwrap();
+    request.unit = unit.parse().unwrap();
+    request.case_hash = [number; 32];
+    request.repeat_hash = [number; 32];
+    request.probes[0].image_hash = [number; 32];
+    request.received_at = now() + TimeDelta::minutes(i64::from(number));
+    assert_eq!(store.apply(change).await.unwrap(), Applied::Now);
+    go(store, n, 1, Stage::Accepted).await;
+}
+
+/// Requests with a picture that looks like one of this one's.
+async fn alike(store: &Store, n: u128) -> Vec<u128> {
+    let found = store.repeats(id(n)).await.unwrap();
+    let alike = found.iter().filter(|(_, shared)| shared.picture);
+    alike.map(|(row, _)| row.id.uuid().as_u128()).collect()
+}
+
+async fn pictures_are_claimed_kept_and_found_by_their_bands(fresh: Fresh) {
+    let store = &fresh.store;
+    let later = now() + TimeDelta::minutes(5);
+    let _ = store.apply(insert(9, None)).await.unwrap();
+    assert_eq!(store.claim_pictures(now(), later, 9).await.unwrap(), [], "not before its check");
+    for n in 1..=4 {
+        checked(store, n, "lacris").await;
+    }
+    let claim = async |at: DateTime<Utc>, limit: i64| -> Vec<(u128, i64)> {
+        let claimed = store.claim_pictures(at, at + TimeDelta::minutes(5), limit).await.unwrap();
+        claimed.iter().map(|one| (one.place.request.uuid().as_u128(), one.attempts)).collect()
+    };
+    assert_eq!(claim(now(), 3).await, [(1, 1), (2, 1), (3, 1)]);
+    assert_eq!(claim(now(), 3).await, [(4, 1)]);
+    assert_eq!(claim(now(), 3).await, []);
+    assert_eq!(claim(later, 1).await, [(1, 2)], "a claim that ran out");
+    assert_eq!(store.comparison_of(id(1)).await.unwrap().waiting, 1);
+
+    let keep = async |n: u128, bands: &[i64]| {
+        let sealed = vec![u8::try_from(n).unwrap(); 40];
+        store.keep_hashes(place(n), sealed, bands.to_vec()).await.unwrap()
+    };
+    assert!(
+        keep(1, &[5, 6]).await && keep(1, &[1, 2, 3]).await,
+        "another attempt replaces the first"
+    );
+    assert!(keep(2, &[2, 3, -4]).await && keep(3, &[3, i64::MIN]).await && keep(4, &[8]).await);
+    assert!(!keep(77, &[3]).await, "there is no such probe");
+    let near = async |n: u128, bands: &[i64], most: i64| -> Vec<u128> {
+        let found = store.sharing_bands(id(n), bands, most).await.unwrap();
+        for one in &found {
+            assert_eq!((one.sealed.len(), &one.data_key[..]), (40, &[3, 0, 255][..]));
+        }
+        found.iter().map(|one| one.place.request.uuid().as_u128()).collect()
+    };
+    assert_eq!(near(1, &[1, 2, 3], 9).await, [2, 3]);
+    assert_eq!(near(1, &[1, 2, 3], 1).await, [2], "it shares more");
+    assert_eq!(near(4, &[5, i64::MIN], 9).await, [3], "what was replaced is gone");
+
+    let compared = PictureState::Compared;
+    let found = Some(event("probe.looks_alike", id(1)));
+    store.pictures_compared(place(1), compared, vec![place(2), place(3)], found).await.unwrap();
+    store.pictures_compared(place(2), compared, vec![place(1)], None).await.unwrap();
+    store.pictures_compared(place(4), PictureState::Unreadable, Vec::new(), None).await.unwrap();
+    assert_eq!(store.comparison_of(id(1)).await.unwrap(), PicturesCompared::default());
+    assert_eq!(store.comparison_of(id(4)).await.unwrap().unreadable, 1);
+    assert_eq!(claim(later + TimeDelta::hours(1), 9).await, [(3, 2)]);
+    assert_eq!(
+        (alike(store, 1).await, alike(store, 2).await, alike(store, 3).await),
+        (vec![2, 3], vec![1], vec![1])
+    );
+
+    // A destroyed record looks like nothing any more, from either side.
+    let mut destroyed = RequestUpdate::stage(id(2), 2, Stage::Destroyed, now(), None);
+    (destroyed.destroy_key, destroyed.drop_probes) = (true, true);
+    let _ = store.apply(Change::update(destroyed, vec![event("destroyed", id(2))])).await.unwrap();
+    assert_eq!((alike(store, 1).await, alike(store, 2).await), (vec![3], vec![]));
+    assert_eq!(near(1, &[1, 2, 3], 9).await, [3]);
+    assert!(!keep(2, &[2, 3]).await, "nothing comes back");
+    store.pictures_compared(place(2), compared, vec![place(1)], None).await.unwrap();
+    assert_eq!(alike(store, 1).await, [3]);
+}
+
+async fn a_units_repeats_are_listed_newest_first(fresh: Fresh) {
+    let store = &fresh.store;
+    for (n, unit) in [(1, "lacris"), (2, "oxnard"), (3, "lacris"), (4, "lacris"), (5, "lacris")] {
+        checked(store, n, unit).await;
+    }
+    let list = async |unit: &str, since: Option<i64>, before: Option<u128>, limit: i64| {
+        let wanted = UnitRepeats {
+            unit: unit.parse().unwrap(),
+            since: since.map(|minutes| now() + TimeDelta::minutes(minutes)),
+            before: before.map(id),
+            limit,
+        };
+        let page = store.unit_repeats(&wanted).await.unwrap();
+        let rows: Vec<u128> = page.rows.iter().map(|row| row.id.uuid().as_u128()).collect();
+        (rows, page.next.map(|next| next.uuid().as_u128()))
+    };
+    assert_eq!(list("lacris", None, None, 9).await, (vec![], None));
+    let compared = PictureState::Compared;
+    for (n, other) in [(3, 2), (4, 1), (5, 4)] {
+        let alike = vec![place(other)];
+        store.pictures_compared(place(n), compared, alike, None).await.unwrap();
+    }
+    assert_eq!(list("lacris", None, None, 9).await, (vec![5, 4, 3], None), "2 is another unit's");
+    assert_eq!(list("lacris", None, None, 2).await, (vec![5, 4], Some(4)));
+    assert_eq!(list("lacris", None, Some(4), 2).await, (vec![3], None));
+    assert_eq!(list("lacris", Some(5), None, 9).await, (vec![5], None));
+    assert_eq!(list("oxnard", None, None, 9).await, (vec![], None), "it was there before");
+    // The same file, and the same case.
+    let mut change = insert(6, None);
+    let Guard::Insert(request) = &mut change.guard else { panic!("an insert") };
+    (request.unit, request.case_hash) = ("oxnard".parse().unwrap(), [60; 32]);
+    request.probes[0].image_hash = [1; 32];
+    request.received_at = now() + TimeDelta::minutes(6);
+    let _ = store.apply(change).await.unwrap();
+    let mut change = insert(7, None);
+    let Guard::Insert(request) = &mut change.guard else { panic!("an insert") };
+    (request.unit, request.case_hash) = ("oxnard".parse().unwrap(), [4; 32]);
+    request.probes[0].image_hash = [70; 32];
+    request.received_at = now() + TimeDelta::minutes(7);
+    let _ = store.apply(change).await.unwrap();
+    assert_eq!(list("oxnard", None, None, 9).await, (vec![7, 6], None));
+    let rejected = Change::update(
+        RequestUpdate::stage(id(7), 1, Stage::Rejected, now(), None),
+        vec![event("rejected", id(7))],
+    );
+    let _ = store.apply(rejected).await.unwrap();
+    assert_eq!(list("oxnard", None, None, 9).await, (vec![6], None));
+    assert_eq!(store.released_at(id(1)).await.unwrap(), None);
+    let mut change = Change::audited(vec![event("released", id(1))]);
+    change.records.push(NewRecord {
+        id: Uuid::from_u128(31),
+        request: id(1),
+        kind: RecordKind::Release,
+        author: AccountId::new(Uuid::from_u128(4)),
+        at: now(),
+        sealed: vec![3],
+    });
+    let _ = store.apply(change).await.unwrap();
+    assert_eq!(store.released_at(id(1)).await.unwrap(), Some(now()));
 }
 
 async fn a_request_comes_back_as_it_was_stored(fresh: Fresh) {
@@ -439,6 +589,31 @@ async fn records_mailings_and_ends_are_kept(fresh: Fresh) {
     assert_eq!(store.discarded(10).await.unwrap(), ["1/0"]);
     store.forget_discarded("1/0".to_owned()).await.unwrap();
     assert!(store.discarded(10).await.unwrap().is_empty());
+}
+
+async fn the_reason_of_a_wait_is_kept_until_the_next_step(fresh: Fresh) {
+    let store = &fresh.store;
+    let unit: UnitId = "lacris".parse().unwrap();
+    let reasons = [None, Some(WaitingReason::NobodyOnDuty), Some(WaitingReason::AtCapacity), None];
+    for (n, reason) in (1..).zip(reasons) {
+        let _ = store.apply(insert(n, None)).await.unwrap();
+        let mut update = RequestUpdate::stage(id(n), 1, Stage::Queued, now(), Some(now()));
+        update.waiting = reason;
+        let _ = store.apply(Change::update(update, vec![event("queued", id(n))])).await.unwrap();
+        assert_eq!(store.request(id(n)).await.unwrap().unwrap().waiting, reason);
+    }
+    let waiting = async |lane: Lane, reasons: &[WaitingReason], limit: i64| -> Vec<u128> {
+        let rows = store.waiting((&unit, lane), reasons, limit).await.unwrap();
+        rows.iter().map(|row| row.id.uuid().as_u128()).collect()
+    };
+    let lane = store.request(id(1)).await.unwrap().unwrap().lane;
+    assert_eq!(waiting(lane, &[], 9).await, [1, 4]);
+    assert_eq!(waiting(lane, &[WaitingReason::NobodyOnDuty], 9).await, [1, 2, 4]);
+    assert_eq!(waiting(lane, &[WaitingReason::AtCapacity], 2).await, [1, 3]);
+    let other = if lane == Lane::Threat { Lane::Routine } else { Lane::Threat };
+    assert_eq!(waiting(other, &[], 9).await, [] as [u128; 0]);
+    go(store, 2, 2, Stage::Offered { reviewer: AccountId::new(Uuid::from_u128(4)) }).await;
+    assert_eq!(store.request(id(2)).await.unwrap().unwrap().waiting, None);
 }
 
 async fn a_legal_hold_is_set_and_lifted_and_a_destroyed_record_keeps_nothing_sealed(fresh: Fresh) {
@@ -1523,6 +1698,7 @@ fn event_about(n: u128, about: u128) -> Message {
         state: StageCode::Accepted,
         findings: Vec::new(),
         outcome: None,
+        waiting: None,
     };
     let route = Route::Agency { ori: ori.clone(), event: event.clone() };
     Message::new(message(n), now(), route, Body::AgencyEvent(AgencyEvent { ori, event, data }))
@@ -1602,6 +1778,8 @@ macro_rules! conformance {
 
 conformance! {
     what_was_asked_before_is_found_by_image_and_by_case: false,
+    pictures_are_claimed_kept_and_found_by_their_bands: false,
+    a_units_repeats_are_listed_newest_first: false,
     a_code_is_spent_once_and_so_is_every_older_one: false,
     a_look_tells_whose_version_the_tables_have: false,
     a_session_is_forgotten_a_day_after_its_end: false,
@@ -1617,6 +1795,7 @@ conformance! {
     a_registry_follows_the_one_that_was_read: false,
     a_person_holds_no_more_claims_than_the_unit_allows: false,
     a_worklist_is_read_in_the_order_of_service: false,
+    the_reason_of_a_wait_is_kept_until_the_next_step: false,
     what_people_wrote_is_found_by_author_and_by_probe: false,
     roster_entries_have_one_order_and_stay_as_they_are: false,
     a_registry_is_read_as_it_was_at_a_time: false,

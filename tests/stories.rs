@@ -71,5 +71,7 @@ mod service;
 mod suspension;
 #[path = "support/tap.rs"]
 mod tap;
+#[path = "stories/waiting.rs"]
+mod waiting;
 #[path = "stories/wording.rs"]
 mod wording;

@@ -45,6 +45,11 @@ async fn status(api: &Api, request: &str, output: &mut Output) -> anyhow::Result
     let members =
         ["request", "unit", "case_number", "state", "outcome", "deadline_at", "supersedes"];
     output.members(&answer, &members);
+    if let Some(reason) = answer.pointer("/waiting/reason").and_then(Value::as_str) {
+        let until = answer.pointer("/waiting/until").and_then(Value::as_str);
+        let until = until.map_or_else(String::new, |until| format!(" until {until}"));
+        output.line(&format!("{:<22}{reason}{until}: no reviewer is asked yet", "waiting"));
+    }
     if let Some(why) = answer.pointer("/service/why").and_then(Value::as_str) {
         output.line(&format!("{:<22}{why}", "answer"));
     }

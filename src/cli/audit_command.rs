@@ -96,9 +96,20 @@ pub(super) async fn run(
             show(&answer, output);
             Ok(exit::OK)
         }
-        AuditCommand::Repeats { request } => {
+        AuditCommand::Repeats { request: Some(request), .. } => {
             let answer = api.get(&format!("audit/requests/{}/repeats", segment(request)?)).await?;
             output.value(&answer);
+            Ok(exit::OK)
+        }
+        AuditCommand::Repeats { request: None, unit, since, limit, cursor } => {
+            let unit = unit.as_deref().unwrap_or_default();
+            let since = since.map(|day| format!("since={day}T00:00:00Z"));
+            let limit = limit.map(|limit| format!("limit={limit}"));
+            let cursor = cursor.as_deref().map(segment).transpose()?;
+            let cursor = cursor.map(|cursor| format!("cursor={cursor}"));
+            let query: Vec<String> = [since, limit, cursor].into_iter().flatten().collect();
+            let path = format!("audit/units/{}/repeats?{}", segment(unit)?, query.join("&"));
+            repeating(&api.get(&path).await?, output);
             Ok(exit::OK)
         }
         AuditCommand::Who { request, local: _ } => {
@@ -120,6 +131,47 @@ pub(super) async fn run(
             verify(file, key.as_deref(), checkpoints, output)
         }
     }
+}
+
+/// A unit's requests that repeat an earlier one: a line for each of these.
+fn repeating(answer: &Value, output: &mut Output) {
+    if output.is_json() {
+        return output.value(answer);
+    }
+    let mut rows = Vec::new();
+    for item in answer.get("items").and_then(Value::as_array).into_iter().flatten() {
+        for earlier in item.get("repeats").and_then(Value::as_array).into_iter().flatten() {
+            rows.push(repeated(item, earlier));
+        }
+    }
+    output.table(
+        &["request", "received", "agency", "repeats", "of unit", "shares", "outcome"],
+        &rows,
+    );
+    if let Some(next) = answer.get("next").and_then(Value::as_str) {
+        output.line(&format!("more: --cursor {next}"));
+    }
+}
+
+fn repeated(item: &Value, earlier: &Value) -> Vec<String> {
+    let shares = [
+        ("same_probe", "same file"),
+        ("similar_probe", "looks like the same picture"),
+        ("same_case", "same case"),
+        ("elsewhere_after_no_match", "asked elsewhere after no match"),
+    ];
+    let has = |member: &str| earlier.get(member).and_then(Value::as_bool) == Some(true);
+    let shares: Vec<&str> =
+        shares.into_iter().filter(|(member, _)| has(member)).map(|(_, text)| text).collect();
+    vec![
+        shown(item, "request"),
+        shown(item, "received_at"),
+        shown(item, "agency"),
+        shown(earlier, "request"),
+        shown(earlier, "unit"),
+        shares.join(", "),
+        shown(earlier, "outcome"),
+    ]
 }
 
 fn show(answer: &Value, output: &mut Output) {
@@ -272,6 +324,21 @@ async fn export(api: &Api, out: &Path) -> anyhow::Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_repeat_says_what_it_shares_and_nothing_of_a_face() {
+        let item = json!({ "request": "r-2", "received_at": "2024-05-03T16:02:12Z", "agency": "CA0194200" });
+        let earlier = json!({
+            "request": null, "unit": "oxnard", "same_probe": false, "similar_probe": true,
+            "same_case": true, "elsewhere_after_no_match": true, "outcome": "no_match",
+        });
+        let row = repeated(&item, &earlier);
+        assert_eq!(row[3..5], ["-", "oxnard"]);
+        assert_eq!(
+            row[5],
+            "looks like the same picture, same case, asked elsewhere after no match"
+        );
+    }
 
     #[test]
     fn a_row_tells_who_saw_what_and_under_which_clause() {

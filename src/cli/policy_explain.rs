@@ -135,6 +135,7 @@ fn of_file(ctx: &Context, args: &ExplainArgs) -> anyhow::Result<Result<Asked, Pa
         outcome: None,
         findings: Vec::new(),
         supersedes: None,
+        waiting: None,
         data_key: None,
         form: None,
     };

@@ -15,6 +15,7 @@ pub mod plain_text;
 pub mod roster;
 pub mod service;
 pub mod unit;
+pub mod waiting;
 
 pub use agency::{Agency, AgencyStanding, Agreement, Ori};
 pub use escalation::{EscalationPolicy, PageCause, Whom};
@@ -32,3 +33,4 @@ pub use unit::{
     AiSystem, Differences, Repository, RepositoryKind, Safeguards, SignOff, TrainerDesignation,
     Unit, UnitDesk, UnitWords,
 };
+pub use waiting::{Waiting, WaitingReason};

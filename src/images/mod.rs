@@ -12,6 +12,7 @@
 //! | `sniff` | what a file seems to be |
 //! | `png`, `jpeg`, `heic` | the walks |
 //! | `exif` | the orientation, and nothing else |
+//! | [`likeness`] | whether two files show the same picture, by hashes that the picture worker makes |
 //! | `cursor` | reading that cannot leave the file |
 
 mod cursor;
@@ -21,6 +22,7 @@ mod heic;
 mod inspect;
 mod jpeg;
 mod jpeg_tables;
+pub mod likeness;
 mod png;
 mod sniff;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Finding, MessageId, Ori, Outcome, RequestId};
+use crate::domain::{Finding, MessageId, Ori, Outcome, RequestId, Waiting};
 use crate::lifecycle::StageCode;
 
 /// An event of one request.
@@ -32,6 +32,9 @@ pub struct EventData {
     /// The kind of answer, once released.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+    /// Why nobody is asked to examine it, while it is queued for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
 }
 
 /// The CloudEvents 1.0 document (structured mode) of an event.

@@ -117,6 +117,7 @@ fn checked(
         state: stage.code(),
         findings: decision.findings().to_vec(),
         outcome: None,
+        waiting: None,
     };
     change.outgoing.push(dispatch::told_with(ctx, row, &stage, now, data));
     change

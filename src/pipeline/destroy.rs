@@ -99,6 +99,7 @@ pub async fn destroy(
         state: stage.code(),
         findings: Vec::new(),
         outcome: row.outcome,
+        waiting: None,
     };
     change.outgoing.push(dispatch::told_with(ctx, &row, &stage, now, data));
     step::apply_by_person(ctx, change).await?;

@@ -1,17 +1,21 @@
 //! An accepted job goes to the queue of an available, trained, on-call reviewer of the unit.
 //!
-//! Nobody available: it waits in the queue, and the unit is told. Never silence.
+//! Nobody available: it waits in the queue, the agency is told why, and the unit is paged. Never silence.
+
+mod round;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use strum::VariantArray as _;
+
+pub use round::{round, waiting};
 
 use super::standing::Moment;
 use super::{Context, Disposition, PipelineError, hold, sealed, standing};
 use crate::audit::AuditEvent;
 use crate::domain::{
-    Account, AccountId, Capability, Form, Lane, MessageId, RequestId, Role, Unit, Verdict,
+    Account, AccountId, Capability, Form, Lane, MessageId, RequestId, Role, UnitId, Verdict,
+    WaitingReason,
 };
 use crate::lifecycle::{Event, Resume, Stage, StageCode, deadline, next};
 use crate::messages::{AgencyEvent, Body, EventData, Message, Route, Step};
@@ -79,7 +83,7 @@ fn may_claim(moment: &Moment<'_>, (row, form): (&RequestRow, &Form), person: Acc
     })
 }
 
-fn reviewers<'r>(registry: &'r Registry, unit: &crate::domain::UnitId) -> Vec<&'r Account> {
+fn reviewers<'r>(registry: &'r Registry, unit: &UnitId) -> Vec<&'r Account> {
     let accounts = registry.accounts.iter().map(|entry| &entry.account);
     accounts.filter(|a| a.unit == *unit && a.role == Role::Reviewer).collect()
 }
@@ -121,7 +125,8 @@ async fn chosen(
 ) -> Result<Choice, PipelineError> {
     let registry = moment.registry;
     if registry.unit(&row.unit).is_none_or(|unit| unit.desk.is_offline(ctx.now())) {
-        return Ok(Choice { chosen: None, passed_over: BTreeMap::new(), available: 0 });
+        let waiting = Some(WaitingReason::UnitOffline);
+        return Ok(Choice { chosen: None, passed_over: BTreeMap::new(), available: 0, waiting });
     }
     let mut candidates = candidates(ctx, registry, (row, form), asked).await?;
     let wanted = wanted(registry, row, form);
@@ -134,67 +139,6 @@ async fn chosen(
         }
         for one in candidates.iter_mut().filter(|one| one.reviewer == chosen) {
             one.allowed = false;
-        }
-    }
-}
-
-/// How many more jobs the reviewers of a unit who are on duty have room for.
-async fn room(ctx: &Context, registry: &Registry, unit: &Unit) -> Result<i64, PipelineError> {
-    let now = ctx.now();
-    if unit.desk.is_offline(now) {
-        return Ok(0);
-    }
-    let on_duty: BTreeSet<AccountId> =
-        Lane::VARIANTS.iter().flat_map(|lane| registry.on_duty(&unit.id, *lane, now)).collect();
-    let people: Vec<AccountId> = reviewers(registry, &unit.id)
-        .into_iter()
-        .filter(|person| person.active && on_duty.contains(&person.id))
-        .filter(|person| person.credentials.iter().any(|credential| credential.in_force(now)))
-        .map(|person| person.id)
-        .collect();
-    let loads = ctx.store.loads(&unit.id, &people, MOST_COUNTED).await?;
-    let capacity = i64::from(unit.desk.capacity());
-    Ok(loads.values().map(|open| (capacity - open).max(0)).sum())
-}
-
-/// Jobs that are read at a time.
-const PAGE: i64 = 50;
-/// Pages of one round: what nobody may take does not keep the others from being given out.
-const PAGES: usize = 10;
-
-/// Gives out what waits, in the order of the queue, as long as somebody has room. Returns how many were offered.
-pub async fn round(ctx: &Context) -> Result<usize, PipelineError> {
-    let registry = ctx.registry().await?;
-    let mut offered = 0;
-    for unit in &registry.units {
-        let mut room = room(ctx, &registry, unit).await?;
-        let mut after = None;
-        for _ in 0..PAGES {
-            if room == 0 {
-                break;
-            }
-            let page = ctx.store.queued(&unit.id, after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.id);
-            for row in &page {
-                if room > 0 && is_offered(ctx, row).await {
-                    room -= 1;
-                    offered += 1;
-                }
-            }
-        }
-    }
-    Ok(offered)
-}
-
-/// A job that cannot be given out does not keep the others from it.
-async fn is_offered(ctx: &Context, row: &RequestRow) -> bool {
-    match offer(ctx, row, None, &[]).await {
-        Ok(Offer::Made) => true,
-        Ok(Offer::NotMade(_)) => false,
-        Err(error) => {
-            tracing::warn!(request = %row.id, error = %error, "give out a job");
-            false
         }
     }
 }
@@ -249,22 +193,24 @@ pub async fn offer(
         return super::step::apply_for(ctx, change, cause).await.map(Offer::NotMade);
     }
     let choice = chosen(ctx, &moment, (row, &intake.form), asked).await?;
-    if choice.chosen.is_none() && row.stage == Stage::Queued {
+    if choice.chosen.is_none() && row.stage == Stage::Queued && choice.waiting == row.waiting {
         return Ok(Offer::NotMade(Disposition::Done));
     }
     let mut audit = of_choice(ctx, row, &choice, now).decision(&decision);
     if let Some(person) = allowed_by {
         audit = audit.detail("allowed_by", &person.to_string());
     }
-    let change = given_out(ctx, row, &choice, audit)?;
+    let change = given_out(ctx, &registry, row, &choice, audit)?;
     let done = super::step::apply_for(ctx, change, cause).await?;
     let made = choice.chosen.is_some() && done == Disposition::Done;
     Ok(if made { Offer::Made } else { Offer::NotMade(done) })
 }
 
-/// The change that offers the job to whom was chosen, or queues it.
+/// The change that offers the job to whom was chosen, or queues it. The agency is told when the job is queued for the
+/// first time, and whenever the reason for its wait is another one.
 fn given_out(
     ctx: &Context,
+    registry: &Registry,
     row: &RequestRow,
     choice: &Choice,
     audit: AuditEvent,
@@ -275,13 +221,25 @@ fn given_out(
         None => Event::Queued,
     };
     let stage = next(&row.stage, event)?;
-    let until = deadline(&stage, now, &ctx.rules.terms);
+    // Another reason for the wait is no new wait: its end stays.
+    let waits_on = row.stage == Stage::Queued && stage == Stage::Queued;
+    let until = if waits_on { row.deadline_at } else { deadline(&stage, now, &ctx.rules.terms) };
     let first = row.stage.code() == StageCode::Accepted;
-    let update = RequestUpdate::stage(row.id, row.version, stage.clone(), now, until);
+    let mut update = RequestUpdate::stage(row.id, row.version, stage.clone(), now, until);
+    update.waiting = choice.waiting;
     let mut change = Change::update(update, vec![audit]);
-    change.outgoing.push(announce(ctx, row, now));
-    if first {
-        change.outgoing.push(told(ctx, row, &stage, now));
+    if !waits_on {
+        change.outgoing.push(announce(ctx, row, now));
+    }
+    if first || choice.waiting != row.waiting {
+        let data = EventData {
+            request: row.id,
+            state: stage.code(),
+            findings: Vec::new(),
+            outcome: None,
+            waiting: choice.waiting.map(|why| waiting(registry, &row.unit, why)),
+        };
+        change.outgoing.push(told_with(ctx, row, &stage, now, data));
     }
     Ok(change)
 }
@@ -311,6 +269,9 @@ fn of_choice(ctx: &Context, row: &RequestRow, choice: &Choice, now: DateTime<Utc
     if choice.chosen.is_none() && choice.passed_over.is_empty() {
         audit = audit.detail("nobody", "offline");
     }
+    if let Some(why) = choice.waiting {
+        audit = audit.detail("waiting", why.into());
+    }
     audit
 }
 
@@ -332,7 +293,13 @@ pub fn told(ctx: &Context, row: &RequestRow, stage: &Stage, now: DateTime<Utc>) 
         row,
         stage,
         now,
-        EventData { request: row.id, state: stage.code(), findings: Vec::new(), outcome: None },
+        EventData {
+            request: row.id,
+            state: stage.code(),
+            findings: Vec::new(),
+            outcome: None,
+            waiting: None,
+        },
     )
 }
 

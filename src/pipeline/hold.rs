@@ -51,7 +51,13 @@ pub fn begin(
     update.findings = Some(findings.clone());
     let event = event.request(row.id).unit(&row.unit).agency(&row.ori).detail("role", role.into());
     let mut change = Change::update(update, vec![event]);
-    let data = EventData { request: row.id, state: StageCode::Held, findings, outcome: None };
+    let data = EventData {
+        request: row.id,
+        state: StageCode::Held,
+        findings,
+        outcome: None,
+        waiting: None,
+    };
     change.outgoing.push(dispatch::told_with(ctx, row, &stage, now, data));
     Ok(change)
 }

@@ -76,6 +76,7 @@ pub(super) async fn kept(
         state: stage.code(),
         findings: Vec::new(),
         outcome: row.outcome,
+        waiting: None,
     };
     change.outgoing.push(dispatch::told_with(ctx, row, &stage, now, data));
     Ok(change)

@@ -15,7 +15,7 @@
 //! Each is *load -> decide (pure) -> apply (one transaction) -> acknowledge*. What they share stands beside them:
 //! [`context`] (what a stage may use), [`draft`] (what came too late), [`emergency`] (what an imminent threat owes),
 //! [`explain`] (what the rules say, without a decision), [`hold`] (a named human decides), [`known_answers`] (test cases of the unit's own),
-//! [`lease`] (claims on jobs),
+//! [`lease`] (claims on jobs), [`likeness`] (pictures that look the same),
 //! [`page`] (who is told that a job waits), [`people`] (who may do what), [`policy_sets`] (two people change the policies), [`policy_source`] (the
 //! policies in force), [`read`] (who is shown what), [`repeats`] (what was asked before), [`replay`] (what other ones
 //! would have decided), [`roster`] (who is on duty), [`sealed`] (reading and writing what is sealed), [`service`] (when an answer is due),
@@ -35,6 +35,7 @@ pub mod explain;
 pub mod hold;
 pub mod known_answers;
 pub mod lease;
+pub mod likeness;
 pub mod page;
 pub mod people;
 pub mod policy_sets;

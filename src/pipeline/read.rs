@@ -4,7 +4,7 @@
 
 use super::{Context, PipelineError, Refusal, standing};
 use crate::audit::{Actor, AuditEvent};
-use crate::domain::{Account, Agency, AgencyStanding, PackId, RequestId, Role, Verdict};
+use crate::domain::{Account, Agency, AgencyStanding, PackId, RequestId, Role, UnitId, Verdict};
 use crate::lifecycle::{Resume, Stage};
 use crate::policy::facts::{self, Content, Purpose, Reader, Reading};
 use crate::policy::{Facts, PolicyDecision};
@@ -164,21 +164,11 @@ async fn decided(
     let refusal = refusal(&decision);
     let action = if refusal.is_some() { "authz.denied" } else { wanted.action };
     let actor = Actor::Person { account: person.id };
-    let mut event = AuditEvent::new(ctx.now(), actor, action)
-        .request(row.id)
-        .unit(&row.unit)
-        .agency(&row.ori)
-        .decision(&decision)
-        .clause("LACRIS-AUD-2")
-        .detail("what", reading.what.into())
-        .detail("purpose", reading.purpose.into())
+    let event =
+        AuditEvent::new(ctx.now(), actor, action).request(row.id).unit(&row.unit).agency(&row.ori);
+    let mut event = reading_of(event, &reading, &decision, refusal.as_ref())
         .detail("stage", &reading.stage)
         .detail("role", person.role.into());
-    event.clauses.sort();
-    event.clauses.dedup();
-    if let Some(PipelineError::Refused(Refusal::Forbidden { code, .. })) = &refusal {
-        event = event.detail("code", code);
-    }
     if !wanted.which.is_empty() {
         event = event.detail("which", wanted.which);
     }
@@ -198,6 +188,75 @@ pub async fn own(
         return Err(PipelineError::not_found());
     }
     Ok(row)
+}
+
+/// Lets a person read what is of all requests of a unit together, or refuses; either is durable when this returns. A unit
+/// that is not the person's own is not found.
+pub async fn allow_unit(
+    ctx: &Context,
+    person: &Account,
+    unit: &UnitId,
+    wanted: Wanted<'_>,
+) -> Result<(), PipelineError> {
+    let registry = ctx.registry().await?;
+    let unit_packs = registry.unit(unit).map(|unit| unit.packs.clone()).unwrap_or_default();
+    let reading = of_unit(person, unit, (wanted.content, unit_packs.clone()));
+    let decision = ctx.policies().await?.decide(&unit_packs, &facts::read(&reading));
+    let refusal = refusal(&decision);
+    let action = if refusal.is_some() { "authz.denied" } else { wanted.action };
+    // Of a unit that is not the person's own the log of that unit hears, too.
+    let event = AuditEvent::new(ctx.now(), Actor::Person { account: person.id }, action);
+    let mut event = reading_of(event.unit(unit), &reading, &decision, refusal.as_ref())
+        .detail("role", person.role.into());
+    if !wanted.which.is_empty() {
+        event = event.detail("which", wanted.which);
+    }
+    let _ = ctx.store.apply(Change::audited(vec![event])).await?;
+    refusal.map_or(Ok(()), Err)
+}
+
+/// Pure: a person's reading of all requests of a unit, as the rules see it: of no request's stage, for no step.
+fn of_unit(
+    person: &Account,
+    unit: &UnitId,
+    (content, unit_packs): (Content, Vec<PackId>),
+) -> Reading {
+    Reading {
+        reader: Reader {
+            role: Some(person.role),
+            active: person.active,
+            of_unit: person.unit == *unit,
+            of_agency: false,
+            took_part: false,
+            holds_lease: false,
+            decides_hold: false,
+            positions: person.positions.clone(),
+        },
+        what: content,
+        purpose: if content == Content::Audit { Purpose::Audit } else { Purpose::None },
+        stage: String::new(),
+        unit_packs,
+    }
+}
+
+/// What the log says of a reading: what, for which step, by which rules.
+fn reading_of(
+    event: AuditEvent,
+    reading: &Reading,
+    decision: &PolicyDecision,
+    refusal: Option<&PipelineError>,
+) -> AuditEvent {
+    let mut event = event
+        .decision(decision)
+        .clause("LACRIS-AUD-2")
+        .detail("what", reading.what.into())
+        .detail("purpose", reading.purpose.into());
+    event.clauses.sort();
+    event.clauses.dedup();
+    if let Some(PipelineError::Refused(Refusal::Forbidden { code, .. })) = refusal {
+        event = event.detail("code", code);
+    }
+    event
 }
 
 /// Lets an agency see where a request of its own stands. What it is shown is its own: it leaves no entry, a refusal

@@ -269,6 +269,7 @@ fn released(
         state: stage.code(),
         findings: Vec::new(),
         outcome: Some(outcome),
+        waiting: None,
     };
     change.outgoing.push(dispatch::told_with(ctx, row, &stage, now, data));
     change.outgoing.push(Message::command(ctx.message_id(), now, Step::Respond, row.id));

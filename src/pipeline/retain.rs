@@ -81,6 +81,7 @@ fn ended(
         state: stage.code(),
         findings: Vec::new(),
         outcome: Some(outcome),
+        waiting: None,
     };
     change.outgoing.push(dispatch::told_with(ctx, row, stage, now, data));
     change

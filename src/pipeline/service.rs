@@ -120,7 +120,8 @@ fn looked(
 fn overdue(ctx: &Context, row: &RequestRow, now: DateTime<Utc>) -> Message {
     let event = "overdue".to_owned();
     let state = dispatch::for_agencies(row.stage.code());
-    let data = EventData { request: row.id, state, findings: Vec::new(), outcome: None };
+    let data =
+        EventData { request: row.id, state, findings: Vec::new(), outcome: None, waiting: None };
     Message::new(
         ctx.message_id(),
         now,
@@ -149,7 +150,7 @@ mod tests {
         let ori: Ori = "CA0194200".parse().unwrap();
         let request = RequestId::new(Uuid::from_u128(1));
         let findings = clauses.iter().map(finding).collect();
-        let data = EventData { request, state, findings, outcome: None };
+        let data = EventData { request, state, findings, outcome: None, waiting: None };
         StoredEvent {
             id: MessageId::new(Uuid::from_u128(2)),
             at: DateTime::UNIX_EPOCH,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{AccountId, Capability, Form, Lane, RequestId};
+use crate::domain::{AccountId, Capability, Form, Lane, RequestId, WaitingReason};
 
 /// Why a person may not examine a request at all, whoever else is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
@@ -114,6 +114,8 @@ pub struct Choice {
     pub passed_over: BTreeMap<AccountId, PassedOver>,
     /// How many could be asked.
     pub available: usize,
+    /// Why nobody is asked; none if somebody is, or was just asked and may be again.
+    pub waiting: Option<WaitingReason>,
 }
 
 /// Who is asked: the least busy. Equals: who examined least lately, so that a day's work is shared; an imminent threat
@@ -134,7 +136,32 @@ pub fn choose(wanted: &Wanted, candidates: &[Candidate]) -> Choice {
             (one.open_jobs, fairness(one), turn(wanted.request, one.reviewer), one.reviewer)
         })
         .map(|one| one.reviewer);
-    Choice { chosen, available: free().count(), passed_over }
+    let waiting = if chosen.is_some() { None } else { waiting(candidates, &passed_over) };
+    Choice { chosen, available: free().count(), passed_over, waiting }
+}
+
+/// Why none of them is asked. Only who is on duty counts: a conflict of somebody who sleeps explains nothing. A full desk
+/// comes first, because it passes by itself.
+fn waiting(
+    candidates: &[Candidate],
+    passed_over: &BTreeMap<AccountId, PassedOver>,
+) -> Option<WaitingReason> {
+    let on_duty = candidates.iter().filter(|one| one.on_duty);
+    let whys: BTreeSet<PassedOver> =
+        on_duty.filter_map(|one| passed_over.get(&one.reviewer).copied()).collect();
+    if whys.contains(&PassedOver::Excluded(Exclusion::JustAsked)) {
+        return None;
+    }
+    let excluded = |why: &PassedOver| matches!(why, PassedOver::Excluded(_));
+    Some(if whys.is_empty() {
+        WaitingReason::NobodyOnDuty
+    } else if whys.contains(&PassedOver::Full) {
+        WaitingReason::AtCapacity
+    } else if whys.iter().any(excluded) {
+        WaitingReason::Conflict
+    } else {
+        WaitingReason::NobodyQualified
+    })
 }
 
 fn turn(request: RequestId, reviewer: AccountId) -> u128 {
@@ -227,6 +254,27 @@ mod tests {
             all.reverse();
             prop_assert_eq!(&choose(&wanted, &all), &choice);
         }
+    }
+
+    #[test]
+    fn the_wait_has_the_reason_of_those_who_are_on_duty() {
+        let off = Candidate { on_duty: false, ..free(1) };
+        let full = Candidate { open_jobs: 4, ..free(2) };
+        let relative = Candidate { excluded: Some(Exclusion::Relative), ..free(3) };
+        let untrained = Candidate { allowed: false, ..free(4) };
+        let asked = Candidate { excluded: Some(Exclusion::JustAsked), ..free(5) };
+        let asleep = Candidate { on_duty: false, ..relative.clone() };
+        let why = |all: &[&Candidate]| {
+            let all: Vec<Candidate> = all.iter().map(|one| (*one).clone()).collect();
+            choose(&wanted(1, Lane::Routine), &all).waiting
+        };
+        assert_eq!(why(&[]), Some(WaitingReason::NobodyOnDuty));
+        assert_eq!(why(&[&off, &asleep]), Some(WaitingReason::NobodyOnDuty));
+        assert_eq!(why(&[&off, &untrained]), Some(WaitingReason::NobodyQualified));
+        assert_eq!(why(&[&relative, &untrained]), Some(WaitingReason::Conflict));
+        assert_eq!(why(&[&full, &relative, &untrained]), Some(WaitingReason::AtCapacity));
+        assert_eq!(why(&[&asked, &full]), None, "the queue is gone through again at once");
+        assert_eq!(why(&[&free(6), &full]), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! | `world` | what the typesetter may read: templates, data and pictures from memory, nothing else |
 //! | `text` | what can be printed, and how the rest is spelled out |
 //! | [`picture`] | an evidence image made fit for a page |
+//! | [`likeness`] | the hashes of a whole picture, by which a copy of it is found |
 //! | [`sandbox`] | the same in a child process with limits |
 //! | [`samples`] | drawn sample faces for the demonstration and for tests |
 //!
@@ -14,6 +15,7 @@
 //! Everything that the template lacks stands in a supplement behind the official block (T14).
 
 pub mod document;
+pub mod likeness;
 pub mod picture;
 pub mod render;
 pub mod samples;
@@ -27,6 +29,7 @@ pub use document::{
     ManualSearchReport, NoMatch, Notice, NoticeStatements, Picture, ProbeReference, Search,
     SecondReview, UnsuitableProbe,
 };
+pub use likeness::picture_views;
 pub use picture::{PictureError, PictureLimits, normalise};
 pub use render::{Pdf, ReportError, render};
-pub use sandbox::{normalise_in_child, run_picture_worker};
+pub use sandbox::{hash_in_child, normalise_in_child, run_picture_worker};

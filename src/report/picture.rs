@@ -5,7 +5,9 @@ use std::io::Cursor;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, Rgba};
+use image::{
+    DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage, Rgba,
+};
 
 /// What the decoder may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +45,9 @@ pub enum PictureError {
     /// The file is damaged.
     #[error("read the image: its content is damaged; send it again")]
     Damaged,
+    /// Nothing is shown that could be compared.
+    #[error("compare the picture: it shows one tone only")]
+    Blank,
     /// The copy could not be written.
     #[error("write the image's copy for display")]
     Encode,
@@ -61,6 +66,19 @@ pub enum PictureError {
 /// [`PictureLimits::target_side`] and writes it as a JPEG without metadata. The same bytes in give
 /// the same bytes out. In production it runs in a child process: [`super::normalise_in_child`].
 pub fn normalise(bytes: &[u8], limits: &PictureLimits) -> Result<Vec<u8>, PictureError> {
+    let (mut picture, orientation) = decoded(bytes, limits)?;
+    if picture.width().max(picture.height()) > limits.target_side {
+        picture = picture.thumbnail(limits.target_side, limits.target_side);
+    }
+    picture.apply_orientation(orientation);
+    encode(&picture)
+}
+
+/// The picture of a JPEG or PNG within `limits`, and how it is to be turned.
+pub(super) fn decoded(
+    bytes: &[u8],
+    limits: &PictureLimits,
+) -> Result<(DynamicImage, Orientation), PictureError> {
     if bytes.len() > limits.file_bytes {
         return Err(PictureError::TooLarge);
     }
@@ -68,12 +86,7 @@ pub fn normalise(bytes: &[u8], limits: &PictureLimits) -> Result<Vec<u8>, Pictur
     if !matches!(format, ImageFormat::Jpeg | ImageFormat::Png) {
         return Err(PictureError::Format);
     }
-    let (mut picture, orientation) = decode(bytes, format, limits).map_err(|error| why(&error))?;
-    if picture.width().max(picture.height()) > limits.target_side {
-        picture = picture.thumbnail(limits.target_side, limits.target_side);
-    }
-    picture.apply_orientation(orientation);
-    encode(&picture)
+    decode(bytes, format, limits).map_err(|error| why(&error))
 }
 
 fn decode(
@@ -106,18 +119,22 @@ fn why(error: &ImageError) -> PictureError {
     }
 }
 
-/// JPEG knows no transparency: what shines through is white, like the page.
-fn encode(picture: &DynamicImage) -> Result<Vec<u8>, PictureError> {
-    let rgb = if picture.color().has_alpha() {
+/// Without transparency: what shines through is white, like the page.
+pub(super) fn opaque(picture: &DynamicImage) -> RgbImage {
+    if picture.color().has_alpha() {
         let mut page =
             image::RgbaImage::from_pixel(picture.width(), picture.height(), Rgba([255; 4]));
         image::imageops::overlay(&mut page, &picture.to_rgba8(), 0, 0);
         DynamicImage::ImageRgba8(page).to_rgb8()
     } else {
         picture.to_rgb8()
-    };
+    }
+}
+
+fn encode(picture: &DynamicImage) -> Result<Vec<u8>, PictureError> {
     let mut out = Vec::new();
-    rgb.write_with_encoder(JpegEncoder::new_with_quality(&mut out, 88))
+    opaque(picture)
+        .write_with_encoder(JpegEncoder::new_with_quality(&mut out, 88))
         .map_err(|_| PictureError::Encode)?;
     Ok(out)
 }
@@ -125,7 +142,7 @@ fn encode(picture: &DynamicImage) -> Result<Vec<u8>, PictureError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::{Rgb, RgbImage};
+    use image::Rgb;
 
     fn half_red(width: u32, height: u32) -> RgbImage {
         RgbImage::from_fn(width, height, |x, _| {

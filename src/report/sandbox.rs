@@ -1,8 +1,9 @@
-//! [`normalise`] in a child process with limits: a hostile image can at worst end that process.
+//! [`normalise`] and [`picture_views`] in a child process with limits: a hostile image can at worst end that process.
 //!
-//! The protocol: image on standard input until its end; the copy on standard output and exit code 0,
-//! or nothing and the code of the [`PictureError`].
+//! The protocol: the task as the command; the image on standard input until its end; the copy or the hashes on standard
+//! output and exit code 0, or nothing and the code of the [`PictureError`].
 
+use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::Stdio;
@@ -12,13 +13,14 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
+use super::likeness::picture_views;
 use super::picture::{PictureError, PictureLimits, normalise};
-
-/// The hidden subcommand that runs [`run_picture_worker`].
-pub const WORKER_COMMAND: &str = "picture-worker";
+use crate::images::likeness::{PictureViews, VIEWS_BYTES};
 
 /// How long a child may take, from start to end.
 const DEADLINE: Duration = Duration::from_secs(5);
+/// The same for one that stands behind everything else; of the processor it gets no more.
+const PATIENT: Duration = Duration::from_mins(1);
 /// Largest answer of a child, in bytes.
 const MAX_ANSWER: u64 = 4 * 1024 * 1024;
 /// Address space: the program itself, its libraries and the picture.
@@ -29,20 +31,53 @@ const FORMAT: u8 = 10;
 const TOO_LARGE: u8 = 11;
 const DAMAGED: u8 = 12;
 const FAILED: u8 = 13;
+const BLANK: u8 = 14;
+
+/// How far behind everything else a child stands that nobody waits for (`nice(2)`).
+const LAST: i32 = 15;
+
+/// What a child is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PictureTask {
+    /// A copy for a page.
+    Copy,
+    /// The hashes of the whole picture. Nobody waits for them.
+    Hash,
+}
+
+impl PictureTask {
+    /// The task of a hidden subcommand, which runs [`run_picture_worker`].
+    pub fn of_command(command: &OsStr) -> Option<Self> {
+        [Self::Copy, Self::Hash].into_iter().find(|task| command == task.command())
+    }
+
+    fn command(self) -> &'static str {
+        match self {
+            Self::Copy => "picture-worker",
+            Self::Hash => "picture-hasher",
+        }
+    }
+}
 
 /// Makes an image fit for a page in a child process: `exe picture-worker`, without environment, with
 /// limits on memory, processor time and files, and ended by force after five seconds.
 pub async fn normalise_in_child(exe: &Path, bytes: Vec<u8>) -> Result<Vec<u8>, PictureError> {
-    normalise_within(exe, bytes, DEADLINE).await
+    in_child((exe, PictureTask::Copy), bytes, DEADLINE).await
 }
 
-async fn normalise_within(
-    exe: &Path,
+/// Hashes the views of a picture in such a child process, after everything else that the machine has to do.
+pub async fn hash_in_child(exe: &Path, bytes: Vec<u8>) -> Result<PictureViews, PictureError> {
+    let answer = in_child((exe, PictureTask::Hash), bytes, PATIENT).await?;
+    PictureViews::from_bytes(&answer).ok_or(PictureError::Worker)
+}
+
+async fn in_child(
+    (exe, task): (&Path, PictureTask),
     bytes: Vec<u8>,
     deadline: Duration,
 ) -> Result<Vec<u8>, PictureError> {
     let mut child = Command::new(exe)
-        .arg(WORKER_COMMAND)
+        .arg(task.command())
         .env_clear()
         .current_dir("/")
         .stdin(Stdio::piped())
@@ -72,7 +107,7 @@ async fn normalise_within(
             return Err(PictureError::Worker);
         }
         let status = child.wait().await.map_err(PictureError::Child)?;
-        verdict(status.code(), answer)
+        verdict(task, status.code(), answer)
     };
     let outcome = tokio::time::timeout(deadline, talk).await;
     match outcome {
@@ -95,9 +130,14 @@ async fn end(child: &mut tokio::process::Child) {
 }
 
 /// What the child's exit code (`None`: ended by a signal) and output mean.
-fn verdict(code: Option<i32>, answer: Vec<u8>) -> Result<Vec<u8>, PictureError> {
+fn verdict(task: PictureTask, code: Option<i32>, answer: Vec<u8>) -> Result<Vec<u8>, PictureError> {
+    let is_whole = match task {
+        PictureTask::Copy => answer.starts_with(&[0xFF, 0xD8, 0xFF]),
+        PictureTask::Hash => answer.len() == VIEWS_BYTES,
+    };
     match code.and_then(|code| u8::try_from(code).ok()) {
-        Some(DONE) if answer.starts_with(&[0xFF, 0xD8, 0xFF]) => Ok(answer),
+        Some(DONE) if is_whole => Ok(answer),
+        Some(BLANK) => Err(PictureError::Blank),
         Some(FORMAT) => Err(PictureError::Format),
         Some(TOO_LARGE) => Err(PictureError::TooLarge),
         Some(DAMAGED) => Err(PictureError::Damaged),
@@ -107,9 +147,12 @@ fn verdict(code: Option<i32>, answer: Vec<u8>) -> Result<Vec<u8>, PictureError> 
 
 /// The child: limits itself for good, reads an image, writes its copy. Returns the exit code. Call it
 /// first thing in `main`, before any thread is started.
-pub fn run_picture_worker(stdin: impl Read, stdout: impl Write) -> u8 {
+pub fn run_picture_worker(task: PictureTask, stdin: impl Read, stdout: impl Write) -> u8 {
+    if task == PictureTask::Hash && rustix::process::nice(LAST).is_err() {
+        return FAILED;
+    }
     match confine() {
-        Ok(()) => work(stdin, stdout, &PictureLimits::default()),
+        Ok(()) => work(task, stdin, stdout, &PictureLimits::default()),
         Err(_) => FAILED,
     }
 }
@@ -130,13 +173,17 @@ fn confine() -> rustix::io::Result<()> {
     Ok(())
 }
 
-fn work(stdin: impl Read, mut stdout: impl Write, limits: &PictureLimits) -> u8 {
+fn work(task: PictureTask, stdin: impl Read, mut stdout: impl Write, limits: &PictureLimits) -> u8 {
     let mut bytes = Vec::new();
     let most = u64::try_from(limits.file_bytes).unwrap_or(u64::MAX);
     if stdin.take(most.saturating_add(1)).read_to_end(&mut bytes).is_err() {
         return FAILED;
     }
-    match normalise(&bytes, limits) {
+    let answer = match task {
+        PictureTask::Copy => normalise(&bytes, limits),
+        PictureTask::Hash => picture_views(&bytes, limits).map(|views| views.to_bytes()),
+    };
+    match answer {
         Ok(copy) => match stdout.write_all(&copy).and_then(|()| stdout.flush()) {
             Ok(()) => DONE,
             Err(_) => FAILED,
@@ -144,6 +191,7 @@ fn work(stdin: impl Read, mut stdout: impl Write, limits: &PictureLimits) -> u8 
         Err(PictureError::Format) => FORMAT,
         Err(PictureError::TooLarge) => TOO_LARGE,
         Err(PictureError::Damaged) => DAMAGED,
+        Err(PictureError::Blank) => BLANK,
         Err(
             PictureError::Encode
             | PictureError::Child(_)
@@ -175,33 +223,51 @@ mod tests {
         let limits = PictureLimits::default();
         let probe = samples::probe(1).unwrap();
         let mut copy = Vec::new();
-        assert_eq!(work(&probe[..], &mut copy, &limits), DONE);
+        let task = PictureTask::Copy;
+        assert_eq!(work(task, &probe[..], &mut copy, &limits), DONE);
         assert_eq!(copy, normalise(&probe, &limits).unwrap());
-        assert_eq!(verdict(Some(i32::from(DONE)), copy.clone()).unwrap(), copy);
+        assert_eq!(verdict(task, Some(i32::from(DONE)), copy.clone()).unwrap(), copy);
+        let mut hashes = Vec::new();
+        assert_eq!(work(PictureTask::Hash, &probe[..], &mut hashes, &limits), DONE);
+        let done = verdict(PictureTask::Hash, Some(i32::from(DONE)), hashes).unwrap();
+        let views = picture_views(&probe, &limits).unwrap();
+        assert_eq!(PictureViews::from_bytes(&done), Some(views));
+        let other = verdict(PictureTask::Hash, Some(i32::from(DONE)), copy);
+        assert!(matches!(other, Err(PictureError::Worker)), "a copy is no hash");
 
         let mut nothing = Vec::new();
-        assert_eq!(work(&b"GIF89a"[..], &mut nothing, &limits), FORMAT);
-        assert_eq!(work(&b"\xFF\xD8\xFF"[..], &mut nothing, &limits), DAMAGED);
+        assert_eq!(work(task, &b"GIF89a"[..], &mut nothing, &limits), FORMAT);
+        assert_eq!(work(task, &b"\xFF\xD8\xFF"[..], &mut nothing, &limits), DAMAGED);
         let tight = PictureLimits { file_bytes: 99, ..limits };
-        assert_eq!(work(&probe[..], &mut nothing, &tight), TOO_LARGE);
+        assert_eq!(work(task, &probe[..], &mut nothing, &tight), TOO_LARGE);
         assert!(nothing.is_empty());
     }
 
     #[test]
     fn every_code_reads_back_as_its_error() {
-        let read = |code: u8| verdict(Some(i32::from(code)), Vec::new()).unwrap_err();
+        let task = PictureTask::Copy;
+        let read = |code: u8| verdict(task, Some(i32::from(code)), Vec::new()).unwrap_err();
+        assert!(matches!(read(BLANK), PictureError::Blank));
         assert!(matches!(read(FORMAT), PictureError::Format));
         assert!(matches!(read(TOO_LARGE), PictureError::TooLarge));
         assert!(matches!(read(DAMAGED), PictureError::Damaged));
         assert!(matches!(read(FAILED), PictureError::Worker));
         assert!(matches!(read(DONE), PictureError::Worker), "no JPEG, no answer");
-        assert!(matches!(verdict(None, Vec::new()), Err(PictureError::Worker)));
+        assert!(matches!(verdict(task, None, Vec::new()), Err(PictureError::Worker)));
+    }
+
+    #[test]
+    fn a_command_is_one_task() {
+        for task in [PictureTask::Copy, PictureTask::Hash] {
+            assert_eq!(PictureTask::of_command(OsStr::new(task.command())), Some(task));
+        }
+        assert_eq!(PictureTask::of_command(OsStr::new("serve")), None);
     }
 
     #[tokio::test]
     async fn a_child_gets_the_image_and_returns_the_copy() {
         let dir = tempfile::tempdir().unwrap();
-        let echo = script(&dir, r#"[ "$1" = picture-worker ] && exec /bin/cat"#);
+        let echo = script(&dir, r#"[ "$*" = picture-worker ] && exec /bin/cat"#);
         let probe = samples::probe(2).unwrap();
         assert_eq!(normalise_in_child(&echo, probe.clone()).await.unwrap(), probe);
     }
@@ -219,7 +285,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let pid = dir.path().join("pid");
         let hang = script(&dir, &format!("echo $$ > {}; exec /bin/sleep 60", pid.display()));
-        let outcome = normalise_within(&hang, Vec::new(), Duration::from_secs(1)).await;
+        let hanging = (hang.as_path(), PictureTask::Hash);
+        let outcome = in_child(hanging, Vec::new(), Duration::from_secs(1)).await;
         assert!(matches!(outcome, Err(PictureError::Deadline)), "{outcome:?}");
         let process = Path::new("/proc").join(fs::read_to_string(&pid).unwrap().trim());
         assert!(!process.exists(), "the child is gone, and nobody has to reap it");

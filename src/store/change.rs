@@ -5,7 +5,9 @@ use uuid::Uuid;
 
 use super::emergency::{EmergencyStep, EmergencyWrite};
 use crate::audit::AuditEvent;
-use crate::domain::{AccountId, Finding, Lane, MessageId, Ori, Outcome, RequestId, UnitId};
+use crate::domain::{
+    AccountId, Finding, Lane, MessageId, Ori, Outcome, RequestId, UnitId, WaitingReason,
+};
 use crate::lifecycle::Stage;
 use crate::messages::{Message, Step};
 use crate::store::known_answers::KnownAnswerWrite;
@@ -192,6 +194,8 @@ pub struct RequestUpdate {
     pub destroy_key: bool,
     /// Sealed files that are to leave the image store.
     pub discard: Vec<String>,
+    /// Why nobody is asked to take the queued job; whatever stood there before goes.
+    pub waiting: Option<WaitingReason>,
     /// A legal hold that stands since, or none any more.
     pub legal_hold: Option<Option<DateTime<Utc>>>,
 }
@@ -219,6 +223,7 @@ impl RequestUpdate {
             drop_probes: false,
             destroy_key: false,
             discard: Vec::new(),
+            waiting: None,
             legal_hold: None,
         }
     }

@@ -12,7 +12,7 @@ use super::capacity::admit;
 use super::change::{Applied, Change, Guard, NewRequest, RequestUpdate};
 use super::dialect::Dialect;
 use super::rows::Column;
-use super::{StoreError, emergency, rows, service_clocks};
+use super::{StoreError, emergency, likeness, rows, service_clocks};
 use crate::domain::UnitId;
 
 /// For each change, whether it may be written.
@@ -151,15 +151,17 @@ async fn move_requests(
             update.findings.as_ref().map(rows::json).transpose()?.into(),
             outcome.map(str::to_owned).into(),
             update.stage.holder().map(|id| id.to_string()).into(),
+            update.waiting.map(|why| <&'static str>::from(why).to_owned()).into(),
         ]);
     }
-    let head = "WITH new (id, seen, stage, stage_data, at, deadline_at, fence, findings, outcome, holder) AS (";
+    let head = "WITH new (id, seen, stage, stage_data, at, deadline_at, fence, findings, outcome, holder, waiting) AS (";
     let tail = ")
          UPDATE search_requests SET stage = new.stage, stage_data = new.stage_data,
              version = search_requests.version + 1, updated_at = new.at, deadline_at = new.deadline_at,
              fence = coalesce(new.fence, search_requests.fence),
              findings = coalesce(new.findings, search_requests.findings),
-             outcome = coalesce(new.outcome, search_requests.outcome), holder = new.holder
+             outcome = coalesce(new.outcome, search_requests.outcome), holder = new.holder,
+             waiting = new.waiting
          FROM new WHERE search_requests.id = new.id AND search_requests.version = new.seen
          RETURNING search_requests.id";
     let rows = fetch_rows(connection, (head, tail), values).await?;
@@ -215,6 +217,8 @@ async fn drop_what_must_go(
         let head = "INSERT INTO discarded_objects (object_key) SELECT object_key FROM probes WHERE request IN";
         execute_in(connection, head, Vec::new(), &id).await?;
         execute_in(connection, "DELETE FROM probes WHERE request IN", Vec::new(), &id).await?;
+        // After the rows: whoever keeps a hash at this moment has locked its row, and this waits for it.
+        likeness::forget(connection, &id).await?;
     }
     if update.destroy_key {
         // Nor does anything say any more that another request is about the same case or image.

@@ -10,7 +10,7 @@ use super::batch::push_places;
 use super::capacity::CLAIMED;
 use super::rows::{Column, REQUEST_COLUMNS, RequestRow};
 use super::{RecordKind, RecordRow, Store, StoreError};
-use crate::domain::{AccountId, Lane, RequestId, UnitId};
+use crate::domain::{AccountId, Lane, RequestId, UnitId, WaitingReason};
 use crate::lifecycle::{StageCode, rank};
 
 /// Word for word the expression of the index `search_requests_by_rank`, or the index is of no use.
@@ -88,6 +88,28 @@ impl Store {
             .iter()
             .map(RequestRow::read)
             .collect()
+    }
+
+    /// Queued jobs of a lane that wait for one of these reasons, or for none that was told; the oldest ones.
+    pub async fn waiting(
+        &self,
+        (unit, lane): (&UnitId, Lane),
+        reasons: &[WaitingReason],
+        limit: i64,
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        let mut sql = format!(
+            "SELECT {REQUEST_COLUMNS} FROM search_requests
+             WHERE unit = $1 AND stage = 'queued' AND lane = $2 AND coalesce(waiting, '') IN ("
+        );
+        push_places(&mut sql, 3, reasons.len() + 1);
+        sql.push_str(") ORDER BY received_at, id LIMIT $3");
+        let lane: &'static str = lane.into();
+        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(unit.as_str()).bind(lane).bind(limit);
+        query = query.bind("");
+        for reason in reasons {
+            query = query.bind(<&'static str>::from(*reason));
+        }
+        query.fetch_all(&self.readers).await?.iter().map(RequestRow::read).collect()
     }
 
     /// Where a request stands in the queue; before everything if none is given.

@@ -8,7 +8,7 @@ use sqlx::any::AnyRow;
 use uuid::Uuid;
 
 use super::{MailingStatus, StoreError};
-use crate::domain::{Finding, Lane, MessageId, Ori, Outcome, RequestId, UnitId};
+use crate::domain::{Finding, Lane, MessageId, Ori, Outcome, RequestId, UnitId, WaitingReason};
 use crate::lifecycle::{Resume, Stage};
 use crate::messages::{Body, Route};
 
@@ -45,6 +45,8 @@ pub struct RequestRow {
     pub findings: Vec<Finding>,
     /// Request that it replaces.
     pub supersedes: Option<RequestId>,
+    /// Why nobody is asked to take it, while it is queued for that.
+    pub waiting: Option<WaitingReason>,
     /// Wrapped data key; none once destroyed.
     pub data_key: Option<Vec<u8>>,
     /// Sealed form; none once destroyed.
@@ -186,7 +188,8 @@ impl Column<'_> {
 /// Columns of [`RequestRow`], for every query that reads one.
 pub(super) const REQUEST_COLUMNS: &str =
     "id, unit, ori, stage_data, version, lane, fence, received_at, updated_at,
-     deadline_at, repeat_hash, case_number_of_unit, outcome, findings, supersedes, data_key, form";
+     deadline_at, repeat_hash, case_number_of_unit, outcome, findings, supersedes, waiting,
+     data_key, form";
 
 impl RequestRow {
     pub(super) fn read(row: &AnyRow) -> Result<Self, StoreError> {
@@ -201,6 +204,11 @@ impl RequestRow {
             .map(|id| id.parse())
             .transpose()
             .map_err(|_| column.bad("supersedes"))?;
+        let waiting = column
+            .maybe_text("waiting")?
+            .map(|word| word.parse())
+            .transpose()
+            .map_err(|_| column.bad("waiting"))?;
         Ok(Self {
             id: column.parsed("id")?,
             unit: column.parsed("unit")?,
@@ -217,6 +225,7 @@ impl RequestRow {
             outcome,
             findings: column.json("findings")?,
             supersedes,
+            waiting,
             data_key: column.maybe_bytes("data_key")?,
             form: column.maybe_bytes("form")?,
         })

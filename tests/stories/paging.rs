@@ -22,7 +22,7 @@ crate::both!(
 );
 
 /// Everybody of the unit has a pager, and pages are neither bundled nor throttled.
-fn with_pagers(registry: &mut Registry) {
+pub(crate) fn with_pagers(registry: &mut Registry) {
     for entry in &mut registry.accounts {
         let address = format!("{}@pagers.example.gov", entry.account.login);
         entry.account.pager_email = Some(Personal::new(address));
@@ -66,7 +66,7 @@ fn paged(site: &Site) -> Vec<String> {
 }
 
 /// Waits until so many pages have left.
-async fn until_paged(site: &Site, number: usize) -> Vec<String> {
+pub(crate) async fn until_paged(site: &Site, number: usize) -> Vec<String> {
     for _ in 0..400 {
         let found = paged(site);
         if found.len() >= number {

@@ -367,10 +367,24 @@ pub enum AuditCommand {
         /// The request (`r-…`).
         request: String,
     },
-    /// Earlier requests about the same image or case. Reading it is recorded.
+    /// Earlier requests about the same image, a picture that looks the same, or the same case: of a request, or of every
+    /// request of a unit that repeats one. Reading it is recorded.
+    #[command(group(clap::ArgGroup::new("of").required(true).args(["request", "unit"])))]
     Repeats {
         /// The request (`r-…`).
-        request: String,
+        request: Option<String>,
+        /// Your unit: all of its requests that repeat an earlier one, newest first.
+        #[arg(long)]
+        unit: Option<String>,
+        /// Only what came on this day (UTC) or later.
+        #[arg(long, value_name = "DATE", requires = "unit")]
+        since: Option<chrono::NaiveDate>,
+        /// At most so many requests, up to 200.
+        #[arg(long, requires = "unit")]
+        limit: Option<u8>,
+        /// What comes after this request: the `next` of the page before.
+        #[arg(long, value_name = "NEXT", requires = "unit")]
+        cursor: Option<String>,
     },
     /// Who read or was refused to read what of a request, when, why, under which clauses. Reading it is recorded.
     Who {

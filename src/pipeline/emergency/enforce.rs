@@ -233,7 +233,8 @@ fn recall_notice(
 ) -> Message {
     let event = "recall_notice".to_owned();
     let state: StageCode = row.stage.code();
-    let data = EventData { request: row.id, state, findings: vec![finding], outcome: None };
+    let data =
+        EventData { request: row.id, state, findings: vec![finding], outcome: None, waiting: None };
     Message::new(
         ctx.message_id(),
         now,

@@ -48,6 +48,7 @@ fn row(stage: Stage) -> RequestRow {
         outcome: None,
         findings: Vec::new(),
         supersedes: None,
+        waiting: None,
         data_key: None,
         form: None,
     }
@@ -55,6 +56,25 @@ fn row(stage: Stage) -> RequestRow {
 
 fn may(stage: Stage, person: &Account, content: Content) -> Option<PipelineError> {
     refusal(&POLICIES.decide(&[], &facts::read(&by_person(&row(stage), person, content))))
+}
+
+#[test]
+fn what_is_of_a_whole_unit_is_read_by_its_auditors_and_administrators() {
+    let ask = |person: &Account, unit: &str, content: Content| {
+        let reading = of_unit(person, &unit.parse().unwrap(), (content, Vec::new()));
+        refusal(&POLICIES.decide(&[], &facts::read(&reading)))
+    };
+    for role in [Role::Auditor, Role::LocalAdministrator] {
+        assert!(ask(&person(1, role), "lacris", Content::Audit).is_none());
+        let elsewhere = ask(&person(1, role), "oxnard", Content::Audit);
+        assert!(matches!(elsewhere, Some(PipelineError::Refused(Refusal::NotFound))));
+        assert!(ask(&person(1, role), "lacris", Content::CaseFile).is_some(), "no step needs it");
+    }
+    for role in [Role::Reviewer, Role::Adjudicator, Role::ReleaseAuthority] {
+        assert!(ask(&person(1, role), "lacris", Content::Audit).is_some());
+    }
+    let gone = Account { active: false, ..person(1, Role::Auditor) };
+    assert!(ask(&gone, "lacris", Content::Audit).is_some());
 }
 
 #[test]

@@ -276,6 +276,7 @@ fn delivered(
         state: stage.code(),
         findings: Vec::new(),
         outcome: row.outcome,
+        waiting: None,
     };
     change.outgoing.push(dispatch::told_with(ctx, row, &stage, now, data));
     Ok(change)

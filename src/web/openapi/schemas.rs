@@ -16,8 +16,9 @@ use strum::VariantArray;
 
 use super::reference;
 use crate::domain::form::{ImageSourceKind, SCHEMA};
-use crate::domain::{Lane, Outcome, Role};
+use crate::domain::{Lane, Outcome, Role, WaitingReason};
 use crate::lifecycle::StageCode;
+use crate::pipeline::repeats::Comparison;
 
 const RECEIPT: &str = include_str!("../../../docs/receipt.v1.schema.json");
 
@@ -157,6 +158,7 @@ fn followed() -> Components {
     vec![
         ("RequestItem", item(&[])),
         ("RequestPage", object(&[("items", array("RequestItem")), ("next", or_null("RequestId"))])),
+        ("Waiting", object(&[("reason", list::<WaitingReason>()), ("until?", reference("Time"))])),
         ("Moment", object(&[("at", reference("Time")), ("state", reference("State"))])),
         (
             "ServiceClock",
@@ -173,6 +175,7 @@ fn followed() -> Components {
                 ("findings", array("Finding")),
                 ("deadline_at", or_null("Time")),
                 ("supersedes", or_null("RequestId")),
+                ("waiting", or_null("Waiting")),
                 ("service", or_null("ServiceClock")),
                 ("timeline", array("Moment")),
             ]),
@@ -285,6 +288,7 @@ fn case_file() -> Vec<(&'static str, Value)> {
         ("probes", json!({ "type": "array", "items": probe })),
         ("lease", json!({ "anyOf": [lease, { "type": "null" }] })),
         ("repeats", array("Repeat")),
+        ("pictures", json!({ "anyOf": [list::<Comparison>(), { "type": "null" }] })),
         ("earlier?", array("Earlier")),
     ]
 }

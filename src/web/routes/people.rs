@@ -345,10 +345,19 @@ pub(super) const OPERATIONS: &[Operation] = &[
     person(get(
         "/api/v1/audit/requests/{id}/repeats",
         "readRepeats",
-        "Earlier requests about the same image or case. Reading it is an entry too.",
+        "Earlier requests about the same image, a picture that looks the same, or the same case. Reading it is an entry too.",
         handler!(get api::v1::audit_read::repeats_of),
     ))
     .answers(&[(200, Json("Repeats"))])
+    .refuses(&[(403, "role")]),
+    person(get(
+        "/api/v1/audit/units/{unit}/repeats",
+        "listRepeats",
+        "Requests of the unit that repeat an earlier one, newest first. Reading it is an entry.",
+        handler!(get api::v1::audit_read::repeats_of_unit),
+    ))
+    .query(&[("since", "Time"), ("limit", "Limit"), ("cursor", "RequestId")])
+    .answers(&[(200, Json("RepeatingPage"))])
     .refuses(&[(403, "role")]),
     person(get(
         "/api/v1/audit/export",

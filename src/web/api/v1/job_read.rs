@@ -22,7 +22,7 @@ use crate::domain::{Account, Finding, Form, Lane, Ori, RequestId, UnitId};
 use crate::lifecycle::StageCode;
 use crate::pipeline::examine::WorkQuery;
 use crate::pipeline::read::{self, Wanted};
-use crate::pipeline::repeats::{self, Repeat};
+use crate::pipeline::repeats::{self, Comparison, Repeat};
 use crate::pipeline::{Context, PipelineError, examine, sealed};
 use crate::policy::facts::Content;
 use crate::store::{RecordKind, RequestRow};
@@ -102,6 +102,8 @@ pub(super) struct CaseFile {
     /// Earlier requests about the same image or case. A second reviewer reads them after concluding, for how they ended tells
     /// what others found.
     repeats: Vec<Repeat>,
+    /// How far the comparison of its pictures is; as little for a second reviewer.
+    pictures: Option<Comparison>,
     /// Both earlier examinations, for an adjudicator only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     earlier: Vec<Earlier>,
@@ -215,6 +217,8 @@ pub(super) async fn opened(
     row: &RequestRow,
 ) -> Result<CaseFile, PipelineError> {
     let probes = ctx.store.probes(row.id).await?;
+    let blind = row.stage.code() == StageCode::SecondReview;
+    let found = if blind { None } else { Some(repeats::of(ctx, row).await?) };
     Ok(CaseFile {
         job: Job::of(row, &due(ctx, std::slice::from_ref(row)).await?),
         form: sealed::form_of(ctx, row)?,
@@ -232,11 +236,8 @@ pub(super) async fn opened(
             .lease()
             .filter(|lease| lease.reviewer == person.id)
             .map(|lease| OwnLease { token: lease.token, until: lease.until }),
-        repeats: if row.stage.code() == StageCode::SecondReview {
-            Vec::new()
-        } else {
-            repeats::of(ctx, row).await?
-        },
+        pictures: found.as_ref().map(|found| found.pictures),
+        repeats: found.map_or_else(Vec::new, |found| found.repeats),
         earlier: earlier(ctx, person, row).await?,
     })
 }

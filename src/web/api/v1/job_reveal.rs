@@ -58,8 +58,11 @@ pub(in crate::web) async fn examinations(
     for (kind, which) in kinds {
         shown.push(recorded(ctx, &row, kind, which).await?);
     }
-    let repeats = repeats::of(ctx, &row).await?;
-    let answer = json!({ "request": row.id, "examinations": shown, "repeats": repeats });
+    let found = repeats::of(ctx, &row).await?;
+    let answer = json!({
+        "request": row.id, "examinations": shown,
+        "repeats": found.repeats, "pictures": found.pictures,
+    });
     Ok(Json(answer).into_response())
 }
 

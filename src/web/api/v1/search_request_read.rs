@@ -11,10 +11,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{bad_query, id, query, shown};
-use crate::domain::{Agency, Finding, Outcome, Personal, RequestId, UnitId};
+use crate::domain::{Agency, Finding, Outcome, Personal, RequestId, UnitId, Waiting};
 use crate::lifecycle::{ServiceClock, StageCode};
 use crate::messages::{AgencyEvent, Body, Route, cloud_event};
-use crate::pipeline::{Context, PipelineError, Refusal, read, sealed, service};
+use crate::pipeline::{Context, PipelineError, Refusal, dispatch, read, sealed, service};
 use crate::store::{RequestRow, StoredEvent};
 use crate::web::auth;
 use crate::web::problem::{Answer, Problem};
@@ -40,6 +40,8 @@ struct Whole {
     findings: Vec<Finding>,
     deadline_at: Option<DateTime<Utc>>,
     supersedes: Option<RequestId>,
+    /// Why nobody is asked to examine it, while it is queued for that.
+    waiting: Option<Waiting>,
     /// When the answer is due, where the unit has a target for the lane.
     service: Option<ServiceClock>,
     timeline: Vec<Moment>,
@@ -106,6 +108,7 @@ pub(in crate::web) async fn one(
         findings: row.findings,
         deadline_at: row.deadline_at,
         supersedes: row.supersedes,
+        waiting: row.waiting.map(|why| dispatch::waiting(&registry, &row.unit, why)),
     };
     Ok(Json(whole).into_response())
 }
@@ -193,6 +196,7 @@ mod tests {
             state,
             findings: Vec::new(),
             outcome: None,
+            waiting: None,
         };
         let event = state.as_str().to_owned();
         StoredEvent {

@@ -7,6 +7,7 @@ use super::{Components, array, list, number, object, or_null, string};
 use crate::domain::examination::{
     Agreement, Compression, Conclusion, Lighting, Occlusion, Pose, WaiverReason,
 };
+use crate::pipeline::repeats::Comparison;
 
 fn generative_ai() -> Value {
     let used = object(&[
@@ -42,7 +43,9 @@ pub(super) fn seen() -> Components {
         ("unit", reference("UnitId")),
         ("same_agency", flag()),
         ("same_probe", flag()),
+        ("similar_probe", flag()),
         ("same_case", flag()),
+        ("elsewhere_after_no_match", flag()),
         ("received_at", reference("Time")),
         ("outcome", or_null("Outcome")),
     ]);
@@ -50,8 +53,24 @@ pub(super) fn seen() -> Components {
         ("request", reference("RequestId")),
         ("examinations", array("Earlier")),
         ("repeats", array("Repeat")),
+        ("pictures", list::<Comparison>()),
     ]);
-    let repeats = object(&[("request", reference("RequestId")), ("repeats", array("Repeat"))]);
+    let repeats = object(&[
+        ("request", reference("RequestId")),
+        ("repeats", array("Repeat")),
+        ("pictures", list::<Comparison>()),
+    ]);
+    let repeating = object(&[
+        ("request", reference("RequestId")),
+        ("agency", reference("Ori")),
+        ("state", reference("State")),
+        ("lane", reference("Lane")),
+        ("received_at", reference("Time")),
+        ("elsewhere_after_no_match", flag()),
+        ("repeats", array("Repeat")),
+        ("pictures", list::<Comparison>()),
+    ]);
+    let page = object(&[("items", array("Repeating")), ("next", or_null("RequestId"))]);
     let checklist = object(&[
         ("version", string()),
         ("sha256", reference("Sha256")),
@@ -67,6 +86,8 @@ pub(super) fn seen() -> Components {
         ("Earlier", earlier),
         ("Repeat", repeat),
         ("Repeats", repeats),
+        ("Repeating", repeating),
+        ("RepeatingPage", page),
         ("Examinations", examinations),
         ("Checklist", checklist),
         ("IdentityClaim", claim),
