@@ -87,7 +87,7 @@ async fn in_child(
         .spawn()
         .map_err(PictureError::Child)?;
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-    let talk = async {
+    let exchange = async {
         let (Some(mut stdin), Some(stdout)) = (stdin, stdout) else {
             return Err(PictureError::Worker);
         };
@@ -109,7 +109,7 @@ async fn in_child(
         let status = child.wait().await.map_err(PictureError::Child)?;
         verdict(task, status.code(), answer)
     };
-    let outcome = tokio::time::timeout(deadline, talk).await;
+    let outcome = tokio::time::timeout(deadline, exchange).await;
     match outcome {
         Ok(Ok(copy)) => Ok(copy),
         Ok(Err(error)) => {
