@@ -12,7 +12,7 @@ use super::agency::findings;
 use super::args::{ExaminationArgs, PeopleCommand, ReleaseArgs};
 use super::client::{Api, rows, segment, shown};
 use super::keys::write_secret;
-use super::{Output, decide, desk, emergency, exit, pages};
+use super::{Output, decide, desk, emergency, exit, known_answer, pages};
 
 /// Runs the command.
 pub(super) async fn run(
@@ -63,9 +63,7 @@ pub(super) async fn run(
         PeopleCommand::Holds(command) => decide::holds(api, command, output).await?,
         PeopleCommand::DeadLetters(command) => decide::dead_letters(api, command, output).await?,
         PeopleCommand::Emergency(command) => emergency::run(api, command, output).await?,
-        PeopleCommand::Suspensions(command) => {
-            emergency::suspensions(api, command, output).await?;
-        }
+        PeopleCommand::Suspensions(command) => emergency::suspensions(api, command, output).await?,
         PeopleCommand::Disclose(args) => decide::disclose(api, args, output).await?,
         PeopleCommand::Disseminations { request } => {
             decide::disseminations(api, request, output).await?;
@@ -76,9 +74,7 @@ pub(super) async fn run(
         PeopleCommand::LegalHold(command) => decide::legal_hold(api, command, output).await?,
         PeopleCommand::Pages(command) => pages::run(api, command, output).await?,
         PeopleCommand::Roster(args) => return super::roster::run(api, args, output).await,
-        PeopleCommand::KnownAnswer(command) => {
-            super::known_answer::run(api, command, output).await?;
-        }
+        PeopleCommand::KnownAnswer(command) => known_answer::run(api, command, output).await?,
     }
     Ok(exit::OK)
 }
