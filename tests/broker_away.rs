@@ -80,7 +80,7 @@ fn pages(site: &Site) -> usize {
         entries.filter_map(Result::ok).map(|entry| entry.file_name().to_string_lossy().into_owned())
     });
     names.map_or(0, |names| {
-        names.filter(|name| name.starts_with("page-") && name.ends_with(".eml")).count()
+        names.filter(|name| name.starts_with("page-") && !name.contains(".part")).count()
     })
 }
 

@@ -1718,8 +1718,13 @@ async fn a_test_case_is_none_of_its_agencys_and_none_of_its_events_leaves(fresh:
     assert_eq!(listed.iter().map(|case| case.request).collect::<Vec<_>>(), [id(3), id(2)]);
     assert_eq!(store.known_answers(&own, 1).await.unwrap().len(), 1);
     assert!(store.known_answers(&other, 9).await.unwrap().is_empty());
+    of_its_agency(store).await;
+    none_of_its_events_leaves(store).await;
+    what_it_came_to(store).await;
+}
 
-    // All three have one agency, one case and one image; the agency made the first one.
+/// All three have one agency, one case and one image; the agency made the first one.
+async fn of_its_agency(store: &Store) {
     let ori: Ori = "CA0194200".parse().unwrap();
     let page = store.requests_of(&ori, None, 9).await.unwrap();
     assert_eq!(page.rows.iter().map(|row| row.id).collect::<Vec<_>>(), [id(1)]);
@@ -1727,8 +1732,10 @@ async fn a_test_case_is_none_of_its_agencys_and_none_of_its_events_leaves(fresh:
     assert_eq!(store.repeat_of([2; 32], long_ago).await.unwrap(), Some(id(1)));
     assert_eq!(store.any_repeat_of([2; 32], long_ago).await.unwrap(), Some(id(3)));
     assert_eq!(store.any_repeat_of([2; 32], now() + TimeDelta::days(1)).await.unwrap(), None);
+}
 
-    // Commands of both go on; of the events only the agency's own one leaves.
+/// Commands of both go on; of the events only the agency's own one leaves.
+async fn none_of_its_events_leaves(store: &Store) {
     let mut change = Change::update(accept(2, 1), vec![event("accepted", id(2))]);
     change.outgoing = vec![event_about(20, 2), event_about(10, 1)];
     assert_eq!(store.apply(change).await.unwrap(), Applied::Now);
@@ -1741,8 +1748,10 @@ async fn a_test_case_is_none_of_its_agencys_and_none_of_its_events_leaves(fresh:
     assert_eq!(store.republish_lost(until, until).await.unwrap(), 3, "commands only");
     let kept = store.messages_of(id(2)).await.unwrap();
     assert!(kept.iter().any(|stored| stored.id == message(20)), "the service clock reads it");
+}
 
-    // What it came to is written once, and outlives what was expected.
+/// What it came to is written once, and outlives what was expected.
+async fn what_it_came_to(store: &Store) {
     for (result, seen) in [(vec![9], 2), (vec![10], 3)] {
         let mut change = Change::update(accept(2, seen), vec![event("kept", id(2))]);
         let at = now();

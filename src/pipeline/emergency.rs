@@ -159,7 +159,9 @@ pub async fn call_sheet(
     let agency = standing::agency(&*ctx.registry().await?, &row);
     let form = sealed::form_of(ctx, &row)?;
     let mut attempts = attempts(ctx, &row).await?;
-    attempts.iter_mut().for_each(|attempt| attempt.show_to(person));
+    for attempt in &mut attempts {
+        attempt.show_to(person);
+    }
     let (agency_name, call_back) = (agency.name, agency.call_back);
     Ok(CallSheet { row, duties, agency_name, call_back, form, attempts })
 }

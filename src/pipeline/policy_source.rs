@@ -65,6 +65,7 @@ impl PolicySource {
     }
 
     /// The same source, which gives this set whatever comes into force: for one decision from beginning to end.
+    #[must_use]
     pub fn pinned(&self, set: Arc<PolicySet>) -> Self {
         Self { held: Arc::clone(&self.held), pinned: Some(set) }
     }

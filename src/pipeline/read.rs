@@ -166,7 +166,7 @@ async fn decided(
     let actor = Actor::Person { account: person.id };
     let event =
         AuditEvent::new(ctx.now(), actor, action).request(row.id).unit(&row.unit).agency(&row.ori);
-    let mut event = reading_of(event, &reading, &decision, refusal.as_ref())
+    let mut event = reading_of(event, reading, &decision, refusal.as_ref())
         .detail("stage", &reading.stage)
         .detail("role", person.role.into());
     if !wanted.which.is_empty() {

@@ -13,6 +13,7 @@ use crate::store::{PicturesCompared, RequestRow, Shared, UnitRepeats};
 
 /// An earlier request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate yes or no that is shown")]
 pub struct Repeat {
     /// Its id, where it is the unit's own.
     pub request: Option<RequestId>,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
@@ -75,7 +76,8 @@ impl Site {
     /// The end of a story: a failed one shows the log, a good one has nothing in clear.
     pub(super) fn close(&self) {
         if std::thread::panicking() {
-            eprintln!("{}", std::fs::read_to_string(self.path("server.log")).unwrap_or_default());
+            let log = std::fs::read(self.path("server.log")).unwrap_or_default();
+            let _ = std::io::stderr().write_all(&log);
             return;
         }
         for (place, text) in self.in_clear() {
