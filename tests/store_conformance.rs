@@ -32,8 +32,8 @@ use leadbroker::store::{
     NewAttempt, NewDuty, NewIdempotencyKey, NewKnownAnswer, NewMailing, NewPage, NewPolicySet,
     NewProbe, NewRecord, NewRegistry, NewRequest, NewRosterEntry, NewSuspension, PageChange,
     PageRow, PageUpdate, PictureState, PicturesCompared, PolicySetConfirmation, Probe, ProbePlace,
-    RecordKind, RequestUpdate, Schema, Shared, Store, StoreError, StoreSettings, UnitRepeats,
-    WorkFilter, WorkPage, probe, probe_registry,
+    RecordKind, RequestUpdate, Schema, SealedHashes, Shared, Store, StoreError, StoreSettings,
+    UnitRepeats, WorkFilter, WorkPage, probe, probe_registry,
 };
 use leadbroker::vault::SigningKey;
 use sqlx::Connection as _;
@@ -243,65 +243,85 @@ async fn alike(store: &Store, n: u128) -> Vec<u128> {
     alike.map(|(row, _)| row.id.uuid().as_u128()).collect()
 }
 
-async fn pictures_are_claimed_kept_and_found_by_their_bands(fresh: Fresh) {
+/// Claims of a few pictures at a time: whose, and how many attempts there were.
+async fn claim_pictures(store: &Store, at: DateTime<Utc>, limit: i64) -> Vec<(u128, i64)> {
+    let claimed = store.claim_pictures(at, at + TimeDelta::minutes(5), limit).await.unwrap();
+    claimed.iter().map(|one| (one.place.request.uuid().as_u128(), one.attempts)).collect()
+}
+
+async fn pictures_are_claimed_once_and_again_when_the_claim_ends(fresh: Fresh) {
     let store = &fresh.store;
     let later = now() + TimeDelta::minutes(5);
     let _ = store.apply(insert(9, None)).await.unwrap();
-    assert_eq!(store.claim_pictures(now(), later, 9).await.unwrap(), [], "not before its check");
+    assert_eq!(claim_pictures(store, now(), 9).await, [], "not before its check");
     for n in 1..=4 {
         checked(store, n, "lacris").await;
     }
-    let claim = async |at: DateTime<Utc>, limit: i64| -> Vec<(u128, i64)> {
-        let claimed = store.claim_pictures(at, at + TimeDelta::minutes(5), limit).await.unwrap();
-        claimed.iter().map(|one| (one.place.request.uuid().as_u128(), one.attempts)).collect()
-    };
-    assert_eq!(claim(now(), 3).await, [(1, 1), (2, 1), (3, 1)]);
-    assert_eq!(claim(now(), 3).await, [(4, 1)]);
-    assert_eq!(claim(now(), 3).await, []);
-    assert_eq!(claim(later, 1).await, [(1, 2)], "a claim that ran out");
+    assert_eq!(claim_pictures(store, now(), 3).await, [(1, 1), (2, 1), (3, 1)]);
+    assert_eq!(claim_pictures(store, now(), 3).await, [(4, 1)]);
+    assert_eq!(claim_pictures(store, now(), 3).await, []);
+    assert_eq!(claim_pictures(store, later, 1).await, [(1, 2)], "a claim that ran out");
     assert_eq!(store.comparison_of(id(1)).await.unwrap().waiting, 1);
+    for (n, state) in
+        [(1, PictureState::Compared), (2, PictureState::Compared), (4, PictureState::Unreadable)]
+    {
+        store.pictures_compared(place(n), state, Vec::new(), None).await.unwrap();
+    }
+    assert_eq!(store.comparison_of(id(1)).await.unwrap(), PicturesCompared::default());
+    assert_eq!(store.comparison_of(id(4)).await.unwrap().unreadable, 1);
+    assert_eq!(claim_pictures(store, later + TimeDelta::hours(1), 9).await, [(3, 2)]);
+}
 
-    let keep = async |n: u128, bands: &[i64]| {
-        let sealed = vec![u8::try_from(n).unwrap(); 40];
-        store.keep_hashes(place(n), sealed, bands.to_vec()).await.unwrap()
-    };
-    assert!(
-        keep(1, &[5, 6]).await && keep(1, &[1, 2, 3]).await,
-        "another attempt replaces the first"
-    );
-    assert!(keep(2, &[2, 3, -4]).await && keep(3, &[3, i64::MIN]).await && keep(4, &[8]).await);
-    assert!(!keep(77, &[3]).await, "there is no such probe");
-    let near = async |n: u128, bands: &[i64], most: i64| -> Vec<u128> {
-        let found = store.sharing_bands(id(n), bands, most).await.unwrap();
-        for one in &found {
-            assert_eq!((one.sealed.len(), &one.data_key[..]), (40, &[3, 0, 255][..]));
-        }
-        found.iter().map(|one| one.place.request.uuid().as_u128()).collect()
-    };
-    assert_eq!(near(1, &[1, 2, 3], 9).await, [2, 3]);
-    assert_eq!(near(1, &[1, 2, 3], 1).await, [2], "it shares more");
-    assert_eq!(near(4, &[5, i64::MIN], 9).await, [3], "what was replaced is gone");
+async fn keep(store: &Store, n: u128, bands: &[i64]) -> bool {
+    let sealed = vec![u8::try_from(n).unwrap(); 40];
+    store.keep_hashes(place(n), sealed, bands.to_vec()).await.unwrap()
+}
 
+/// Requests whose pictures share a band with these.
+async fn near(store: &Store, n: u128, bands: &[i64], most: i64) -> Vec<u128> {
+    let found = store.sharing_bands(id(n), bands, most).await.unwrap();
+    let whole = |one: &SealedHashes| one.sealed.len() == 40 && one.data_key == [3, 0, 255];
+    assert!(found.iter().all(whole));
+    found.iter().map(|one| one.place.request.uuid().as_u128()).collect()
+}
+
+/// Four requests with hashes; the first was tried twice.
+async fn with_hashes(store: &Store) {
+    for n in 1..=4 {
+        checked(store, n, "lacris").await;
+    }
+    for (n, bands) in
+        [(1, &[5, 6][..]), (1, &[1, 2, 3]), (2, &[2, 3, -4]), (3, &[3, i64::MIN]), (4, &[8])]
+    {
+        assert!(keep(store, n, bands).await);
+    }
+    assert!(!keep(store, 77, &[3]).await, "there is no such probe");
+}
+
+async fn pictures_are_found_by_their_bands(fresh: Fresh) {
+    let store = &fresh.store;
+    with_hashes(store).await;
+    assert_eq!(near(store, 1, &[1, 2, 3], 9).await, [2, 3]);
+    assert_eq!(near(store, 1, &[1, 2, 3], 1).await, [2], "it shares more");
+    assert_eq!(near(store, 4, &[5, i64::MIN], 9).await, [3], "what was replaced is gone");
+}
+
+async fn likenesses_are_seen_from_both_sides_until_a_record_ends(fresh: Fresh) {
+    let store = &fresh.store;
+    with_hashes(store).await;
     let compared = PictureState::Compared;
     let found = Some(event("probe.looks_alike", id(1)));
     store.pictures_compared(place(1), compared, vec![place(2), place(3)], found).await.unwrap();
     store.pictures_compared(place(2), compared, vec![place(1)], None).await.unwrap();
-    store.pictures_compared(place(4), PictureState::Unreadable, Vec::new(), None).await.unwrap();
-    assert_eq!(store.comparison_of(id(1)).await.unwrap(), PicturesCompared::default());
-    assert_eq!(store.comparison_of(id(4)).await.unwrap().unreadable, 1);
-    assert_eq!(claim(later + TimeDelta::hours(1), 9).await, [(3, 2)]);
-    assert_eq!(
-        (alike(store, 1).await, alike(store, 2).await, alike(store, 3).await),
-        (vec![2, 3], vec![1], vec![1])
-    );
-
+    assert_eq!(alike(store, 1).await, [2, 3]);
+    assert_eq!((alike(store, 2).await, alike(store, 3).await), (vec![1], vec![1]));
     // A destroyed record looks like nothing any more, from either side.
     let mut destroyed = RequestUpdate::stage(id(2), 2, Stage::Destroyed, now(), None);
     (destroyed.destroy_key, destroyed.drop_probes) = (true, true);
     let _ = store.apply(Change::update(destroyed, vec![event("destroyed", id(2))])).await.unwrap();
     assert_eq!((alike(store, 1).await, alike(store, 2).await), (vec![3], vec![]));
-    assert_eq!(near(1, &[1, 2, 3], 9).await, [3]);
-    assert!(!keep(2, &[2, 3]).await, "nothing comes back");
+    assert_eq!(near(store, 1, &[1, 2, 3], 9).await, [3]);
+    assert!(!keep(store, 2, &[2, 3]).await, "nothing comes back");
     store.pictures_compared(place(2), compared, vec![place(1)], None).await.unwrap();
     assert_eq!(alike(store, 1).await, [3]);
 }
@@ -1787,7 +1807,9 @@ macro_rules! conformance {
 
 conformance! {
     what_was_asked_before_is_found_by_image_and_by_case: false,
-    pictures_are_claimed_kept_and_found_by_their_bands: false,
+    pictures_are_claimed_once_and_again_when_the_claim_ends: false,
+    pictures_are_found_by_their_bands: false,
+    likenesses_are_seen_from_both_sides_until_a_record_ends: false,
     a_units_repeats_are_listed_newest_first: false,
     a_code_is_spent_once_and_so_is_every_older_one: false,
     a_look_tells_whose_version_the_tables_have: false,

@@ -13,7 +13,10 @@ use crate::store::{PicturesCompared, RequestRow, Shared, UnitRepeats};
 
 /// An earlier request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a separate yes or no that is shown")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "members of the answer; any of them may hold with any other"
+)]
 pub struct Repeat {
     /// Its id, where it is the unit's own.
     pub request: Option<RequestId>,
