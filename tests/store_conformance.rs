@@ -1123,14 +1123,16 @@ async fn duties_and_suspensions_end_once(fresh: Fresh) {
     assert_eq!(store.duties_of(id(3)).await.unwrap(), []);
 
     consequences_once(store).await;
+    confirmed_meanwhile(store).await;
     suspended_once(store).await;
+    lifted_alone(store).await;
 }
 
 /// What failed is found until its consequence is drawn.
 async fn consequences_once(store: &Store) {
     let unit = "lacris".parse().unwrap();
     let due = |hours| now() + TimeDelta::hours(hours);
-    let (call, word) = (DutyKind::CallBack, DutyKind::Confirmation);
+    let call = DutyKind::CallBack;
     // Denied at once, unconfirmed when due; a request that ended without an answer owes no confirmation.
     assert_eq!(store.failed_duties(now(), 10).await.unwrap(), [id(1)]);
     let mut failed = store.failed_duties(due(12), 10).await.unwrap();
@@ -1140,55 +1142,68 @@ async fn consequences_once(store: &Store) {
     let _ = store.apply(Change::update(withdrawn, vec![event("x", id(2))])).await.unwrap();
     assert_eq!(store.failed_duties(due(12), 10).await.unwrap(), [id(1)]);
     assert_eq!(store.open_duties(&unit, 10).await.unwrap().len(), 1);
-    let enforce = async |seen, kind, cause, at| {
-        let same = RequestUpdate::stage(id(1), seen, Stage::Accepted, now(), None);
-        let mut change = Change::update(same, vec![event("x", id(1))]);
-        change.emergency.push(EmergencyWrite::Enforced(Enforcement {
-            request: id(1),
-            kind,
-            cause,
-            at,
-        }));
-        store.apply(change).await.unwrap()
-    };
-    let (denied, unconfirmed) = (Breach::Denied, Breach::Unconfirmed);
-    assert_eq!(enforce(1, call, denied, now()).await, Applied::Now);
-    assert_eq!(enforce(2, call, denied, now()).await, Applied::Stale, "once");
+    assert_eq!(enforced(store, 1, (call, Breach::Denied), now()).await, Applied::Now);
+    assert_eq!(enforced(store, 2, (call, Breach::Denied), now()).await, Applied::Stale, "once");
     assert!(store.failed_duties(now(), 10).await.unwrap().is_empty());
-    // A confirmation that came after the duty was read: the consequence is not drawn, and nothing of it is kept.
+}
+
+/// Draws the consequence of a failed duty of the first request, which has this version.
+async fn enforced(
+    store: &Store,
+    seen: i64,
+    (kind, cause): (DutyKind, Breach),
+    at: DateTime<Utc>,
+) -> Applied {
+    let same = RequestUpdate::stage(id(1), seen, Stage::Accepted, now(), None);
+    let mut change = Change::update(same, vec![event("x", id(1))]);
+    change.emergency.push(EmergencyWrite::Enforced(Enforcement {
+        request: id(1),
+        kind,
+        cause,
+        at,
+    }));
+    store.apply(change).await.unwrap()
+}
+
+/// A confirmation that came after the duty was read: the consequence is not drawn, and nothing of it is kept.
+async fn confirmed_meanwhile(store: &Store) {
+    let word = DutyKind::Confirmation;
+    let failed = (word, Breach::Unconfirmed);
+    let late = now() + TimeDelta::hours(25);
     let confirmed = EmergencyStep::Attempt {
         request: id(1),
         kind: word,
         outcome: DutyOutcome::Confirmed,
         at: now(),
     };
-    assert_eq!(enforce(1, word, unconfirmed, due(25)).await, Applied::Stale, "of another version");
+    assert_eq!(enforced(store, 1, failed, late).await, Applied::Stale, "of another version");
     assert_eq!(store.duties_of(id(1)).await.unwrap()[1].enforced_at, None);
     assert_eq!(stepped(store, confirmed).await, Applied::Now);
     let before = store.measures(now()).await.unwrap().audit_entries;
-    assert_eq!(enforce(2, word, unconfirmed, due(25)).await, Applied::Stale, "confirmed");
+    assert_eq!(enforced(store, 2, failed, late).await, Applied::Stale, "confirmed");
     assert_eq!(store.measures(now()).await.unwrap().audit_entries, before);
     assert_eq!(store.request(id(1)).await.unwrap().unwrap().version, 2);
     assert_eq!(store.duties_of(id(1)).await.unwrap()[1].enforced_at, None);
 }
 
-/// One suspension in force for a requester and a request. Whoever lifts one lifts no other.
+fn suspend(n: u128) -> Change {
+    let new = NewSuspension {
+        id: Uuid::from_u128(n),
+        requester_hash: [9; 32],
+        ori: "CA0194200".parse().unwrap(),
+        unit: "lacris".parse().unwrap(),
+        request: id(n),
+        cause: Breach::Denied,
+        since: now() + TimeDelta::seconds(i64::try_from(n).unwrap()),
+    };
+    let mut change = Change::audited(vec![event("x", id(1))]);
+    change.emergency.push(EmergencyWrite::Suspend(new));
+    change
+}
+
+/// One suspension in force for a requester and a request.
 async fn suspended_once(store: &Store) {
     let unit = "lacris".parse().unwrap();
-    let suspend = |n: u128| {
-        let new = NewSuspension {
-            id: Uuid::from_u128(n),
-            requester_hash: [9; 32],
-            ori: "CA0194200".parse().unwrap(),
-            unit: "lacris".parse().unwrap(),
-            request: id(n),
-            cause: Breach::Denied,
-            since: now() + TimeDelta::seconds(i64::try_from(n).unwrap()),
-        };
-        let mut change = Change::audited(vec![event("x", id(1))]);
-        change.emergency.push(EmergencyWrite::Suspend(new));
-        change
-    };
     assert!(!store.is_suspended([9; 32]).await.unwrap());
     for n in [1, 2] {
         assert_eq!(store.apply(suspend(n)).await.unwrap(), Applied::Now);
@@ -1212,6 +1227,11 @@ async fn suspended_once(store: &Store) {
     let all = store.suspensions(&unit, 10).await.unwrap();
     assert_eq!(all.iter().map(|row| row.id.as_u128()).collect::<Vec<_>>(), [2, 1]);
     assert_eq!((all[1].request, all[1].cause, all[1].lifted_at), (id(1), Breach::Denied, None));
+}
+
+/// Whoever lifts one lifts no other.
+async fn lifted_alone(store: &Store) {
+    let unit = "lacris".parse().unwrap();
     let by = AccountId::new(Uuid::from_u128(7));
     let lift = |n| EmergencyStep::Lift { suspension: Uuid::from_u128(n), by, at: now() };
     assert_eq!(stepped(store, lift(1)).await, Applied::Now);
