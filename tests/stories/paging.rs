@@ -345,6 +345,7 @@ async fn what_an_emergency_owes_pages_the_supervisor_until_it_is_done(setup: Set
     let supervisor = site.logins(Role::LocalAdministrator).remove(0);
     let mut mails = until_told(&site, &supervisor, ("call the agency back", 1)).await;
     // The job is taken; the call-back is still owed, until it is recorded.
+    site.until(&request, &["queued"]).await;
     let reviewer = site.reviewer(0);
     site.claimed(&request, &reviewer).await;
     assert_eq!(causes(&site), BTreeSet::from(["emergency_begun".to_owned()]));
