@@ -1222,6 +1222,7 @@ async fn suspended_once(store: &Store) {
     );
     assert!(store.is_suspended([9; 32]).await.unwrap());
     assert!(!store.is_suspended([8; 32]).await.unwrap());
+    assert!(store.is_suspended_by_another([9; 32], id(1)).await.unwrap(), "by the second");
     let was = |seconds| store.was_suspended([9; 32], now() + TimeDelta::seconds(seconds));
     assert_eq!((was(0).await.unwrap(), was(1).await.unwrap()), (false, true));
     let all = store.suspensions(&unit, 10).await.unwrap();
@@ -1237,6 +1238,8 @@ async fn lifted_alone(store: &Store) {
     assert_eq!(stepped(store, lift(1)).await, Applied::Now);
     assert_eq!(stepped(store, lift(1)).await, Applied::Stale);
     assert!(store.is_suspended([9; 32]).await.unwrap(), "the other unit's stands");
+    let by_another = async |n| store.is_suspended_by_another([9; 32], id(n)).await.unwrap();
+    assert_eq!((by_another(1).await, by_another(2).await), (true, false));
     let lifted = store.suspension(Uuid::from_u128(1)).await.unwrap().unwrap();
     assert_eq!((lifted.lifted_by, lifted.lifted_at), (Some(by), Some(now())));
     assert_eq!(stepped(store, lift(2)).await, Applied::Now);

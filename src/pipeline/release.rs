@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use self::previews::Made;
+use super::emergency::suspension;
 use super::read::{self, Wanted};
 use super::{Context, PipelineError, dispatch, emergency, examine, hold, sealed, standing, step};
 use crate::domain::form::FormAffirmation;
@@ -186,6 +187,8 @@ pub async fn release(
         credentials_in_force: standing::credentials_in_force(&registry, reviewers, now),
         placeholder_open: printed.placeholder_open,
         emergency: emergency::state_of(ctx, &row, now).await?,
+        requester_suspended: suspension::by_another(ctx, &row, form.requester.email.expose())
+            .await?,
     };
     let agency = standing::agency(&registry, &row);
     let decision = ctx.policies().await?.decide(

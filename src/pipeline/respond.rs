@@ -7,6 +7,7 @@ pub mod deliver;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::emergency::suspension;
 use super::release::ReleaseRecord;
 use super::{
     Context, Disposition, PipelineError, emergency, hold, known_answers, sealed, standing, step,
@@ -82,6 +83,7 @@ pub(super) async fn question(
         owns_email: agency.owns_address(email),
         field_tool: form.is_from_the_field(),
         emergency: emergency::state_of(ctx, row, now).await?,
+        requester_suspended: suspension::by_another(ctx, row, email).await?,
     };
     let facts = facts::deliver(&delivery, &agency, &row.unit, now);
     Ok((standing::packs(registry, row), facts))

@@ -331,6 +331,23 @@ impl Store {
         Ok(row.try_get::<i64, _>(0)? > 0)
     }
 
+    /// Whether a requester is suspended because of another request than this one.
+    pub async fn is_suspended_by_another(
+        &self,
+        requester_hash: [u8; 32],
+        request: RequestId,
+    ) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT count(*) FROM suspensions
+             WHERE requester_hash = $1 AND request <> $2 AND lifted_at IS NULL",
+        )
+        .bind(requester_hash.to_vec())
+        .bind(request.to_string())
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(row.try_get::<i64, _>(0)? > 0)
+    }
+
     /// Whether a requester was suspended at a moment.
     pub async fn was_suspended(
         &self,

@@ -15,6 +15,7 @@ crate::both!(
     an_emergency_is_answered_at_once_and_confirmed_in_time,
     an_emergency_that_nobody_confirms_suspends_the_requester_and_its_answer_never_leaves,
     an_emergency_that_the_agency_denies_stops_at_once,
+    a_suspension_holds_the_answer_to_an_earlier_request,
     an_answer_that_has_left_cannot_be_called_back_and_the_agency_is_told,
     an_answer_of_a_failed_emergency_is_passed_on_to_nobody_and_who_has_a_copy_is_told,
     an_agency_without_a_number_is_held_and_a_missed_call_back_stops_the_answer,
@@ -281,6 +282,31 @@ async fn an_emergency_that_the_agency_denies_stops_at_once(setup: Setup) {
     site.until(&request, &["delivered"]).await;
     let times = [("requester.suspended", 1), ("emergency.stopped", 1), ("hold.decided", 2)];
     site.assert_times(&request, "denied", &times).await;
+}
+
+async fn a_suspension_holds_the_answer_to_an_earlier_request(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    let earlier = site.queued().await;
+    examined(&mut site, &earlier).await;
+    let request = accepted(&mut site).await;
+    duty_passes(&site, &request, "confirmation").await;
+    site.until_audited(&request, "requester.suspended", 1).await;
+    let hash = hex::encode(openssl::sha::sha256(&site.document(&earlier).await));
+    let (status, told) = site.release_document(&earlier, &hash).await;
+    assert_eq!((status, &told["state"]), (200, &json!("held")), "{told}");
+    let clauses: Vec<&Value> =
+        told["findings"].as_array().unwrap().iter().map(|finding| &finding["clause"]).collect();
+    assert_eq!(clauses, ["CORE-SUSPENDED"]);
+    // Lifted, the answer goes its way.
+    let suspension = suspensions(&site)[0]["suspension"].as_str().unwrap().to_owned();
+    let reason = ["--reason", "The supervisor was away and has confirmed since."];
+    let lift = [&["suspensions", "lift", &suspension], &reason[..]].concat();
+    let _ = site.cli_json(&site.administrator(), &lift);
+    let (status, told) = site.decide(&earlier, true, "CORE-SUSPENDED").await;
+    assert_eq!((status, &told["state"]), (200, &json!("awaiting_release")), "{told}");
+    site.release(&earlier).await;
+    site.until(&earlier, &["delivered"]).await;
+    site.assert_sound("held for a suspension").await;
 }
 
 async fn an_answer_that_has_left_cannot_be_called_back_and_the_agency_is_told(setup: Setup) {

@@ -8,6 +8,7 @@ use leadbroker::domain::Role;
 use serde_json::{Value, json};
 
 use crate::blind::{Answered, announced, paths, plain, undated};
+use crate::repeats::compared;
 use crate::site::forms::{AGENCY, REQUESTER};
 use crate::site::people::{examination, lead};
 use crate::site::{Setup, Site, service};
@@ -154,6 +155,8 @@ async fn until_delivered(site: &Site, request: &str) {
 /// A job from its arrival to its end, and all that those who work on it are shown.
 async fn worked_on(site: &mut Site, request: &str) -> Vec<Answered> {
     let (first, second, officer) = (site.reviewer(0), site.reviewer(1), site.officer());
+    // The comparison of pictures runs beside all else, and a case file says how far it is.
+    let _ = compared(site, request).await;
     let mut seen = looked(site, ("waiting", &first, request)).await;
     let lease = site.claimed(request, &first).await;
     seen.extend(looked(site, ("claimed", &first, request)).await);

@@ -104,7 +104,7 @@ fn copied(form: &Value) -> (String, String) {
 }
 
 /// Waits until the pictures of a request were compared, and gives what it repeats.
-async fn compared(site: &mut Site, request: &str) -> Vec<Value> {
+pub(crate) async fn compared(site: &mut Site, request: &str) -> Vec<Value> {
     let (path, auditor) = (format!("audit/requests/{request}/repeats"), site.administrator());
     for _ in 0..400 {
         let (status, told) = site.call(("GET", &path), &auditor, None).await;

@@ -48,6 +48,17 @@ pub async fn is_suspended(
     Ok(ctx.store.is_suspended(requester_hash(ctx, &row.ori, email)).await?)
 }
 
+/// Whether the requester is suspended because of another request: then the answer to this one waits for a person. What its own
+/// emergency owes is another question.
+pub async fn by_another(
+    ctx: &Context,
+    row: &RequestRow,
+    email: &str,
+) -> Result<bool, PipelineError> {
+    let hash = requester_hash(ctx, &row.ori, email);
+    Ok(ctx.store.is_suspended_by_another(hash, row.id).await?)
+}
+
 /// Whether the requester of a stored form was suspended when the form was decided, or is, while it still may be decided.
 pub async fn was_suspended(
     ctx: &Context,

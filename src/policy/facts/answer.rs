@@ -64,6 +64,7 @@ pub enum SecondReviewState {
 /// An answer that waits for release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate yes or no that a rule asks")]
 pub struct Release {
     /// Who releases.
     pub officer: Officer,
@@ -90,6 +91,9 @@ pub struct Release {
     /// Where the duties of an emergency stand.
     #[serde(default)]
     pub emergency: EmergencyState,
+    /// The requester is suspended because of another request.
+    #[serde(default)]
+    pub requester_suspended: bool,
 }
 
 fn yes() -> bool {
@@ -133,6 +137,9 @@ pub struct Delivery {
     /// Where the duties of an emergency stand.
     #[serde(default)]
     pub emergency: EmergencyState,
+    /// The requester is suspended because of another request.
+    #[serde(default)]
+    pub requester_suspended: bool,
 }
 
 /// The facts at `release`. `agency` asked, `unit` answers.
@@ -161,7 +168,8 @@ pub fn release(release: &Release, agency: &Agency, unit: &UnitId, now: DateTime<
         .with("generative_ai", release.generative_ai)
         .with("credentials_in_force", release.credentials_in_force)
         .with("placeholder_open", release.placeholder_open)
-        .with("emergency", <&'static str>::from(release.emergency));
+        .with("emergency", <&'static str>::from(release.emergency))
+        .with("requester_suspended", release.requester_suspended);
     Facts::new(Gate::Release, values)
 }
 
@@ -175,6 +183,7 @@ pub fn deliver(delivery: &Delivery, agency: &Agency, unit: &UnitId, now: DateTim
         .with("is_sender", true)
         .with("owns_email", delivery.owns_email);
     let emergency: &'static str = delivery.emergency.into();
+    let suspended = delivery.requester_suspended;
     let delivery = Record::default()
         .with("channel", channel)
         .with("released", delivery.released)
@@ -187,6 +196,7 @@ pub fn deliver(delivery: &Delivery, agency: &Agency, unit: &UnitId, now: DateTim
     let values = Record::default()
         .with("agency", agency)
         .with("delivery", delivery)
-        .with("emergency", emergency);
+        .with("emergency", emergency)
+        .with("requester_suspended", suspended);
     Facts::new(Gate::Deliver, values)
 }
