@@ -59,7 +59,9 @@ async fn what_was_asked_before_is_shown_to_reviewers_and_to_the_auditor(setup: S
     let path = format!("audit/requests/{request}/repeats");
     let (status, told) = site.call(("GET", &path), &administrator, None).await;
     assert_eq!((status, shown(&told)), (200, wanted), "{told}");
-    assert_eq!(site.cli_json(&administrator, &["audit", "repeats", &request]), told);
+    // Meanwhile its pictures may have been compared.
+    let printed = site.cli_json(&administrator, &["audit", "repeats", &request]);
+    assert_eq!(printed["repeats"], told["repeats"]);
     let (status, _) = site.call(("GET", &path), &first, None).await;
     assert_eq!(status, 403);
     assert_eq!(site.audited(&request, "repeats.read").await.len(), 2);
