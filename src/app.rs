@@ -1,6 +1,7 @@
 //! The composition root: from a configuration to adapters, a context and running workers. The only place that names
 //! an adapter.
 
+mod amqp;
 mod in_force;
 mod rules;
 
@@ -10,10 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::broker::amqp::{
-    AmqpConsumer, AmqpError, AmqpHealth, AmqpLink, AmqpPublisher, AmqpUrl, Subscription,
-};
-use crate::broker::topology::{MAX_BODY_BYTES, Topology, intake_queue, step_queue};
+use crate::broker::amqp::AmqpHealth;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, MailTls, MailTransport, Transport};
 use crate::id_source::{IdSource, SystemIds};
@@ -32,8 +30,9 @@ use crate::store::{Store, StoreSettings};
 use crate::vault::{ImageStore, MasterKey, S3Settings, SigningKey, Vault};
 use crate::worker::consume::Consumer;
 use crate::worker::pager::Pager;
-use crate::worker::{announced, checkpoint, intake, likeness, relay, sweep};
+use crate::worker::{checkpoint, likeness, sweep};
 
+pub use amqp::{broker_authorities, start_amqp};
 pub use in_force::{policies_in_force, read_only, sqlite_file};
 
 /// Why leadbroker cannot start.
@@ -327,82 +326,6 @@ pub const STEPS: &[(RoleOfProcess, crate::messages::Step)] = &[
     (RoleOfProcess::Respond, crate::messages::Step::Respond),
     (RoleOfProcess::Deliver, crate::messages::Step::Deliver),
 ];
-
-/// The authorities to trust with `amqps`, PEM; `None`: the system's.
-pub fn broker_authorities(config: &Config) -> Result<Option<String>, AppError> {
-    let path = &config.messaging.ca_file;
-    if path.is_empty() {
-        return Ok(None);
-    }
-    let wrong = |message: String| AppError::Setting { key: "messaging.ca_file", message };
-    let pem = std::fs::read_to_string(path).map_err(|error| {
-        wrong(format!("names `{path}`, which cannot be read: {}", error.kind()))
-    })?;
-    match openssl::x509::X509::stack_from_pem(pem.as_bytes()) {
-        Ok(certificates) if !certificates.is_empty() => Ok(Some(pem)),
-        _ => Err(wrong(format!("names `{path}`, which holds no certificate in PEM"))),
-    }
-}
-
-/// How to reach the broker, and what must exist there.
-async fn link(ctx: &Context, config: &Config, shutdown: &Shutdown) -> Result<AmqpLink, AppError> {
-    let registry = ctx
-        .registry()
-        .await
-        .map_err(|error| AppError::Setting { key: "database.url", message: error.to_string() })?;
-    let url: AmqpUrl = config.messaging.url.expose().parse().map_err(|error: AmqpError| {
-        AppError::Setting { key: "messaging.url", message: error.to_string() }
-    })?;
-    Ok(AmqpLink {
-        url,
-        authorities: broker_authorities(config)?,
-        topology: Arc::new(Topology::new(
-            registry.units.iter().map(|unit| unit.id.clone()).collect(),
-        )),
-        tracker: shutdown.tracker().clone(),
-        cancel: shutdown.token(),
-    })
-}
-
-/// Starts the workers of a distributed installation. Returns the health of the publishing connection.
-pub async fn start_amqp(
-    ctx: &Context,
-    config: &Config,
-    roles: &[RoleOfProcess],
-    shutdown: &Shutdown,
-) -> Result<watch::Receiver<AmqpHealth>, AppError> {
-    let link = link(ctx, config, shutdown).await?;
-    let prefetch = config.messaging.prefetch;
-    let subscribe = |queue: String, max_body: usize| {
-        AmqpConsumer::start(&link, Subscription { queue, prefetch, max_body })
-    };
-    for (role, step) in STEPS {
-        if roles.contains(role) {
-            let consumer = Consumer {
-                ctx: ctx.clone(),
-                step: *step,
-                tracker: shutdown.tracker().clone(),
-                stop: shutdown.token(),
-            };
-            let amqp = subscribe(step_queue(*step), MAX_BODY_BYTES);
-            shutdown.tracker().spawn(announced::run(consumer, amqp));
-        }
-    }
-    let publisher = AmqpPublisher::start(&link);
-    if roles.contains(&RoleOfProcess::Relay) {
-        shutdown.tracker().spawn(relay::run(ctx.clone(), publisher.clone(), shutdown.token()));
-    }
-    if roles.contains(&RoleOfProcess::Intake) {
-        let whole = usize::try_from(ctx.rules.form.form_bytes).unwrap_or(usize::MAX);
-        let amqp = subscribe(intake_queue(), whole);
-        let tracker = shutdown.tracker().clone();
-        // Receipts travel on a connection of their own: a full relay must not delay them.
-        let receipts = AmqpPublisher::start(&link);
-        shutdown.tracker().spawn(intake::run(ctx.clone(), amqp, receipts, tracker));
-    }
-    start_keepers(ctx, config, roles, shutdown)?;
-    Ok(publisher.health())
-}
 
 /// Starts whatever the configuration wants; the health of the broker, if there is one.
 pub async fn start(

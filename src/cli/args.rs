@@ -1,6 +1,7 @@
 //! The commands and what they take.
 
 mod agency;
+mod audit;
 mod known_answer;
 mod local;
 mod people;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 use strum::VariantArray as _;
 
 pub(super) use agency::{AgencyCommand, SubmitArgs};
+pub(super) use audit::AuditCommand;
 pub(super) use known_answer::{InjectArgs, KnownAnswerCommand};
 pub(super) use local::{
     ActivateArgs, ConfigCommand, DefinitionsArgs, ExplainArgs, KeysCommand, LocalCommand,
@@ -20,9 +22,8 @@ pub(super) use local::{
     UsersCommand,
 };
 pub(super) use people::{
-    AuditCommand, DeadLetterCommand, DiscloseArgs, DraftCommand, EmergencyCommand, ExaminationArgs,
-    GiveBackArgs, HoldCommand, LegalHoldCommand, PageCommand, PeopleCommand, ReleaseArgs,
-    SuspensionCommand,
+    DeadLetterCommand, DiscloseArgs, DraftCommand, EmergencyCommand, ExaminationArgs, GiveBackArgs,
+    HoldCommand, LegalHoldCommand, PageCommand, PeopleCommand, ReleaseArgs, SuspensionCommand,
 };
 pub(super) use roster::{
     AddCommand, HolidayArgs, OverrideArgs, PlaceArgs, RosterArgs, RosterCommand, RotationArgs,

@@ -1,7 +1,7 @@
 //! Duties of emergencies, and who is suspended for them.
 
 use chrono::{DateTime, Utc};
-use sqlx::{AnyConnection, Row as _};
+use sqlx::AnyConnection;
 use uuid::Uuid;
 
 use super::apply::micros;
@@ -10,9 +10,10 @@ use super::change::{Applied, Change};
 use super::dialect::Dialect;
 use super::notices::end_pages;
 use super::rows::Column;
+use super::suspensions::{NewSuspension, suspend};
 use super::{Store, StoreError};
 use crate::domain::emergency::{Breach, Duty, DutyKind, DutyOutcome};
-use crate::domain::{AccountId, Ori, RequestId, UnitId};
+use crate::domain::{AccountId, RequestId, UnitId};
 
 /// A duty to store.
 #[derive(Debug, Clone)]
@@ -25,25 +26,6 @@ pub struct NewDuty {
     pub unit: UnitId,
     /// Until when.
     pub due_at: DateTime<Utc>,
-}
-
-/// A suspension to store.
-#[derive(Debug, Clone)]
-pub struct NewSuspension {
-    /// Its id.
-    pub id: Uuid,
-    /// Keyed hash of agency and address.
-    pub requester_hash: [u8; 32],
-    /// Agency.
-    pub ori: Ori,
-    /// The unit whose request caused it.
-    pub unit: UnitId,
-    /// The request that caused it.
-    pub request: RequestId,
-    /// Why.
-    pub cause: Breach,
-    /// Since when.
-    pub since: DateTime<Utc>,
 }
 
 /// The consequence of a failed duty.
@@ -113,27 +95,6 @@ pub struct DutyRow {
     pub request: RequestId,
     /// The duty.
     pub duty: Duty,
-}
-
-/// A suspension.
-#[derive(Debug, Clone)]
-pub struct SuspensionRow {
-    /// Its id.
-    pub id: Uuid,
-    /// Agency.
-    pub ori: Ori,
-    /// The unit whose request caused it.
-    pub unit: UnitId,
-    /// The request that caused it.
-    pub request: RequestId,
-    /// Why.
-    pub cause: Breach,
-    /// Since when.
-    pub since: DateTime<Utc>,
-    /// Who lifted it.
-    pub lifted_by: Option<AccountId>,
-    /// When.
-    pub lifted_at: Option<DateTime<Utc>>,
 }
 
 /// Takes a step, if nobody took it before.
@@ -253,23 +214,6 @@ pub(super) async fn write(
         .await
 }
 
-async fn suspend(connection: &mut AnyConnection, new: &NewSuspension) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO suspensions (id, requester_hash, ori, unit, request, cause, since)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-    )
-    .bind(new.id.to_string())
-    .bind(new.requester_hash.to_vec())
-    .bind(new.ori.as_str())
-    .bind(new.unit.as_str())
-    .bind(new.request.to_string())
-    .bind(<&'static str>::from(new.cause))
-    .bind(micros(new.since))
-    .execute(&mut *connection)
-    .await?;
-    Ok(())
-}
-
 /// Stages in which a request owes nothing: it ended without an answer.
 pub(super) const OWES_NOTHING: &str = "('rejected', 'withdrawn', 'expired', 'destroyed')";
 
@@ -319,87 +263,6 @@ impl Store {
             .await?;
         rows.iter().map(|row| Column { row, table: "emergency_duties" }.parsed("request")).collect()
     }
-
-    /// Whether a requester is suspended.
-    pub async fn is_suspended(&self, requester_hash: [u8; 32]) -> Result<bool, StoreError> {
-        let row = sqlx::query(
-            "SELECT count(*) FROM suspensions WHERE requester_hash = $1 AND lifted_at IS NULL",
-        )
-        .bind(requester_hash.to_vec())
-        .fetch_one(&self.readers)
-        .await?;
-        Ok(row.try_get::<i64, _>(0)? > 0)
-    }
-
-    /// Whether a requester is suspended because of another request than this one.
-    pub async fn is_suspended_by_another(
-        &self,
-        requester_hash: [u8; 32],
-        request: RequestId,
-    ) -> Result<bool, StoreError> {
-        let row = sqlx::query(
-            "SELECT count(*) FROM suspensions
-             WHERE requester_hash = $1 AND request <> $2 AND lifted_at IS NULL",
-        )
-        .bind(requester_hash.to_vec())
-        .bind(request.to_string())
-        .fetch_one(&self.readers)
-        .await?;
-        Ok(row.try_get::<i64, _>(0)? > 0)
-    }
-
-    /// Whether a requester was suspended at a moment.
-    pub async fn was_suspended(
-        &self,
-        requester_hash: [u8; 32],
-        at: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
-        let row = sqlx::query(
-            "SELECT count(*) FROM suspensions
-             WHERE requester_hash = $1 AND since <= $2 AND (lifted_at IS NULL OR lifted_at > $2)",
-        )
-        .bind(requester_hash.to_vec())
-        .bind(micros(at))
-        .fetch_one(&self.readers)
-        .await?;
-        Ok(row.try_get::<i64, _>(0)? > 0)
-    }
-
-    /// Whether a request suspends its requester already.
-    pub async fn has_suspended(&self, request: RequestId) -> Result<bool, StoreError> {
-        let row = sqlx::query(
-            "SELECT count(*) FROM suspensions WHERE request = $1 AND lifted_at IS NULL",
-        )
-        .bind(request.to_string())
-        .fetch_one(&self.readers)
-        .await?;
-        Ok(row.try_get::<i64, _>(0)? > 0)
-    }
-
-    /// The suspensions that a unit's requests caused, newest first.
-    pub async fn suspensions(
-        &self,
-        unit: &UnitId,
-        limit: i64,
-    ) -> Result<Vec<SuspensionRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT * FROM suspensions WHERE unit = $1 ORDER BY since DESC, id LIMIT $2",
-        )
-        .bind(unit.as_str())
-        .bind(limit)
-        .fetch_all(&self.readers)
-        .await?;
-        rows.iter().map(suspension).collect()
-    }
-
-    /// A suspension.
-    pub async fn suspension(&self, id: Uuid) -> Result<Option<SuspensionRow>, StoreError> {
-        let row = sqlx::query("SELECT * FROM suspensions WHERE id = $1")
-            .bind(id.to_string())
-            .fetch_optional(&self.readers)
-            .await?;
-        row.as_ref().map(suspension).transpose()
-    }
 }
 
 pub(super) fn duty(row: &sqlx::any::AnyRow) -> Result<DutyRow, StoreError> {
@@ -413,19 +276,4 @@ pub(super) fn duty(row: &sqlx::any::AnyRow) -> Result<DutyRow, StoreError> {
         enforced_at: column.maybe_time("enforced_at")?,
     };
     Ok(DutyRow { request: column.parsed("request")?, duty })
-}
-
-fn suspension(row: &sqlx::any::AnyRow) -> Result<SuspensionRow, StoreError> {
-    let column = Column { row, table: "suspensions" };
-    let lifted_by = column.maybe_text("lifted_by")?.map(|text| text.parse()).transpose();
-    Ok(SuspensionRow {
-        id: column.parsed("id")?,
-        ori: column.parsed("ori")?,
-        unit: column.parsed("unit")?,
-        request: column.parsed("request")?,
-        cause: column.parsed("cause")?,
-        since: column.time("since")?,
-        lifted_by: lifted_by.map_err(|_| column.bad("lifted_by"))?,
-        lifted_at: column.maybe_time("lifted_at")?,
-    })
 }

@@ -32,6 +32,7 @@ mod roster;
 mod rows;
 mod service_clocks;
 mod sessions;
+mod suspensions;
 mod writer;
 
 pub use audit_log::StoredCheckpoint;
@@ -42,9 +43,7 @@ pub use change::{
 pub use dead_letters::DeadLetter;
 pub use deliveries::{Claimed, Due};
 pub use dialect::Dialect;
-pub use emergency::{
-    DutyRow, EmergencyStep, EmergencyWrite, Enforcement, NewDuty, NewSuspension, SuspensionRow,
-};
+pub use emergency::{DutyRow, EmergencyStep, EmergencyWrite, Enforcement, NewDuty};
 pub use instance::NewRegistry;
 pub use known_answers::{KnownAnswerRow, KnownAnswerWrite, NewKnownAnswer};
 pub use leases::WorkPage;
@@ -61,6 +60,7 @@ pub use repeats::{Shared, UnitRepeats};
 pub use roster::NewRosterEntry;
 pub use rows::{MailingRow, ProbeRow, RequestRow, StoredEvent};
 pub use service_clocks::{ClockLook, ClockRow, NewClock};
+pub use suspensions::{NewSuspension, SuspensionRow};
 
 /// A database did not do what was asked.
 #[derive(Debug, thiserror::Error)]
