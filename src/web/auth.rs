@@ -101,15 +101,24 @@ pub(super) async fn refused(
     let mut event =
         AuditEvent::new(ctx.now(), Actor::Person { account: person.id }, "authz.denied")
             .unit(&person.unit)
+            .clause(clause_of(code))
             .detail("code", code)
             .detail("role", person.role.into());
     event.request = request;
-    if *code == "separation_of_duties" {
-        event = event.clause("CORE-SEPARATION");
-    }
     match ctx.store.apply(Change::audited(vec![event])).await {
         Ok(_) => error,
         Err(fault) => fault.into(),
+    }
+}
+
+/// Pure: the clause that a refusal rests on.
+fn clause_of(code: &str) -> &'static str {
+    match code {
+        "separation_of_duties" => "CORE-SEPARATION",
+        "conflict_of_interest" | "gave_back" => "CORE-CONFLICT",
+        "not_revealed" => "CORE-BLIND",
+        "not_assigned" => "CORE-READ-NEED",
+        _ => "CORE-ROLE",
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) async fn step_up(
 
 async fn refused(ctx: &Context, person: &Account, request: RequestId) -> Result<(), PipelineError> {
     let row = examine::row_for(ctx, person, request).await?;
-    let event = by_person(person, "second_factor.refused", ctx.now(), &row);
+    let event = by_person(person, "second_factor.refused", ctx.now(), &row).clause("CORE-RELEASE");
     let _ = ctx.store.apply(Change::audited(vec![event])).await?;
     Ok(())
 }

@@ -245,6 +245,13 @@ impl World {
         self.send(request.body(Body::from(body.to_string())).unwrap()).await
     }
 
+    /// Entries of one action.
+    async fn events(&self, action: &str) -> Vec<Value> {
+        let entries = self.ctx.store.audit_entries(0, 1_000).await.unwrap();
+        let event = |body: &String| serde_json::from_str::<Value>(body).unwrap()["event"].clone();
+        entries.iter().map(event).filter(|event| event["action"] == action).collect()
+    }
+
     async fn actions(&self) -> Vec<String> {
         let entries = self.ctx.store.audit_entries(0, 1_000).await.unwrap();
         let read =
@@ -518,6 +525,9 @@ async fn who_may_not_do_a_step_is_refused_on_record() {
     let actions = world.actions().await;
     assert_eq!(actions.iter().filter(|action| *action == "authz.denied").count(), 4);
     assert!(!actions.contains(&"case.read".to_owned()));
+    for denied in world.events("authz.denied").await {
+        assert_ne!(denied["clauses"], json!([]), "{denied}");
+    }
     // An agency's token opens nothing of a unit, a person's nothing of an agency.
     assert_eq!(world.get(AGENCY, "/api/v1/jobs").await.status, 401);
     assert_eq!(world.get(REVIEWER, REQUESTS).await.status, 401);

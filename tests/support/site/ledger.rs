@@ -29,6 +29,8 @@ const DECISIONS: &[&str] = &[
     "hold.overdue",
     "job.claimed",
     "step.refused",
+    "authz.denied",
+    "second_factor.refused",
     "examination.concluded",
     "second_review.concluded",
     "adjudication.concluded",
