@@ -10,6 +10,7 @@ use super::keys::write_secret;
 use super::{Output, args::UsersCommand, exit};
 use crate::app;
 use crate::audit::{Actor, AuditEvent};
+use crate::domain::plain_text::is_a_reason;
 use crate::domain::{Account, Personal};
 use crate::pipeline::{Context, people};
 use crate::registry::{self, Imported, Registry, RowReport, RowResult, Suspension, UsersError};
@@ -161,7 +162,7 @@ async fn suspend(
     (login, reason): (&str, &str),
     output: &mut Output,
 ) -> anyhow::Result<u8> {
-    if reason.chars().filter(|c| c.is_alphabetic()).count() < 10 {
+    if !is_a_reason(reason) {
         output.error("reason", "give the reason in a sentence; it is kept with the account");
         return Ok(exit::USAGE);
     }

@@ -11,6 +11,19 @@ pub fn fold(text: &str) -> String {
     cased.nfkd().filter(|c| !is_combining_mark(*c)).collect()
 }
 
+/// Letters that a person's reason has at least: fewer are no sentence.
+pub const REASON_LETTERS: usize = 10;
+
+/// How many letters a text holds, in any script.
+pub fn letters(text: &str) -> usize {
+    text.chars().filter(|c| c.is_alphabetic()).count()
+}
+
+/// Whether a text can be a reason.
+pub fn is_a_reason(text: &str) -> bool {
+    letters(text) >= REASON_LETTERS
+}
+
 /// A hyphen that shows only at a line's end, joiners, and marks of direction: a word is not two because of them.
 fn takes_no_room(c: char) -> bool {
     matches!(
@@ -44,6 +57,16 @@ pub fn same_name(one: &str, other: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reason_has_letters_of_whatever_script() {
+        for reason in ["Ten letters", "суд так решил", "1 court order"] {
+            assert!(is_a_reason(reason), "{reason}");
+        }
+        for none in ["so", "1234567890 12", "          .", "nine lett"] {
+            assert!(!is_a_reason(none), "{none}");
+        }
+    }
 
     #[test]
     fn a_name_is_the_same_however_it_is_printed() {

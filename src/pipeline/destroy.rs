@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::examine::ExaminationRecord;
 use super::release::ReleaseRecord;
 use super::{Context, PipelineError, dispatch, examine, sealed, standing, step, wording};
+use crate::domain::plain_text::is_a_reason;
 use crate::domain::{Account, PackId, Personal, RequestId};
 use crate::lifecycle::{Event, next};
 use crate::messages::EventData;
@@ -17,9 +18,6 @@ use crate::policy::Facts;
 use crate::policy::facts::{self, Destruction};
 use crate::store::{Change, NewRecord, RecordKind, RecordRow, RequestRow, RequestUpdate};
 use crate::vault::DataKey;
-
-/// Letters of a reason, at least.
-const REASON_LETTERS: usize = 10;
 
 /// Why a record ends, as the administrator states it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -128,7 +126,7 @@ pub(super) async fn question(
 }
 
 fn reasoned(reason: &Personal<String>) -> Result<(), PipelineError> {
-    if reason.expose().chars().filter(|c| c.is_alphabetic()).count() < REASON_LETTERS {
+    if !is_a_reason(reason.expose()) {
         return Err(PipelineError::conflict("reason", "give the reason in a sentence"));
     }
     Ok(())

@@ -9,7 +9,7 @@ use super::read::{self, Wanted};
 use super::respond::{self, Envelope};
 use super::{Context, PipelineError, emergency, examine, sealed, standing, step, wording};
 use crate::audit::AuditEvent;
-use crate::domain::{Account, AccountId, Ori, PackId, Personal, RequestId};
+use crate::domain::{Account, AccountId, Ori, PackId, Personal, RequestId, plain_text};
 use crate::mail::Deliverable;
 use crate::messages::{Body, Message, Route, Step};
 use crate::policy::Facts;
@@ -77,8 +77,7 @@ pub struct Dissemination {
 }
 
 fn letters(text: &Personal<String>) -> u32 {
-    let letters = text.expose().chars().filter(|c| c.is_alphabetic()).count();
-    u32::try_from(letters).unwrap_or(u32::MAX)
+    u32::try_from(plain_text::letters(text.expose())).unwrap_or(u32::MAX)
 }
 
 /// Passes a delivered answer on.

@@ -12,7 +12,7 @@ use super::read::{self, Wanted};
 use super::{Context, PipelineError, Refusal, examine, sealed, standing, step, wording};
 use crate::audit::{Actor, AuditEvent};
 use crate::domain::emergency::{Duty, DutyKind, DutyOutcome, EmergencyState, state};
-use crate::domain::plain_text::same_name;
+use crate::domain::plain_text::{letters, same_name};
 use crate::domain::{
     Account, AccountId, Agency, Form, Lane, PageCause, Personal, RequestId, Role, ShapeError,
 };
@@ -178,14 +178,9 @@ async fn attempts(ctx: &Context, row: &RequestRow) -> Result<Vec<Attempt>, Pipel
         .collect()
 }
 
-/// Pure: letters of a text.
-fn letters(text: &Personal<String>) -> usize {
-    text.expose().chars().filter(|letter| letter.is_alphabetic()).count()
-}
-
 /// Pure: what is missing in a call-back.
 fn faults_of_call(call: &CallBack) -> Vec<ShapeError> {
-    let named = call.spoke_to_name.as_ref().is_some_and(|name| letters(name) >= 2);
+    let named = call.spoke_to_name.as_ref().is_some_and(|name| letters(name.expose()) >= 2);
     if named || call.outcome == DutyOutcome::NotReached {
         return Vec::new();
     }
@@ -248,7 +243,7 @@ fn faults_of_confirmation(confirmation: &Confirmation, form: &Form) -> Vec<Shape
         ("title", &confirmation.title, 2),
         ("statement", &confirmation.statement, 10),
     ] {
-        if letters(text) < least {
+        if letters(text.expose()) < least {
             let message = format!("expected at least {least} letters");
             faults.push(ShapeError::new("too_short", format!("/{member}"), message));
         }

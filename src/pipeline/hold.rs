@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Context, PipelineError, dispatch, sealed, standing, step, wording};
 use crate::audit::{Actor, AuditEvent};
+use crate::domain::plain_text::is_a_reason;
 use crate::domain::{Account, AccountId, Finding, Personal, RequestId, Role, Verdict};
 use crate::lifecycle::{Event, Resume, Stage, StageCode, deadline, decision_due, next};
 use crate::messages::{EventData, Message, Step};
@@ -163,7 +164,7 @@ pub async fn decide(
             format!("this hold waits for the role `{}`", <&'static str>::from(role)),
         ));
     }
-    if decision.reason.expose().chars().filter(|c| c.is_alphabetic()).count() < 10 {
+    if !is_a_reason(decision.reason.expose()) {
         return Err(PipelineError::conflict(
             "reason",
             "give the reason of the decision in a sentence; it is kept with the case",

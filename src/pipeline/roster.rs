@@ -11,13 +11,11 @@ use ask::{ahead, gaps_of};
 
 use super::{Context, PipelineError, Refusal};
 use crate::audit::{Actor, AuditEvent};
+use crate::domain::plain_text::{is_a_reason, letters};
 use crate::domain::{Account, AccountId, Personal, Role, RosterEntryId, ShapeError, UnitId};
 use crate::registry::Registry;
 use crate::roster::{self, Entry, Gap, Publication, Retraction, Rule};
 use crate::store::NewRosterEntry;
-
-/// Letters that a reason needs.
-const LETTERS: usize = 10;
 
 /// A beginning this long ago is still "now": people type slowly, and their clocks differ.
 const JUST_NOW: TimeDelta = TimeDelta::minutes(5);
@@ -61,12 +59,8 @@ fn shape(errors: Vec<ShapeError>) -> PipelineError {
     PipelineError::Refused(Refusal::Shape(errors))
 }
 
-fn letters(reason: &Personal<String>) -> usize {
-    reason.expose().chars().filter(|c| c.is_alphabetic()).count()
-}
-
 fn enough(reason: Option<&Personal<String>>) -> Result<(), PipelineError> {
-    if reason.is_none_or(|reason| letters(reason) >= LETTERS) {
+    if reason.is_none_or(|reason| is_a_reason(reason.expose())) {
         return Ok(());
     }
     Err(PipelineError::conflict("reason", "give the reason in a sentence, ten letters at least"))
@@ -233,7 +227,7 @@ async fn store(
                 Some(ctx.vault.seal_reason(ctx.ids.as_ref(), entry.id, reason.expose())?)
             }
         };
-        let event = event(&entry, reason.map_or(0, letters));
+        let event = event(&entry, reason.map_or(0, |reason| letters(reason.expose())));
         new.push(NewRosterEntry { entry, reason: sealed, event });
     }
     let done = ctx.store.add_roster_entries(new).await?;

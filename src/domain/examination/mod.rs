@@ -27,6 +27,7 @@ pub use self::quality::{Compression, Lighting, Occlusion, Pose, Quality};
 pub use self::search::Search;
 pub use self::waiver::{Waiver, WaiverReason};
 use super::Personal;
+use super::plain_text::letters;
 
 /// A reviewer's record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,15 +109,11 @@ impl Examination {
 
     /// Number of letters of the reasons.
     pub fn narrative_letters(&self) -> usize {
-        letters(&self.narrative)
+        letters(self.narrative.expose())
     }
 
     /// Number of letters of the review for bias.
     pub fn bias_review_letters(&self) -> usize {
-        letters(&self.bias_review)
+        letters(self.bias_review.expose())
     }
-}
-
-fn letters(text: &Personal<String>) -> usize {
-    text.expose().chars().filter(|c| c.is_alphabetic()).count()
 }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::super::{Context, PipelineError, sealed, step, wording};
 use crate::audit::{Actor, AuditEvent};
 use crate::domain::emergency::Breach;
+use crate::domain::plain_text::{REASON_LETTERS, letters};
 use crate::domain::{Account, Ori, Personal, RequestId};
 use crate::lifecycle::StageCode;
 use crate::store::{
@@ -143,8 +144,8 @@ pub async fn lift(
 ) -> Result<(), PipelineError> {
     let found = ctx.store.suspension(suspension).await?.filter(|row| row.unit == person.unit);
     let found = found.ok_or_else(PipelineError::not_found)?;
-    let letters = lift.reason.expose().chars().filter(|c| c.is_alphabetic()).count();
-    if letters < 10 {
+    let letters = letters(lift.reason.expose());
+    if letters < REASON_LETTERS {
         return Err(PipelineError::conflict(
             "reason",
             "give the reason in a sentence; it is kept with the case",

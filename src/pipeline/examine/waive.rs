@@ -2,6 +2,7 @@
 
 use super::{by_person, examination, refuse_unless_accepted, row_for};
 use crate::domain::examination::Waiver;
+use crate::domain::plain_text::is_a_reason;
 use crate::domain::{Account, AccountId, Form, RequestId, Role};
 use crate::lifecycle::{Event, Stage, deadline, next};
 use crate::pipeline::{Context, PipelineError, dispatch, sealed, standing, step, wording};
@@ -9,9 +10,6 @@ use crate::policy::facts::{self, SecondReview};
 use crate::policy::{PolicyDecision, PolicySet};
 use crate::registry::Registry;
 use crate::store::{Change, NewRecord, RecordKind, RequestRow, RequestUpdate};
-
-/// Letters of a note.
-const LETTERS: usize = 10;
 
 /// Waives the second review. What the first reviewer found is neither shown nor asked.
 pub async fn waive(
@@ -33,7 +31,7 @@ pub async fn waive(
             format!("this request is `{code}`; a second review is waived before somebody takes it");
         return Err(PipelineError::conflict("state", message));
     };
-    if waiver.note.expose().chars().filter(|c| c.is_alphabetic()).count() < LETTERS {
+    if !is_a_reason(waiver.note.expose()) {
         return Err(PipelineError::conflict(
             "note",
             "say in a sentence why nobody else can examine it; it is kept with the case",

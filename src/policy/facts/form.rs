@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use validator::Validate;
 
 use super::image::probe_record;
-use super::{Facts, Record, Shown, Value, letters, texts};
+use super::{Facts, Record, Shown, Value, texts};
 use crate::domain::form::{CrimeType, Form, FormImage, IdExceptionReason, Purpose, SubjectPresent};
+use crate::domain::plain_text::letters;
 use crate::domain::{Agency, AgencyStanding, PackId, UnitId};
 use crate::policy::Gate;
 use crate::policy::words::Lexicon;

@@ -1,7 +1,8 @@
 //! Facts of one image and its source.
 
-use super::{Record, letters, texts};
+use super::{Record, texts};
 use crate::domain::form::{FormImage, ImageSource, Video};
+use crate::domain::plain_text::letters;
 
 /// The image, its video, its derivatives, and the evidence of its source.
 pub(super) fn probe_record(image: &FormImage) -> Record {

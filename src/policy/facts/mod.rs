@@ -134,11 +134,6 @@ fn texts<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> BTreeSet<String> 
     items.into_iter().map(|t| t.as_ref().to_owned()).collect()
 }
 
-/// How many letters a text holds, in any script.
-fn letters(text: &str) -> usize {
-    text.chars().filter(|c| c.is_alphabetic()).count()
-}
-
 impl Value {
     /// The value as Cedar has it. `approved` gives the SHA-256 of a statement's approved words.
     pub(super) fn expression<'a>(

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::id;
 use crate::audit::{Actor, AuditEvent};
+use crate::domain::plain_text::{REASON_LETTERS, letters};
 use crate::domain::{Account, MessageId, Personal, RequestId, Role, ShapeError};
 use crate::pipeline::{Context, PipelineError};
 use crate::store::DeadLetter;
@@ -24,9 +25,6 @@ const LISTED: i64 = 1_000;
 
 /// Most bytes of a reason.
 const MOST: usize = 16 * 1024;
-
-/// Letters that a reason needs.
-const LETTERS: usize = 10;
 
 const ROLES: &[Role] = &[Role::LocalAdministrator];
 
@@ -113,8 +111,8 @@ pub(in crate::web) async fn drop(
     let person = auth::person_as(&web, request.headers(), ROLES).await?;
     let letter = find(web.ctx(), &person, id(&path)?).await?;
     let given: Drop = body::small(request, MOST).await?;
-    let letters = given.reason.expose().chars().filter(|c| c.is_alphabetic()).count();
-    if letters < LETTERS {
+    let letters = letters(given.reason.expose());
+    if letters < REASON_LETTERS {
         let text = "give the reason in a sentence; the audit log keeps that there was one and how long it was";
         let error = ShapeError::new("reason", "/reason", text);
         return Err(Problem::one_error(StatusCode::UNPROCESSABLE_ENTITY, &error));
