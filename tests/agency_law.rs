@@ -7,6 +7,9 @@
     reason = "a test may panic"
 )]
 
+#[path = "support/site/patience.rs"]
+mod patience;
+
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -19,6 +22,8 @@ use leadbroker::demo::{Sample, sample_form};
 use leadbroker::policy::StatementView;
 use leadbroker::report::samples;
 use serde_json::{Value, json};
+
+use patience::Patience;
 
 /// A running demonstration, ended with the test.
 struct Demo {
@@ -129,13 +134,13 @@ impl Demo {
 
     async fn until(&self, ori: &str, request: &str, wanted: &str) {
         let mut last = Value::Null;
-        for _ in 0..300 {
+        let mut patience = Patience::new();
+        while patience.lasts().await {
             let path = format!("search-requests/{request}");
             last = self.call(self.agency(ori), &path, None).await.1;
             if last["state"] == wanted {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(100)).await;
         }
         panic!("{request} did not become {wanted}: {last}");
     }

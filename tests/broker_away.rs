@@ -14,6 +14,7 @@ mod site;
 
 use std::process::Command;
 
+use site::patience::Patience;
 use site::{Setup, Site};
 
 fn broker(what: &[&str]) {
@@ -45,13 +46,13 @@ impl Drop for NoMemory {
 /// As `/readyz`, which stands beside the API, has it.
 #[expect(clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
 async fn until_broker_is(site: &mut Site, wanted: &str) {
-    for _ in 0..600 {
+    let mut patience = Patience::new();
+    while patience.lasts().await {
         let (status, ready) = site.call(("GET", "../../readyz"), "", None).await;
         assert_eq!(status, 200, "{ready}");
         if ready["checks"]["broker"] == wanted {
             return;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     panic!("the broker never was `{wanted}`");
 }
@@ -107,11 +108,11 @@ async fn distributed_an_emergency_pages_while_the_broker_is_away() {
     assert_eq!((status, receipt["state"].as_str()), (202, Some("received")), "{receipt}");
     let Some(request) = receipt["request"].as_str() else { panic!("{receipt}") };
     // Nothing was checked or offered yet: the two reviewers on duty are paged all the same.
-    for _ in 0..200 {
+    let mut patience = Patience::new();
+    while patience.lasts().await {
         if pages(&site) >= 2 {
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     assert_eq!(pages(&site), 2);
     assert_eq!(site.status(request).await["state"], "received");

@@ -18,12 +18,13 @@ mod mta;
 )]
 mod site;
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use mta::{Accepted, Act, Mta, Script, Stage};
 use serde_json::{Value, json};
 use site::people::{examination, lead};
 use site::{Setup, Site};
+use tokio::sync::Notify;
 
 crate::both!(
     a_server_that_is_away_or_defers_gets_the_mail_later,
@@ -92,7 +93,7 @@ async fn a_server_that_is_away_or_defers_gets_the_mail_later(setup: Setup) {
         if is_away {
             // Still away at the second attempt.
             site.retry_is_due(&request).await;
-            site.until_attempts(&request, 2).await;
+            site.until_audited(&request, "delivery.deferred", 2).await;
             mta.come_back().await;
         }
         site.retry_is_due(&request).await;
@@ -176,8 +177,10 @@ async fn a_mail_whose_last_answer_is_lost_is_sent_again_byte_for_byte(setup: Set
 }
 
 async fn what_changes_while_a_server_thinks_is_no_second_mail(setup: Setup) {
-    let (mut site, mta) = begin(setup).await;
-    mta.on(Stage::Dot, Act::Late(Duration::from_millis(900)));
+    let patient = Setup { smtp_deadline: 60, ..setup };
+    let (mut site, mta) = begin(patient).await;
+    let goes_on = Arc::new(Notify::new());
+    mta.on(Stage::Dot, Act::Think(Arc::clone(&goes_on)));
     let request = site.concluded(&lead("A1")).await;
     site.release(&request).await;
     site.until_mailing(&request, "sending").await;
@@ -186,6 +189,7 @@ async fn what_changes_while_a_server_thinks_is_no_second_mail(setup: Setup) {
     let path = format!("jobs/{request}/legal-hold");
     assert_eq!(site.call(("POST", &path), &keeper, Some(&hold)).await.0, 200);
     assert_eq!(site.mailing_status(&request).await, ["sending"], "the server still thinks");
+    goes_on.notify_one();
     site.until(&request, &["delivered"]).await;
     assert_eq!(taken(&site, &mta, &request).await.len(), 1);
     site.assert_ledger(&request, "a legal hold meanwhile").await;

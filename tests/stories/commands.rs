@@ -3,6 +3,7 @@
 use leadbroker::domain::Role;
 use serde_json::{Value, json};
 
+use crate::site::patience::Patience;
 use crate::site::people::{examination, lead};
 use crate::site::{Setup, Site};
 
@@ -82,7 +83,8 @@ async fn gives_up(site: &mut Site) -> (String, String) {
         site.retry_is_due(&request).await;
     }
     let administrator = site.administrator();
-    for _ in 0..200 {
+    let mut patience = Patience::new();
+    while patience.lasts().await {
         let letters = site.cli_json(&administrator, &["dead-letters", "list"]);
         if let Some(letter) = letters["items"].as_array().unwrap().first() {
             assert_eq!(
@@ -92,7 +94,6 @@ async fn gives_up(site: &mut Site) -> (String, String) {
             assert_eq!((&letter["attempts"], &letter["reason"]), (&json!(6), &json!("vault")));
             return (request, letter["message"].as_str().unwrap().to_owned());
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     panic!("the command never gave up");
 }

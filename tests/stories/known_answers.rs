@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::blind::{Answered, announced, paths, plain, undated};
 use crate::repeats::compared;
 use crate::site::forms::{AGENCY, REQUESTER};
+use crate::site::patience::Patience;
 use crate::site::people::{examination, lead};
 use crate::site::{Setup, Site, service};
 use crate::tap::Tap;
@@ -40,12 +41,12 @@ async fn test_case(site: &mut Site, expected: &Value) -> String {
 /// Waits until a reviewer may take the job. The agency is not asked: of a test it knows nothing.
 async fn until_listed(site: &mut Site, request: &str) {
     let reviewer = site.reviewer(0);
-    for _ in 0..600 {
+    let mut patience = Patience::new();
+    while patience.lasts().await {
         let (_, jobs) = site.call(("GET", "jobs"), &reviewer, None).await;
         if jobs["items"].as_array().unwrap().iter().any(|job| job["request"] == request) {
             return;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     panic!("{request} was never listed");
 }
@@ -61,13 +62,13 @@ async fn results(site: &mut Site, token: &str) -> Value {
 async fn until_ended(site: &mut Site, request: &str, state: &str) -> Value {
     let administrator = site.administrator();
     let mut told = Value::Null;
-    for _ in 0..600 {
+    let mut patience = Patience::new();
+    while patience.lasts().await {
         told = results(site, &administrator).await;
         let mut cases = told["cases"].as_array().unwrap().iter();
         if cases.any(|case| case["request"] == request && case["state"] == state) {
             return told;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     panic!("{request} was never {state}: {told}");
 }
@@ -143,11 +144,11 @@ async fn looked(
 /// Waits until the request has come to its end, seen by nobody but the database.
 async fn until_delivered(site: &Site, request: &str) {
     let query = format!("SELECT stage FROM search_requests WHERE id = '{request}'");
-    for _ in 0..600 {
+    let mut patience = Patience::new();
+    while patience.lasts().await {
         if site.column(&query).await == ["delivered"] {
             return;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     panic!("{request} was never delivered");
 }
@@ -312,11 +313,11 @@ async fn a_test_stays_in_the_unit_and_so_does_what_it_came_to(setup: Setup) {
     if let Some(tap) = &tap {
         // An event of a real request comes through the same relay, later.
         let real = site.queued().await;
-        for _ in 0..200 {
+        let mut patience = Patience::new();
+        while patience.lasts().await {
             if tap.heard().iter().any(|h| String::from_utf8_lossy(&h.body).contains(&real)) {
                 break;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
         let heard = tap.heard();
         let about = |id: &str| heard.iter().any(|h| String::from_utf8_lossy(&h.body).contains(id));

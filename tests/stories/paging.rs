@@ -10,6 +10,7 @@ use leadbroker::paging::signed;
 use leadbroker::registry::Registry;
 use serde_json::{Value, json};
 
+use crate::site::patience::Patience;
 use crate::site::{Setup, Site};
 
 crate::both!(
@@ -67,12 +68,12 @@ fn paged(site: &Site) -> Vec<String> {
 
 /// Waits until so many pages have left.
 pub(crate) async fn until_paged(site: &Site, number: usize) -> Vec<String> {
-    for _ in 0..400 {
+    let mut patience = Patience::new();
+    while patience.lasts().await {
         let found = paged(site);
         if found.len() >= number {
             return found;
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("{number} pages wanted, {:?} were sent", paged(site));
 }
@@ -270,12 +271,12 @@ async fn until_told(site: &Site, login: &str, (words, times): (&str, usize)) -> 
     let told = || -> Vec<String> {
         words_to(site, login).into_iter().filter(|mail| mail.contains(words)).collect()
     };
-    for _ in 0..600 {
+    let mut patience = Patience::new();
+    while patience.lasts().await {
         let found = told();
         if found.len() >= times {
             return found;
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("`{login}` was to be told `{words}`: {:?}", words_to(site, login));
 }

@@ -1,7 +1,6 @@
 //! The same image, a copy of it, or the same case at another unit after nothing was found, is shown.
 
 use std::io::Cursor;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,6 +9,7 @@ use image::imageops;
 use leadbroker::report::{PictureLimits, picture_views};
 use serde_json::{Value, json};
 
+use crate::site::patience::Patience;
 use crate::site::people::examination;
 use crate::site::{Setup, Site};
 
@@ -108,14 +108,14 @@ fn copied(form: &Value) -> (String, String) {
 /// Waits until the pictures of a request were compared, and gives what it repeats.
 pub(crate) async fn compared(site: &mut Site, request: &str) -> Vec<Value> {
     let (path, auditor) = (format!("audit/requests/{request}/repeats"), site.administrator());
-    for _ in 0..400 {
+    let mut patience = Patience::new();
+    while patience.lasts().await {
         let (status, told) = site.call(("GET", &path), &auditor, None).await;
         assert_eq!(status, 200, "{told}");
         if told["pictures"] == "done" {
             return told["repeats"].as_array().unwrap().clone();
         }
         assert_eq!(told["pictures"], "waiting");
-        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     panic!("the pictures of {request} were not compared");
 }

@@ -9,6 +9,7 @@ use leadbroker::registry::Registry;
 use serde_json::{Value, json};
 
 use crate::paging::{until_paged, with_pagers};
+use crate::site::patience::Patience;
 use crate::site::{Setup, Site};
 
 crate::both!(
@@ -33,12 +34,12 @@ async fn told(site: &mut Site, request: &str) -> Vec<(String, Value)> {
 
 /// Waits until the status has this reason.
 async fn until_waiting(site: &mut Site, request: &str, reason: &Value) -> Value {
-    for _ in 0..400 {
+    let mut patience = Patience::new();
+    while patience.lasts().await {
         let status = site.status(request).await;
         if status["waiting"]["reason"] == *reason {
             return status;
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("`{reason}` wanted: {}", site.status(request).await);
 }

@@ -4,7 +4,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use chrono::TimeDelta;
 use leadbroker::clock::{Clock as _, SystemClock};
@@ -13,6 +12,7 @@ use leadbroker::mail::authority::{Authority, CertificateUse, KeyKind, Validity};
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslVersion};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_openssl::SslStream;
 
@@ -45,8 +45,8 @@ pub(crate) enum Stage {
 pub(crate) enum Act {
     /// Answers this, and a line end.
     Reply(&'static str),
-    /// At [`Stage::Dot`]: thinks for a while, then takes the mail.
-    Late(Duration),
+    /// At [`Stage::Dot`]: thinks until it is told to go on, then takes the mail.
+    Think(Arc<Notify>),
     /// Says nothing more, and keeps the connection.
     Hang,
     /// Hangs up.
@@ -292,7 +292,7 @@ impl Server {
                 wire.say(answer).await?;
                 Ok(answer.starts_with(['2', '3']))
             }
-            Some(Act::Late(_) | Act::Hang | Act::TakeAndHang) => std::future::pending().await,
+            Some(Act::Think(_) | Act::Hang | Act::TakeAndHang) => std::future::pending().await,
             Some(Act::Close | Act::TakeAndClose) => Err(Closed),
         }
     }
@@ -370,7 +370,7 @@ impl Server {
         if let Some(act) = self.next_act(Stage::Body) {
             wire.some_bytes().await?;
             match act {
-                Act::Late(_) | Act::Hang | Act::TakeAndHang => std::future::pending::<()>().await,
+                Act::Think(_) | Act::Hang | Act::TakeAndHang => std::future::pending::<()>().await,
                 Act::Reply(_) | Act::Close | Act::TakeAndClose => return Err(Closed),
             }
         }
@@ -383,7 +383,7 @@ impl Server {
         }
         let act = self.next_act(Stage::Dot);
         let takes = match &act {
-            None | Some(Act::Late(_) | Act::TakeAndHang | Act::TakeAndClose) => true,
+            None | Some(Act::Think(_) | Act::TakeAndHang | Act::TakeAndClose) => true,
             Some(Act::Reply(answer)) => answer.starts_with('2'),
             Some(Act::Hang | Act::Close) => false,
         };
@@ -392,8 +392,8 @@ impl Server {
         }
         match act {
             None => wire.say("250 2.0.0 taken").await,
-            Some(Act::Late(wait)) => {
-                tokio::time::sleep(wait).await;
+            Some(Act::Think(told)) => {
+                told.notified().await;
                 wire.say("250 2.0.0 taken").await
             }
             Some(Act::Reply(answer)) => wire.say(answer).await,

@@ -10,6 +10,8 @@ pub mod forms;
 mod free_text;
 #[path = "site/ledger.rs"]
 mod ledger;
+#[path = "site/patience.rs"]
+pub mod patience;
 #[path = "site/people.rs"]
 pub mod people;
 
@@ -28,6 +30,7 @@ use serde_json::{Value, json};
 
 use forms::{AGENCY, REQUESTER};
 use free_text::FreeText;
+use patience::Patience;
 
 /// Where `scripts/test` put a service.
 pub fn service(name: &str) -> String {
@@ -43,11 +46,13 @@ pub struct Setup {
     pub crash_points: bool,
     /// A mail server on the loopback, and the PEM of the authority to trust; else a folder.
     pub smtp: Option<(u16, Vec<u8>)>,
+    /// Seconds for each phase of the dialogue with it.
+    pub smtp_deadline: u32,
 }
 
 impl Setup {
     pub fn embedded() -> Self {
-        Self { distributed: false, crash_points: false, smtp: None }
+        Self { distributed: false, crash_points: false, smtp: None, smtp_deadline: 5 }
     }
 
     pub fn distributed() -> Self {
@@ -238,13 +243,13 @@ impl Site {
             command.env("LEADBROKER_CRASH", plan);
         }
         self.child = Some(command.stderr(self.log()).spawn().unwrap());
-        for _ in 0..400 {
+        let mut patience = Patience::new();
+        while patience.lasts().await {
             if self.http.get(format!("{}/livez", self.origin)).send().await.is_ok()
                 || self.is_dead()
             {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("the program did not start");
     }
@@ -288,7 +293,8 @@ impl Site {
         if let Some((body, _)) = &body {
             self.free_text.body(body);
         }
-        for _ in 0..200 {
+        let mut patience = Patience::new();
+        while patience.lasts().await {
             if self.is_dead() {
                 self.crashes += 1;
                 self.release_claims_of_the_dead().await;
@@ -311,7 +317,6 @@ impl Site {
                     return (status, serde_json::from_slice(&bytes).unwrap_or(Value::String(text)));
                 }
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("no answer to {method} {path}");
     }
@@ -400,11 +405,11 @@ impl Site {
     pub async fn hang_up(&self, wanted: impl Fn(&Value) -> bool) {
         let pid = self.child.as_ref().unwrap().id().to_string();
         assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
-        for _ in 0..400 {
+        let mut patience = Patience::new();
+        while patience.lasts().await {
             if wanted(&self.ready().await) {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("readiness did not say what was wanted");
     }
@@ -460,7 +465,7 @@ fn config(setup: &Setup, keys: &Keys, (folder, port, database): (&Path, u16, &st
         std::fs::write(at("mail-ca.pem"), authority).unwrap();
         json!({
             "transport": "smtp", "host": "127.0.0.1", "port": port, "server_name": "mail.example.gov",
-            "ca_file": at("mail-ca.pem").display().to_string(), "deadline_seconds": 2
+            "ca_file": at("mail-ca.pem").display().to_string(), "deadline_seconds": setup.smtp_deadline
         })
     } else {
         json!({ "transport": "file", "directory": at("mail").display().to_string() })

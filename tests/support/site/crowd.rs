@@ -3,6 +3,7 @@
 use std::process::{Child, Command, Stdio};
 
 use super::Site;
+use super::patience::Patience;
 
 /// Sends a process a signal (`STOP`, `CONT`, `INT`) by its id.
 pub fn signal(process: &Child, name: &str) {
@@ -75,11 +76,11 @@ impl Site {
         command.args(["--config", &file, "serve", "--roles", "api"]);
         let server = Server(command.spawn().unwrap());
         let origin = format!("http://127.0.0.1:{port}");
-        for _ in 0..400 {
+        let mut patience = Patience::new();
+        while patience.lasts().await {
             if self.http.get(format!("{origin}/livez")).send().await.is_ok() {
                 return (server, origin);
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
         panic!("the second server did not start");
     }

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Row as _};
 
+use super::patience::Patience;
 use super::{Site, service, unique};
 
 /// A new PostgreSQL database: its URL.
@@ -61,7 +62,8 @@ impl Site {
     /// Waits until the request's command failed and is to be tried again; then that time has come.
     pub async fn retry_is_due(&self, request: &str) {
         let of_request = format!("SELECT id FROM messages WHERE request = '{request}'");
-        for _ in 0..600 {
+        let mut patience = Patience::new();
+        while patience.lasts().await {
             let due = format!(
                 "UPDATE deliveries SET available_at = 1, last_error = NULL
                  WHERE state = 'waiting' AND last_error IS NOT NULL AND message IN ({of_request})"
@@ -70,7 +72,6 @@ impl Site {
                 self.sql("UPDATE messages SET publish_at = 1 WHERE publish_at IS NOT NULL").await;
                 return;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
         panic!("nothing of {request} failed");
     }
@@ -101,11 +102,11 @@ impl Site {
 
     /// Files in the image store, once the sweeper has removed what no row needs.
     pub async fn files_in_store_after_sweep(&self) -> usize {
-        for _ in 0..200 {
+        let mut patience = Patience::new();
+        while patience.lasts().await {
             if self.number("SELECT count(*) FROM discarded_objects").await == 0 {
                 break;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
         let mut folders = vec![self.path("images")];
         let mut files = 0;
@@ -119,25 +120,13 @@ impl Site {
 
     /// Waits until a mailing of the request has this status.
     pub async fn until_mailing(&self, request: &str, wanted: &str) {
-        for _ in 0..600 {
+        let mut patience = Patience::new();
+        while patience.lasts().await {
             if self.mailing_status(request).await.iter().any(|status| status == wanted) {
                 return;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
         panic!("no mail of {request} became {wanted}: {:?}", self.mailing_status(request).await);
-    }
-
-    /// Waits until so many attempts to deliver the request's answer began.
-    pub async fn until_attempts(&self, request: &str, wanted: i64) {
-        let begun = format!("SELECT max(attempts) FROM mailings WHERE request = '{request}'");
-        for _ in 0..600 {
-            if self.number(&begun).await >= wanted {
-                return;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-        panic!("there were never {wanted} attempts for {request}");
     }
 
     /// Waits until a mail of the request is sent: for an agency that may not ask itself.

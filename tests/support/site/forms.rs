@@ -7,6 +7,7 @@ use leadbroker::report::samples;
 use serde_json::Value;
 
 use super::Site;
+use super::patience::Patience;
 
 /// The agency whose requester has a certificate.
 pub const AGENCY: &str = "CA0194200";
@@ -107,12 +108,12 @@ impl Site {
     /// Waits until the agency reads one of these states.
     pub async fn until(&mut self, request: &str, wanted: &[&str]) -> Value {
         let mut last = Value::Null;
-        for _ in 0..600 {
+        let mut patience = Patience::new();
+        while patience.lasts().await {
             last = self.status(request).await;
             if wanted.iter().any(|state| last["state"] == *state) {
                 return last;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
         panic!("{request} did not become {wanted:?}: {last}");
     }

@@ -1,12 +1,12 @@
 //! What must be true in the end: nothing lost, nothing twice, every decision with its clause, every mail readable.
 
 use std::process::Command;
-use std::time::Duration;
 
 use leadbroker::domain::Role;
 use serde_json::{Value, json};
 
 use super::Site;
+use super::patience::Patience;
 
 /// Steps that decide something about a request; each must cite what it rests on.
 const DECISIONS: &[&str] = &[
@@ -80,11 +80,11 @@ impl Site {
 
     /// Waits until an action about a request is on record so often.
     pub async fn until_audited(&mut self, request: &str, action: &str, times: usize) {
-        for _ in 0..200 {
+        let mut patience = Patience::new();
+        while patience.lasts().await {
             if self.audited(request, action).await.len() >= times {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("{action} of {request} was not on record {times} times");
     }
@@ -146,11 +146,11 @@ impl Site {
         let left = format!(
             "SELECT count(*) FROM deliveries d JOIN messages m ON m.id = d.message WHERE m.request = '{request}'"
         );
-        for _ in 0..200 {
+        let mut patience = Patience::new();
+        while patience.lasts().await {
             if self.number(&left).await == 0 {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("a command of {request} is left over");
     }

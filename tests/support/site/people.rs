@@ -8,6 +8,7 @@ use leadbroker::report::samples;
 use serde_json::{Value, json};
 
 use super::Site;
+use super::patience::Patience;
 
 /// A record of an examination that ends so; a lead has a candidate of its own, see [`lead`].
 pub fn examination(conclusion: &str) -> Value {
@@ -144,13 +145,13 @@ impl Site {
     /// Waits until the administrator finds the request among the holds; gives the entry.
     pub async fn until_held_by_administrator(&mut self, request: &str) -> Value {
         let administrator = self.administrator();
-        for _ in 0..600 {
+        let mut patience = Patience::new();
+        while patience.lasts().await {
             let (_, holds) = self.call(("GET", "holds"), &administrator, None).await;
             let found = holds["items"].as_array().unwrap().iter().find(|i| i["request"] == request);
             if let Some(hold) = found {
                 return hold.clone();
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
         panic!("{request} was never held");
     }
