@@ -128,7 +128,7 @@ impl Demo {
     async fn submit(&self, form: &Value) -> (u16, Value) {
         let ori = form["requesting_agency"].as_str().unwrap();
         let (status, receipt) = self.call(self.agency(ori), "search-requests", Some(form)).await;
-        assert_ne!(status, 202, "the check took more than five seconds");
+        assert_ne!(status, 202, "the check took too long");
         (status, receipt)
     }
 

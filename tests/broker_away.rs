@@ -60,6 +60,7 @@ async fn until_broker_is(site: &mut Site, wanted: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn distributed_a_broker_without_memory_delays_and_loses_nothing() {
     let mut site = Site::new(Setup::distributed());
+    site.check_wait(200);
     site.start(None).await;
     until_broker_is(&mut site, "ok").await;
     let short = NoMemory::new();
@@ -88,6 +89,7 @@ fn pages(site: &Site) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn distributed_an_emergency_pages_while_the_broker_is_away() {
     let mut site = Site::new(Setup::distributed());
+    site.check_wait(200);
     site.registry(|registry| {
         for entry in &mut registry.accounts {
             let address = format!("{}@pagers.example.gov", entry.account.login);
@@ -123,6 +125,7 @@ async fn distributed_an_emergency_pages_while_the_broker_is_away() {
 #[tokio::test(flavor = "multi_thread")]
 async fn distributed_a_broker_that_is_away_or_loses_its_disk_loses_no_request() {
     let mut site = Site::new(Setup::distributed());
+    site.check_wait(200);
     site.start(None).await;
     broker(&["stop"]);
     // Taken, stored, acknowledged: the check will come when the broker is back.

@@ -67,7 +67,7 @@ async fn confirmed_messages_survive_a_crash_and_a_lost_disk_is_built_up_again() 
     assert_eq!(publisher.publish(vec![message("kept")]).await, [Ok(())]);
 
     // RabbitMQ 3.10 (measured): a quorum queue younger than its registry's next write to disk does not come back.
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
     control("kill").await;
     connected(publisher.health(), false).await;
     assert_eq!(publisher.publish(vec![message("no")]).await, [Err(PublishError::Away)]);

@@ -14,6 +14,8 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use leadbroker::id_source::{IdSource as _, SystemIds};
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_leadbroker");
 
 fn service(name: &str) -> String {
@@ -152,11 +154,7 @@ fn demo(out: &Path, more: &[&str]) -> String {
 
 fn fresh_database() -> String {
     let url = service("LEADBROKER_TEST_POSTGRES_URL");
-    let name = format!(
-        "demo_{}_{}",
-        std::process::id(),
-        std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos()
-    );
+    let name = format!("demo_{}", SystemIds.id().simple());
     succeeded(&run("psql", &[&url, "-qc", &format!("CREATE DATABASE {name}")], Path::new("/")));
     let (server, _) = url.rsplit_once('/').unwrap();
     format!("{server}/{name}")

@@ -22,6 +22,7 @@ use std::time::Duration;
 use leadbroker::app::{self, RoleOfProcess};
 use leadbroker::broker::topology::{AGENCIES, DEAD, REVIEW, WORK};
 use leadbroker::demo::{DemoOptions, start, walk};
+use leadbroker::id_source::{IdSource as _, SystemIds};
 use leadbroker::shutdown::Shutdown;
 use strum::VariantArray as _;
 use tap::Tap;
@@ -163,7 +164,7 @@ fn service(name: &str) -> String {
 
 fn fresh_database() -> String {
     let server = service("LEADBROKER_TEST_POSTGRES_URL");
-    let name = format!("marks_{}", std::process::id());
+    let name = format!("marks_{}", SystemIds.id().simple());
     let made = std::process::Command::new("psql")
         .args([&server, "-qc", &format!("CREATE DATABASE {name}")])
         .status()

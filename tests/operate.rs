@@ -65,11 +65,15 @@ impl Instance {
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         write!(
             stream,
-            "POST /api/v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 22\r\n\r\n{{"
+            "POST /api/v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 22\r\nExpect: 100-continue\r\n\r\n"
         )
         .unwrap();
-        // It answers others, so it has read this one too.
-        assert!(self.get("/livez").starts_with("HTTP/1.1 204"));
+        // It asks for the body, so it is at work on it.
+        let mut head = *b"HTTP/1.1 100 Continue\r\n\r\n";
+        head.fill(0);
+        stream.read_exact(&mut head).unwrap();
+        assert_eq!(String::from_utf8_lossy(&head), "HTTP/1.1 100 Continue\r\n\r\n");
+        stream.write_all(b"{").unwrap();
         stream
     }
 

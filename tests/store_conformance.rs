@@ -22,6 +22,7 @@ use leadbroker::domain::{
     AccountId, Lane, MessageId, Ori, Outcome, PageAttemptId, PageCause, RequestId, Role,
     RosterEntryId, UnitId, WaitingReason,
 };
+use leadbroker::id_source::{IdSource as _, SystemIds};
 use leadbroker::lifecycle::{Lease, Resume, Stage, StageCode};
 use leadbroker::messages::{AgencyEvent, Body, EventData, Message, Route, Step};
 use leadbroker::paging::{PageState, Target};
@@ -53,15 +54,11 @@ async fn sqlite(relay: bool) -> Fresh {
     Fresh { store: Store::open(&settings).await.unwrap(), url, folder: Some(folder) }
 }
 
-/// Databases of this process so far.
-static DATABASES: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-
 async fn postgres(relay: bool) -> Fresh {
     let server = std::env::var("LEADBROKER_TEST_POSTGRES_URL").unwrap_or_else(|_| {
         panic!("run: scripts/services -- cargo nextest run --test store_conformance");
     });
-    let number = DATABASES.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let name = format!("store_{}_{number}", std::process::id());
+    let name = format!("store_{}", SystemIds.id().simple());
     let made = std::process::Command::new("psql")
         .args([&server, "-qc", &format!("CREATE DATABASE {name}")])
         .status()

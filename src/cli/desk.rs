@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::Output;
 use super::args::{DraftCommand, GiveBackArgs};
@@ -30,6 +31,18 @@ pub(super) async fn queue(
     watch: bool,
     output: &mut Output,
 ) -> anyhow::Result<()> {
+    if !watch {
+        return looks(api, look, watch, output).await;
+    }
+    // One listener from the first look on: a Ctrl-C during a call counts as well.
+    let mut interrupts = signal(SignalKind::interrupt()).context("listen for Ctrl-C")?;
+    tokio::select! {
+        ended = looks(api, look, watch, output) => ended,
+        _ = interrupts.recv() => Ok(()),
+    }
+}
+
+async fn looks(api: &Api, look: &Look<'_>, watch: bool, output: &mut Output) -> anyhow::Result<()> {
     let mut known: Option<(String, Value)> = None;
     loop {
         let tag = known.as_ref().map(|(tag, _)| tag.as_str());
@@ -51,10 +64,7 @@ pub(super) async fn queue(
         if !watch {
             return Ok(());
         }
-        tokio::select! {
-            () = tokio::time::sleep(WATCH) => {}
-            _ = tokio::signal::ctrl_c() => return Ok(()),
-        }
+        tokio::time::sleep(WATCH).await;
     }
 }
 

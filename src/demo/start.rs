@@ -151,6 +151,8 @@ fn configuration(options: &DemoOptions, out: &Path, keys: &Keys) -> Result<Confi
     let text = |name: &str| out.join(name).display().to_string();
     let mut config = Config { environment: Environment::Demo, ..Config::default() };
     config.server.listen.clone_from(&options.listen);
+    // Who looks on wants to see what the check says, however slow the machine.
+    config.server.check_wait_ms = 20_000;
     config.server.public_origin = format!("http://{}", options.listen);
     config.database.url = Secret::new(
         options.database.clone().unwrap_or_else(|| format!("sqlite:{}", text("leadbroker.db"))),

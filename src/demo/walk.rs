@@ -108,13 +108,16 @@ fn step(screen: &mut dyn Write, stage: &str, what: &str) -> std::io::Result<()> 
     writeln!(screen, "  {stage:<10} {what}")
 }
 
+/// Looks at the store before a wait is given up: a minute.
+const LOOKS: u32 = 1200;
+
 async fn until(
     demo: &Demo,
     request: RequestId,
     what: &'static str,
     done: impl Fn(&Stage) -> bool,
 ) -> Result<Stage, DemoError> {
-    for _ in 0..1200 {
+    for _ in 0..LOOKS {
         let row = demo.ctx.store.request(request).await?.ok_or(DemoError::World)?;
         if done(&row.stage) {
             return Ok(row.stage);
@@ -170,7 +173,7 @@ async fn answered(
 async fn paged(demo: &Demo, request: RequestId) -> Result<bool, DemoError> {
     let store = &demo.ctx.store;
     let unit = demo.world.registry.units.first().ok_or(DemoError::World)?;
-    for _ in 0..100 {
+    for _ in 0..LOOKS {
         let pages = store.pages(&unit.id, true, 10).await?;
         if let Some(page) = pages.iter().find(|page| page.request == request) {
             let attempts = store.attempts(page.id).await?;

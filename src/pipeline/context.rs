@@ -152,12 +152,14 @@ impl RegistrySource {
         {
             return Ok(Arc::clone(&held.registry));
         }
+        // What changes while it is read is not what was read.
+        let read = Instant::now();
         let newest = store.registry_version().await?;
         let entries = store.roster_size().await?;
         if let (Some(held), Some(newest)) = (held, newest)
             && (held.version, held.roster) == (newest, entries)
         {
-            *self.lock() = Some(Held { read: Instant::now(), ..held.clone() });
+            *self.lock() = Some(Held { read, ..held.clone() });
             return Ok(held.registry);
         }
         let Some((version, sealed)) = store.registry().await? else {
@@ -168,8 +170,7 @@ impl RegistrySource {
         registry.roster = Some(Arc::new(Roster::new(&entries, &registry.shifts)));
         let roster = i64::try_from(entries.len()).unwrap_or(i64::MAX);
         let registry = Arc::new(registry);
-        *self.lock() =
-            Some(Held { version, roster, read: Instant::now(), registry: Arc::clone(&registry) });
+        *self.lock() = Some(Held { version, roster, read, registry: Arc::clone(&registry) });
         Ok(registry)
     }
 

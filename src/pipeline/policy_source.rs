@@ -83,8 +83,12 @@ impl PolicySource {
         if let Some(set) = Some(self.lock()).filter(|held| fresh(held)).map(|held| held.set()) {
             return Ok(set);
         }
+        // What comes into force while it is read is not what was read.
+        let read = Instant::now();
         let newest = store.policy_set_version().await?;
-        let Some(version) = self.lock().next_to_load(newest) else { return Ok(self.lock().set()) };
+        let Some(version) = self.lock().next_to_load(newest, read) else {
+            return Ok(self.lock().set());
+        };
         let loaded = load(store, version, now).await;
         let mut held = self.lock();
         match loaded {
@@ -147,8 +151,8 @@ impl Held {
     }
 
     /// The version to load now, if it is neither held nor refused. Others go on with the held one meanwhile.
-    fn next_to_load(&mut self, newest: Option<i64>) -> Option<i64> {
-        self.read = Some(Instant::now());
+    fn next_to_load(&mut self, newest: Option<i64>, read: Instant) -> Option<i64> {
+        self.read = Some(read);
         let Some(newest) = newest else {
             if self.version.is_some() {
                 let own = Arc::clone(&self.own);
@@ -285,13 +289,13 @@ mod tests {
 
         source.lock().take(7, Err(vec!["not yet in force".to_owned()]));
         assert_eq!(source.refused().unwrap().version, Some(7));
-        assert_eq!(source.lock().next_to_load(Some(7)), None, "within the minute");
+        assert_eq!(source.lock().next_to_load(Some(7), Instant::now()), None, "within the minute");
         // The folder's own fault neither hides that of the version nor ends with it.
         source.reread(Err(vec!["bad".to_owned()]));
         assert_eq!(source.refused().unwrap().version, Some(7));
         let ago = Instant::now().checked_sub(AGAIN).unwrap();
         source.lock().refused.as_mut().unwrap().1 = ago;
-        assert_eq!(source.lock().next_to_load(Some(7)), Some(7), "a minute later");
+        assert_eq!(source.lock().next_to_load(Some(7), Instant::now()), Some(7), "a minute later");
         source.lock().take(7, set());
         assert_eq!(source.lock().version, Some(7));
         assert_eq!(source.refused().unwrap().version, None);

@@ -286,7 +286,7 @@ mod tests {
         let pid = dir.path().join("pid");
         let hang = script(&dir, &format!("echo $$ > {}; exec /bin/sleep 60", pid.display()));
         let hanging = (hang.as_path(), PictureTask::Hash);
-        let outcome = in_child(hanging, Vec::new(), Duration::from_secs(1)).await;
+        let outcome = in_child(hanging, Vec::new(), Duration::from_secs(5)).await;
         assert!(matches!(outcome, Err(PictureError::Deadline)), "{outcome:?}");
         let process = Path::new("/proc").join(fs::read_to_string(&pid).unwrap().trim());
         assert!(!process.exists(), "the child is gone, and nobody has to reap it");

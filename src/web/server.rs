@@ -147,11 +147,11 @@ mod tests {
     #[tokio::test]
     async fn a_connection_beyond_the_limit_waits_for_a_place() {
         let (address, stop, server) = started(1).await;
+        let begun = tokio::time::Instant::now();
         let mut first = TcpStream::connect(address).await.unwrap();
         ask(&mut first, "GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
         let mut second = TcpStream::connect(address).await.unwrap();
         ask(&mut second, "GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
-        let begun = tokio::time::Instant::now();
         assert!(all(first).await.ends_with("done"));
         assert!(all(second).await.ends_with("done"));
         assert!(begun.elapsed() >= Duration::from_millis(500));

@@ -7,7 +7,7 @@ use leadbroker::broker::topology::{AGENCIES, REVIEW};
 use leadbroker::domain::Role;
 use serde_json::{Value, json};
 
-use crate::blind::{Answered, announced, paths, plain, undated};
+use crate::blind::{Answered, all_announced, paths, plain, undated};
 use crate::repeats::compared;
 use crate::site::forms::{AGENCY, REQUESTER};
 use crate::site::patience::Patience;
@@ -201,7 +201,10 @@ async fn nobody_who_works_on_a_test_can_tell_it_from_a_request(setup: Setup) {
         };
         let seen = worked_on(&mut site, &request).await;
         assert!(seen.len() > 200, "{}", seen.len());
-        let events = tap.as_ref().map(|tap| announced(tap, &request)).unwrap_or_default();
+        let events = match &tap {
+            Some(tap) => all_announced(&mut site, tap, &request).await,
+            None => Vec::new(),
+        };
         let Some((answers, said)) = &reference else {
             reference = Some((seen, events));
             continue;

@@ -259,7 +259,7 @@ fn with_pagers_only(registry: &mut Registry) {
 fn words_to(site: &Site, login: &str) -> Vec<String> {
     let mails = std::fs::read_dir(site.path("mail")).unwrap().filter_map(Result::ok);
     mails
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with("page-"))
+        .filter(is_page)
         .map(|entry| std::fs::read_to_string(entry.path()).unwrap())
         .filter(|mail| mail.contains(&format!("To: {login}@")))
         .map(|mail| mail.replace("=\r\n", "").replace("=\n", ""))

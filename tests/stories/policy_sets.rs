@@ -423,16 +423,17 @@ async fn the_folder_is_read_again_at_a_hangup(setup: Setup) {
     assert_eq!(site.submit().await.0, 201);
 
     packs(&site, "folder", STRICTER);
-    site.hang_up(|ready| ready["checks"]["policies"] == "ok").await;
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    site.hang_up("policies are in force").await;
     assert_eq!(site.submit().await.0, 422, "the folder was read again");
     let bad = ("lacris/rules.cedar", "when {", "when [");
     packs(&site, "folder", bad);
-    site.hang_up(|ready| ready["checks"]["policies"] == "kept_old").await;
+    site.hang_up("the one before stays in force").await;
+    assert_eq!(site.ready().await["checks"]["policies"], "kept_old");
     assert_eq!(site.submit().await.0, 422, "the packs from before decide");
     assert_eq!(site.ready().await["status"], "degraded");
     written(&site, "folder", &builtin::files());
-    site.hang_up(|ready| ready["checks"]["policies"] == "ok").await;
+    site.hang_up("policies are in force").await;
+    assert_eq!(site.ready().await["checks"]["policies"], "ok");
     assert_eq!(site.submit().await.0, 201);
 
     // Where two people have put a set in force, the folder decides nothing.
@@ -440,8 +441,7 @@ async fn the_folder_is_read_again_at_a_hangup(setup: Setup) {
     let (version, digest) = proposed(&site, &keeper, &same);
     confirmed(&site, &officer, (&version, &digest));
     packs(&site, "folder", STRICTER);
-    site.hang_up(|_| true).await;
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    site.hang_up("the activated set stays in force").await;
     assert_eq!(site.submit().await.0, 201);
 }
 
@@ -491,13 +491,15 @@ async fn bad_packs_are_refused(setup: Setup) {
     assert_eq!(site.submit().await.0, 201);
     for (path, from, to, says) in BAD {
         packs(&site, "folder", (path, from, to));
-        site.hang_up(|ready| ready["checks"]["policies"] == "kept_old").await;
+        site.hang_up("the one before stays in force").await;
+        assert_eq!(site.ready().await["checks"]["policies"], "kept_old");
         let auditor = site.token(Role::Auditor, 0);
         let sets = site.cli_json(&auditor, &["policy", "sets"]);
         let reasons = sets["refused"]["reasons"].to_string();
         assert!(reasons.contains(path) && reasons.contains(says), "{path}, {says}: {sets}");
         assert_eq!(site.submit().await.0, 201, "the packs from before decide: {says}");
         written(&site, "folder", &builtin::files());
-        site.hang_up(|ready| ready["checks"]["policies"] == "ok").await;
+        site.hang_up("policies are in force").await;
+        assert_eq!(site.ready().await["checks"]["policies"], "ok");
     }
 }

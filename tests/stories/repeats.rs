@@ -1,6 +1,7 @@
 //! The same image, a copy of it, or the same case at another unit after nothing was found, is shown.
 
 use std::io::Cursor;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -108,7 +109,8 @@ fn copied(form: &Value) -> (String, String) {
 /// Waits until the pictures of a request were compared, and gives what it repeats.
 pub(crate) async fn compared(site: &mut Site, request: &str) -> Vec<Value> {
     let (path, auditor) = (format!("audit/requests/{request}/repeats"), site.administrator());
-    let mut patience = Patience::new();
+    // The comparison rests as long as it works, and lets everything else go first.
+    let mut patience = Patience::of(Duration::from_secs(150));
     while patience.lasts().await {
         let (status, told) = site.call(("GET", &path), &auditor, None).await;
         assert_eq!(status, 200, "{told}");

@@ -161,6 +161,18 @@ impl Mta {
         self.server.script.lock().unwrap().acts.entry(stage).or_default().push_back(act);
     }
 
+    /// Where its script falls silent.
+    pub(crate) fn silences(&self) -> Vec<Stage> {
+        let script = self.server.script.lock().unwrap();
+        let silent = |act: &Act| matches!(act, Act::Hang | Act::TakeAndHang);
+        script
+            .acts
+            .iter()
+            .filter(|(_, acts)| acts.iter().any(silent))
+            .map(|(stage, _)| *stage)
+            .collect()
+    }
+
     /// The port.
     pub(crate) fn port(&self) -> u16 {
         self.port

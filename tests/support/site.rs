@@ -18,7 +18,6 @@ pub mod people;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use leadbroker::clock::{Clock as _, SystemClock};
@@ -36,6 +35,9 @@ use patience::Patience;
 pub fn service(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run: scripts/test"))
 }
+
+/// A receipt waits so long for the check, in ms: a story expects what the check says. Less than a client's patience.
+pub const PATIENT: u32 = 20_000;
 
 /// What an installation is made of.
 #[derive(Debug, Clone)]
@@ -232,6 +234,14 @@ impl Site {
         tokio::time::sleep(Duration::from_millis(1100)).await;
     }
 
+    /// A receipt waits so long for the check, from the next start on; by default longer than the check ever takes.
+    pub fn check_wait(&self, milliseconds: u32) {
+        let config = std::fs::read_to_string(self.path("leadbroker.toml")).unwrap();
+        let (before, after) = config.split_once("check_wait_ms = ").unwrap();
+        let rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
+        self.write("leadbroker.toml", format!("{before}check_wait_ms = {milliseconds}{rest}"));
+    }
+
     /// Serves, and is killed when it passes the point of the plan.
     pub async fn start(&mut self, crash: Option<&str>) {
         self.kill();
@@ -401,17 +411,20 @@ impl Site {
         of.unwrap().token.clone()
     }
 
-    /// Sends SIGHUP, and waits until readiness says what is wanted.
-    pub async fn hang_up(&self, wanted: impl Fn(&Value) -> bool) {
+    /// Sends SIGHUP, and waits until the log says what came of it.
+    pub async fn hang_up(&self, wanted: &str) {
+        let said =
+            || std::fs::read_to_string(self.path("server.log")).unwrap().matches(wanted).count();
+        let before = said();
         let pid = self.child.as_ref().unwrap().id().to_string();
         assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
         let mut patience = Patience::new();
         while patience.lasts().await {
-            if wanted(&self.ready().await) {
+            if said() > before {
                 return;
             }
         }
-        panic!("readiness did not say what was wanted");
+        panic!("the log did not say: {wanted}");
     }
 
     /// What readiness says.
@@ -473,7 +486,7 @@ fn config(setup: &Setup, keys: &Keys, (folder, port, database): (&Path, u16, &st
     mail.as_object_mut().unwrap().extend(how.as_object().unwrap().clone());
     toml::to_string(&json!({
         "environment": "demo",
-        "server": { "listen": format!("127.0.0.1:{port}"), "check_wait_ms": 2000 },
+        "server": { "listen": format!("127.0.0.1:{port}"), "check_wait_ms": PATIENT },
         "database": { "url": database },
         "messaging": messaging,
         "vault": {
@@ -486,10 +499,4 @@ fn config(setup: &Setup, keys: &Keys, (folder, port, database): (&Path, u16, &st
         "log": { "level": "info,leadbroker=debug", "format": "text" },
     }))
     .unwrap()
-}
-
-/// A number that no other call of this process gets.
-fn unique() -> u32 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    NEXT.fetch_add(1, Ordering::Relaxed)
 }

@@ -2,15 +2,16 @@
 
 use std::process::Command;
 
+use leadbroker::id_source::{IdSource as _, SystemIds};
 use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Row as _};
 
 use super::patience::Patience;
-use super::{Site, service, unique};
+use super::{Site, service};
 
 /// A new PostgreSQL database: its URL.
 pub(super) fn create() -> String {
     let server = service("LEADBROKER_TEST_POSTGRES_URL");
-    let name = format!("site_{}_{}", std::process::id(), unique());
+    let name = format!("site_{}", SystemIds.id().simple());
     let made =
         Command::new("psql").args([&server, "-qc", &format!("CREATE DATABASE {name}")]).status();
     assert!(made.unwrap().success());
@@ -79,6 +80,11 @@ impl Site {
     /// The claims of a program that is gone have run out, without waiting for the longest (20 minutes).
     pub(super) async fn release_claims_of_the_dead(&self) {
         if self.setup.distributed {
+            // What it committed last may still be on its way to the disk.
+            let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+            let mut patience = Patience::new();
+            while patience.lasts().await && self.number(others).await > 0 {}
             self.sql("UPDATE deliveries SET available_at = 0 WHERE state = 'leased'").await;
             self.sql("UPDATE messages SET publish_at = 0 WHERE publish_at IS NOT NULL").await;
         }

@@ -7,13 +7,18 @@ const LONGEST: Duration = Duration::from_mins(1);
 
 /// Looks again and again: `let mut patience = Patience::new(); while patience.lasts().await { look }`.
 pub(crate) struct Patience {
-    begun: Instant,
+    end: Instant,
     looked: bool,
 }
 
 impl Patience {
     pub(crate) fn new() -> Self {
-        Self { begun: Instant::now(), looked: false }
+        Self::of(LONGEST)
+    }
+
+    /// For what stands behind everything else of a machine.
+    pub(crate) fn of(longest: Duration) -> Self {
+        Self { end: Instant::now() + longest, looked: false }
     }
 
     /// Whether to look (again). Waits a little before every look but the first.
@@ -21,6 +26,6 @@ impl Patience {
         if std::mem::replace(&mut self.looked, true) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        self.begun.elapsed() < LONGEST
+        Instant::now() < self.end
     }
 }
