@@ -1,5 +1,6 @@
 //! Enforces deadlines and finds what was lost. Every open request has one next deadline; nothing waits for ever.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -23,9 +24,7 @@ pub async fn run(ctx: Context, every: Duration, stop: CancellationToken) {
     // The first look an hour after the start: an operator who restores a database has time to see that it is another one.
     let mut orphans_at = tokio::time::Instant::now() + ORPHANS_EVERY;
     while !stop.is_cancelled() {
-        if let Err(error) = once(&ctx).await {
-            tracing::warn!(error = %error, "sweep");
-        }
+        let _ = once(&ctx).await;
         if tokio::time::Instant::now() >= orphans_at {
             orphans_at += ORPHANS_EVERY;
             look_for_orphans(&ctx).await;
@@ -45,21 +44,40 @@ async fn look_for_orphans(ctx: &Context) {
     }
 }
 
-/// One sweep. Returns how many requests were moved.
-pub async fn once(ctx: &Context) -> Result<usize, PipelineError> {
+/// One sweep. Returns how many requests were moved. A part that fails holds no other up; the next sweep tries it again.
+pub async fn once(ctx: &Context) -> usize {
     let now = ctx.now();
+    ctx.previews.expire(now);
+    part("publish again", republish(ctx, now).await);
+    let mut moved = part("enforce what emergencies owe", enforce::sweep(ctx).await);
+    let _ = part("remind of what emergencies owe", remind::sweep(ctx).await);
+    moved += part("move overdue requests", overdue(ctx, now).await);
+    part("look at service clocks", service_clocks(ctx, now).await);
+    moved += part("reclaim from the suspended", people::reclaim_from_the_suspended(ctx).await);
+    moved += part("give out what is queued", dispatch::round(ctx).await);
+    let _ = part("forget sessions", ctx.store.forget_sessions(now).await);
+    part("delete images", discard(ctx).await);
+    moved
+}
+
+fn part<T: Default, E: Display>(what: &'static str, done: Result<T, E>) -> T {
+    done.unwrap_or_else(|error| {
+        tracing::warn!(%error, "failed to {what}");
+        T::default()
+    })
+}
+
+async fn republish(ctx: &Context, now: DateTime<Utc>) -> Result<(), PipelineError> {
     let lost = ctx.store.republish_lost(now, now - LOST_AFTER).await?;
     if lost > 0 {
         tracing::info!(messages = lost, "published again what made no progress");
     }
-    discard(ctx).await?;
-    ctx.previews.expire(now);
-    ctx.store.forget_sessions(now).await?;
-    service_clocks(ctx, now).await?;
-    let _ = remind::sweep(ctx).await?;
-    let mut moved = enforce::sweep(ctx).await?;
-    let overdue = ctx.store.overdue(now, 500).await?;
-    for row in &overdue {
+    Ok(())
+}
+
+async fn overdue(ctx: &Context, now: DateTime<Utc>) -> Result<usize, PipelineError> {
+    let mut moved = 0;
+    for row in &ctx.store.overdue(now, 500).await? {
         match overdue_request(ctx, row, now).await {
             Ok(()) => moved += 1,
             Err(error) => {
@@ -67,15 +85,16 @@ pub async fn once(ctx: &Context) -> Result<usize, PipelineError> {
             }
         }
     }
-    moved += people::reclaim_from_the_suspended(ctx).await?;
-    Ok(moved + dispatch::round(ctx).await?)
+    Ok(moved)
 }
 
 /// Images of rejected forms leave the image store; their rows left in the transaction of the rejection.
 async fn discard(ctx: &Context) -> Result<(), PipelineError> {
     for object_key in ctx.store.discarded(100).await? {
-        ctx.vault.delete(&object_key).await?;
-        ctx.store.forget_discarded(object_key).await?;
+        match ctx.vault.delete(&object_key).await {
+            Ok(()) => ctx.store.forget_discarded(object_key).await?,
+            Err(error) => tracing::warn!(%error, "failed to delete an image"),
+        }
     }
     Ok(())
 }

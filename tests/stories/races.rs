@@ -2,10 +2,15 @@
 
 use serde_json::{Value, json};
 
+use crate::site::patience::Patience;
 use crate::site::people::{examination, lead};
 use crate::site::{Setup, Site};
 
-crate::both!(of_all_who_come_at_once_one_is_first, time_that_runs_out_moves_a_request_on,);
+crate::both!(
+    of_all_who_come_at_once_one_is_first,
+    time_that_runs_out_moves_a_request_on,
+    an_image_that_cannot_be_deleted_holds_nothing_up,
+);
 
 /// How many clients do the same at once.
 const CROWD: usize = 8;
@@ -112,4 +117,26 @@ async fn time_that_runs_out_moves_a_request_on(setup: Setup) {
     site.release(&request).await;
     site.until(&request, &["delivered"]).await;
     site.assert_ledger(&request, "overdue release").await;
+}
+
+async fn an_image_that_cannot_be_deleted_holds_nothing_up(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    let request = site.queued().await;
+    let reviewer = site.reviewer(0);
+    site.claimed(&request, &reviewer).await;
+    let (stuck, gone) = (site.path("images").join("stuck"), site.path("images").join("gone"));
+    std::fs::create_dir_all(stuck.join("full")).unwrap();
+    std::fs::write(&gone, "sealed").unwrap();
+    site.sql("INSERT INTO discarded_objects (object_key) VALUES ('stuck'), ('gone')").await;
+    site.deadline_passes(&request).await;
+    site.until_audited(&request, "lease.expired", 1).await;
+    let left = "SELECT object_key FROM discarded_objects";
+    let mut patience = Patience::new();
+    while patience.lasts().await && site.column(left).await.len() > 1 {}
+    assert_eq!(site.column(left).await, ["stuck"]);
+    assert!(!gone.exists());
+    // Once it can be deleted it is.
+    std::fs::remove_dir_all(&stuck).unwrap();
+    assert_eq!(site.files_in_store_after_sweep().await, 1, "the probe");
+    assert_eq!(site.column(left).await, [""; 0]);
 }
