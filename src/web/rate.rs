@@ -34,13 +34,15 @@ impl FormRate {
 
 /// 429, with the whole seconds to wait.
 pub(super) fn too_many(code: &str, wait: Duration) -> Problem {
+    let again = "too many at once; send the same again after the seconds in `Retry-After`";
+    self::wait(code, again, wait)
+}
+
+/// The same in other words.
+pub(super) fn wait(code: &str, detail: &'static str, wait: Duration) -> Problem {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    Problem::new(
-        StatusCode::TOO_MANY_REQUESTS,
-        code,
-        "too many at once; send the same again after the seconds in `Retry-After`",
-    )
-    .header(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)))
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, code, detail)
+        .header(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)))
 }
 
 #[cfg(test)]

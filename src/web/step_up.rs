@@ -11,6 +11,9 @@ use crate::pipeline::examine::by_person;
 use crate::pipeline::{Context, PipelineError, examine};
 use crate::store::Change;
 
+const CODES: &str =
+    "too many wrong codes; send a fresh one-time code after the seconds in `Retry-After`";
+
 /// Spends a one-time code on a step about a request. An account without a secret has no second factor to show.
 pub(super) async fn step_up(
     web: &Web,
@@ -25,16 +28,18 @@ pub(super) async fn step_up(
         return Ok(());
     };
     let now = ctx.now();
-    if let Some(wait) = web.logins.locked(&person.login, now) {
-        return Err(rate::too_many("login_locked", wait));
+    // Failures of its own: whoever knows a login can lock the log-in, and must not be able to stop a release.
+    let counted = format!("step-up {}", person.id);
+    if let Some(wait) = web.logins.locked(&counted, now) {
+        return Err(rate::wait("login_locked", CODES, wait));
     }
     let step = code.and_then(|code| code_step(secret, code.expose(), now));
     if spend(&ctx.store, person.id, step).await? {
-        web.logins.succeeded(&person.login);
+        web.logins.succeeded(&counted);
         return Ok(());
     }
     if code.is_some() {
-        let _ = web.logins.failed(&person.login, now);
+        let _ = web.logins.failed(&counted, now);
         refused(ctx, person, request).await?;
     }
     Err(Problem::new(

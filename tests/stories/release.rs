@@ -65,6 +65,13 @@ async fn a_release_spends_a_fresh_code(setup: Setup) {
         (403, &json!("second_factor")),
         "a code works once: {told}"
     );
+    // Whoever knows a login can lock the log-in, and stops no release.
+    let login = site.logins(Role::ReleaseAuthority)[0].clone();
+    let guess = json!({ "login": login, "password": "a guess", "code": "000000" });
+    for wanted in [401, 401, 401, 401, 401, 429] {
+        let (status, told) = site.call(("POST", "sessions"), "", Some(&guess)).await;
+        assert_eq!(status, wanted, "{told}");
+    }
     let next = code(&secret, now + chrono::TimeDelta::seconds(30));
     let (status, told) = released(&mut site, (two, second), json!(next)).await;
     assert_eq!((status, &told["state"]), (200, &json!("released")), "{told}");
