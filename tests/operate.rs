@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use leadbroker::clock::{Clock as _, SystemClock};
 use leadbroker::demo::Keys;
-use leadbroker::id_source::SystemIds;
+use leadbroker::id_source::{IdSource as _, SystemIds};
 
 struct Instance {
     child: Child,
@@ -29,9 +29,14 @@ impl Drop for Instance {
 impl Instance {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let database = format!("sqlite:{}", folder.path().join("lb.db").display());
+        Self::start_on(folder, &database)
+    }
+
+    fn start_on(folder: tempfile::TempDir, database: &str) -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let address = format!("127.0.0.1:{port}");
-        let file = configuration(folder.path(), &address);
+        let file = configuration(folder.path(), &address, database);
         let child = leadbroker()
             .args(["serve", "--config"])
             .arg(&file)
@@ -98,17 +103,16 @@ impl Instance {
 }
 
 /// A sound configuration of an embedded installation, with keys of its own.
-fn configuration(folder: &Path, address: &str) -> PathBuf {
+fn configuration(folder: &Path, address: &str, database: &str) -> PathBuf {
     let at = |name: &str| folder.join(name).display().to_string();
     let now = SystemClock.now();
     let mail = "jsample@pd.example.gov";
     let keys = Keys::make(&folder.join("keys"), mail, &SystemIds, now).unwrap();
     let text = format!(
-        "environment = \"test\"\n[server]\nlisten = \"{address}\"\n[database]\nurl = \"sqlite:{}\"\n\
+        "environment = \"test\"\n[server]\nlisten = \"{address}\"\n[database]\nurl = \"{database}\"\n\
          [vault]\nimages = \"file:{}\"\nmaster_key = \"{}\"\n[audit]\nsigning_key = '''{}'''\n\
          [mail]\ndirectory = \"{}\"\nfrom = \"answers@leadbroker.example.gov\"\n\
          certificate_file = \"{}\"\nkey = '''{}'''\n",
-        at("lb.db"),
         at("images"),
         keys.master_key,
         keys.signing_key,
@@ -165,6 +169,32 @@ fn a_second_signal_ends_it_at_once_with_its_own_code() {
     drop(stream);
 }
 
+fn psql(url: &str, sql: &str) -> String {
+    let output = Command::new("psql").args([url, "-Atqc", sql]).output().unwrap();
+    assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "how a test finds its database")]
+fn on_postgres_a_database_that_is_away_ends_no_instance_and_a_second_instance_does() {
+    let server = std::env::var("LEADBROKER_TEST_POSTGRES_URL").unwrap();
+    let name = format!("operate_{}", SystemIds.id().simple());
+    psql(&server, &format!("CREATE DATABASE {name}"));
+    let url = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
+    let mut instance = Instance::start_on(tempfile::tempdir().unwrap(), &url);
+    let beat = || psql(&url, "SELECT heartbeat_at FROM instances");
+    psql(&url, "ALTER TABLE instances RENAME TO away");
+    std::thread::sleep(Duration::from_secs(7));
+    assert!(instance.child.try_wait().unwrap().is_none(), "nobody took its place");
+    psql(&url, "ALTER TABLE away RENAME TO instances");
+    let before = beat();
+    instance.wait("it keeps its place", |_| beat() != before);
+
+    psql(&url, "UPDATE instances SET owner = 'another', heartbeat_at = 9000000000000000");
+    assert_eq!(instance.exit_code(), Some(1), "a supervisor is told");
+}
+
 /// Every gauge of an installation without a broker is there from the first question on.
 #[test]
 fn the_metrics_are_served() {
@@ -200,7 +230,8 @@ fn the_metrics_are_served() {
 #[test]
 fn the_registry_in_force_is_shown_without_what_opens_doors() {
     let folder = tempfile::tempdir().unwrap();
-    let config = configuration(folder.path(), "127.0.0.1:8400");
+    let database = format!("sqlite:{}", folder.path().join("lb.db").display());
+    let config = configuration(folder.path(), "127.0.0.1:8400", &database);
     let run =
         |args: &[&str]| leadbroker().args(args).arg("--config").arg(&config).output().unwrap();
     let token = "5e".repeat(32);

@@ -1,6 +1,7 @@
 //! `leadbroker serve`.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -17,6 +18,7 @@ use crate::broker::amqp::AmqpHealth;
 use crate::config::{Config, Transport};
 use crate::pipeline::Context;
 use crate::shutdown::Shutdown;
+use crate::store::StoreError;
 use crate::web::{AppState, HttpLimits};
 
 /// Runs the command.
@@ -67,11 +69,12 @@ async fn operate(config: &Config, roles: &[RoleOfProcess]) -> anyhow::Result<()>
             "some work was still under way; its claims run out and it is done after the next start"
         );
     }
-    if let Some(owner) = place {
-        ctx.store.leave_instance(&owner).await?;
-    }
+    let left = match place {
+        Some(place) => place.leave(&ctx).await,
+        None => Ok(()),
+    };
     ctx.store.close().await;
-    Ok(())
+    left
 }
 
 /// Where SIGHUP arrives, from now on: before, it would end the program.
@@ -101,39 +104,71 @@ async fn reread(ctx: Context, config: Config, mut hangups: Signal, stop: Cancell
 }
 
 /// The one embedded instance: it ends the claims of the one before it. Without a file to lock (PostgreSQL) a row with a
-/// heartbeat keeps the place; its owner's name is returned.
+/// heartbeat keeps the place.
 async fn take_place(
     ctx: &Context,
     config: &Config,
     locked: bool,
     shutdown: &Shutdown,
-) -> anyhow::Result<Option<String>> {
+) -> anyhow::Result<Option<Place>> {
     if config.messaging.transport != Transport::Embedded {
         return Ok(None);
     }
     let owner = format!("{}-{}", std::process::id(), ctx.ids.id().simple());
+    let mut place = None;
     if !locked {
         ctx.store.take_instance(&owner, ctx.now()).await?;
-        let beating = keep_place(ctx.clone(), owner.clone(), shutdown.token());
-        shutdown.tracker().spawn(beating);
+        let kept = place.insert(Place { owner, lost: Arc::default() });
+        shutdown.tracker().spawn(kept.clone().keep(ctx.clone(), shutdown.token()));
     }
     let released = ctx.store.release_claims(ctx.now()).await?;
     if released > 0 {
         tracing::info!(deliveries = released, "took over from an instance that is gone");
     }
-    Ok((!locked).then_some(owner))
+    Ok(place)
 }
 
-async fn keep_place(ctx: Context, owner: String, stop: CancellationToken) {
-    while !stop.is_cancelled() {
-        if let Err(error) = ctx.store.take_instance(&owner, ctx.now()).await {
-            tracing::error!(error = %error, "keep the place of the one embedded instance");
-            stop.cancel();
+/// The place of the one embedded instance.
+#[derive(Debug, Clone)]
+struct Place {
+    owner: String,
+    /// Another instance has it.
+    lost: Arc<AtomicBool>,
+}
+
+impl Place {
+    /// Keeps it. A database that is away takes nothing from anybody: only another owner ends this instance.
+    async fn keep(self, ctx: Context, stop: CancellationToken) {
+        let mut pause = Duration::from_secs(5);
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => return,
+            }
+            pause = match ctx.store.take_instance(&self.owner, ctx.now()).await {
+                Ok(()) => Duration::from_secs(5),
+                Err(error @ StoreError::InUse(_)) => {
+                    tracing::error!(%error, "the place of the one embedded instance is lost; stopping");
+                    self.lost.store(true, Ordering::Relaxed);
+                    return stop.cancel();
+                }
+                // The first to come back has it.
+                Err(error) => {
+                    tracing::warn!(%error, "failed to keep the place of the one embedded instance");
+                    Duration::from_millis(500)
+                }
+            };
         }
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(5)) => {}
-            () = stop.cancelled() => {}
+    }
+
+    async fn leave(&self, ctx: &Context) -> anyhow::Result<()> {
+        if self.lost.load(Ordering::Relaxed) {
+            anyhow::bail!("another instance works on this database; stop one of them");
         }
+        if let Err(error) = ctx.store.leave_instance(&self.owner).await {
+            tracing::warn!(%error, "failed to give the place back; it is free in 15 seconds");
+        }
+        Ok(())
     }
 }
 
