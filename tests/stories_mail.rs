@@ -20,8 +20,14 @@ mod site;
 
 use std::sync::Arc;
 
+use leadbroker::clock::{Clock as _, SystemClock};
+use leadbroker::demo::Keys;
+use leadbroker::domain::AgencyStanding;
+use leadbroker::id_source::SystemIds;
+use leadbroker::registry::Registry;
 use mta::{Accepted, Act, Mta, Script, Stage};
 use serde_json::{Value, json};
+use site::forms::{AGENCY, REQUESTER};
 use site::people::{examination, lead};
 use site::{Setup, Site};
 use tokio::sync::Notify;
@@ -32,6 +38,9 @@ crate::both!(
     a_mail_whose_last_answer_is_lost_is_sent_again_byte_for_byte,
     what_changes_while_a_server_thinks_is_no_second_mail,
     a_recipient_without_a_certificate_gets_nothing_until_there_is_one,
+    an_agency_that_is_suspended_while_its_mail_waits_gets_nothing_until_a_person_allows_it,
+    a_suspended_requesters_mail_waits_for_a_person_and_leaves_by_the_decision,
+    a_certificate_that_is_replaced_while_the_mail_waits_gets_the_answer_sealed_anew,
     a_mail_that_waits_is_called_back_when_nobody_confirms_the_emergency,
     a_page_goes_by_mail_over_verified_tls_and_is_tried_again,
 );
@@ -232,6 +241,148 @@ async fn a_recipient_without_a_certificate_gets_nothing_until_there_is_one(setup
     assert_nothing_in_clear(&mta);
 }
 
+fn standing(registry: &mut Registry, standing: AgencyStanding) {
+    let mut agencies = registry.agencies.iter_mut().map(|entry| &mut entry.agency);
+    agencies.find(|agency| agency.ori.as_str() == AGENCY).unwrap().standing = standing;
+}
+
+/// An answer whose mail waits, because the server is away.
+async fn deferred(site: &mut Site, mta: &mut Mta) -> String {
+    let request = site.concluded(&lead("A1")).await;
+    mta.go().await;
+    site.release(&request).await;
+    site.until_mailing(&request, "deferred").await;
+    request
+}
+
+/// The server is back, and the next attempt of the mail that waits is due.
+async fn next_attempt(site: &Site, mta: &mut Mta, request: &str) {
+    mta.come_back().await;
+    site.retry_is_due(request).await;
+}
+
+/// Held before the attempt, with this clause alone; nothing left.
+async fn held_before_the_attempt(site: &mut Site, mta: &Mta, (request, clause): (&str, &str)) {
+    let hold = site.until_held_by_administrator(request).await;
+    let clauses: Vec<&Value> =
+        hold["findings"].as_array().unwrap().iter().map(|f| &f["clause"]).collect();
+    assert_eq!(clauses, [&json!(clause)], "{hold}");
+    assert_eq!(site.mailing_status(request).await, ["refused"]);
+    site.nothing_waits(request).await;
+    assert_eq!(taken(site, mta, request).await, []);
+    let entries = site.audited(request, "answer.held").await;
+    assert_eq!(entries.len(), 1, "{entries:?}");
+    let entry = &entries[0];
+    assert_eq!((&entry["gate"], &entry["detail"]["mail"]), (&json!("deliver"), &json!("deferred")));
+}
+
+async fn an_agency_that_is_suspended_while_its_mail_waits_gets_nothing_until_a_person_allows_it(
+    setup: Setup,
+) {
+    let (mut site, mut mta) = begin(setup).await;
+    let request = deferred(&mut site, &mut mta).await;
+    site.registry(|registry| standing(registry, AgencyStanding::Suspended)).await;
+    next_attempt(&site, &mut mta, &request).await;
+    held_before_the_attempt(&mut site, &mta, (&request, "CORE-STANDING")).await;
+
+    // What the person was shown no longer holds the answer; it is sealed anew, and asked about at the attempt as well.
+    let (status, told) = site.decide(&request, true, "CORE-STANDING").await;
+    assert_eq!(status, 200, "{told}");
+    site.sent(&request).await;
+    assert_eq!(site.mailing_status(&request).await, ["refused", "sent"]);
+    let attempts = site.audited(&request, "delivery.attempted").await;
+    let decided = |nth: usize| (&attempts[nth]["gate"], &attempts[nth]["verdict"]);
+    assert_eq!(attempts.len(), 2);
+    assert_eq!(decided(0), (&json!("deliver"), &json!("accept")));
+    assert_eq!(decided(1), (&json!("deliver"), &json!("hold")));
+    assert!(attempts[1]["detail"]["allowed_by"].is_string(), "{attempts:?}");
+    site.registry(|registry| standing(registry, AgencyStanding::Active)).await;
+    let mails = taken(&site, &mta, &request).await;
+    assert_eq!(mails.len(), 1);
+    site.open_mail(&request, &mails[0].bytes);
+    let wanted = [("answer.released", 1), ("answer.sealed", 2), ("answer.delivered", 1)];
+    site.assert_times(&request, "suspended while the mail waits", &wanted).await;
+    assert_nothing_in_clear(&mta);
+}
+
+async fn a_suspended_requesters_mail_waits_for_a_person_and_leaves_by_the_decision(setup: Setup) {
+    let (mut site, mut mta) = begin(setup).await;
+    let request = deferred(&mut site, &mut mta).await;
+    // The same person's emergency is not known to the agency.
+    let (_, receipt) = site.submit_changed(&threat).await;
+    let emergency = receipt["request"].as_str().unwrap().to_owned();
+    site.until(&emergency, &["queued"]).await;
+    deny(&mut site, &emergency).await;
+    site.until_audited(&emergency, "requester.suspended", 1).await;
+    next_attempt(&site, &mut mta, &request).await;
+    held_before_the_attempt(&mut site, &mta, (&request, "CORE-SUSPENDED")).await;
+
+    // The decision covers what was shown: what is new at the attempt after it holds the answer again.
+    mta.go().await;
+    let (status, told) = site.decide(&request, true, "CORE-SUSPENDED").await;
+    assert_eq!(status, 200, "{told}");
+    site.until_mailing(&request, "deferred").await;
+    site.registry(|registry| standing(registry, AgencyStanding::Suspended)).await;
+    next_attempt(&site, &mut mta, &request).await;
+    let hold = site.until_held_by_administrator(&request).await;
+    assert_eq!(hold["findings"].as_array().unwrap().len(), 2, "{hold}");
+    assert_eq!(taken(&site, &mta, &request).await, []);
+    let (status, told) = site.decide(&request, true, "CORE-STANDING").await;
+    assert_eq!(status, 200, "{told}");
+    site.sent(&request).await;
+    site.registry(|registry| standing(registry, AgencyStanding::Active)).await;
+    assert_eq!(site.mailing_status(&request).await, ["refused", "refused", "sent"]);
+    let times = [("answer.held", 2), ("hold.decided", 2), ("answer.delivered", 1)];
+    site.assert_times(&request, "suspended while the mail waits", &times).await;
+    assert_nothing_in_clear(&mta);
+}
+
+async fn a_certificate_that_is_replaced_while_the_mail_waits_gets_the_answer_sealed_anew(
+    setup: Setup,
+) {
+    let (mut site, mut mta) = begin(setup).await;
+    let request = deferred(&mut site, &mut mta).await;
+    let keys = Keys::make(&site.path("new"), REQUESTER, &SystemIds, SystemClock.now()).unwrap();
+    for (new, old) in
+        [(&keys.recipient_key, "recipient.key"), (&keys.recipient_certificate, "recipient.pem")]
+    {
+        std::fs::copy(new, site.path("keys").join(old)).unwrap();
+    }
+    site.registry(|registry| {
+        let mut recipients = registry.recipients.iter_mut();
+        let recipient = recipients.find(|recipient| recipient.email == REQUESTER).unwrap();
+        recipient.certificate = keys.recipient_pem;
+    })
+    .await;
+    next_attempt(&site, &mut mta, &request).await;
+    site.until(&request, &["delivered"]).await;
+    assert_eq!(site.mailing_status(&request).await, ["refused", "sent"]);
+    let mails = taken(&site, &mta, &request).await;
+    assert_eq!(mails.len(), 1, "the mail for the former certificate never leaves");
+    site.open_mail(&request, &mails[0].bytes);
+    let replaced = site.audited(&request, "delivery.replaced").await;
+    assert_eq!(replaced[0]["detail"]["code"], "certificate_replaced", "{replaced:?}");
+    let times = [("delivery.replaced", 1), ("answer.sealed", 2), ("answer.held", 0)];
+    site.assert_times(&request, "certificate replaced", &times).await;
+    site.nothing_waits(&request).await;
+    assert_nothing_in_clear(&mta);
+}
+
+fn threat(form: &mut Value) {
+    form["purpose"] = json!({
+        "kind": "imminent_threat", "threat": "A child was taken an hour ago and is in danger.",
+        "supervisor": { "name": "Sam Supervisor", "phone": "+12135550143" }
+    });
+}
+
+/// The agency, called back, does not know of the emergency.
+async fn deny(site: &mut Site, request: &str) {
+    let (reviewer, path) = (site.reviewer(0), format!("emergencies/{request}/call-back"));
+    let body = json!({ "outcome": "denied", "spoke_to_name": "Desk Sample" });
+    let (status, told) = site.call(("POST", &path), &reviewer, Some(&body)).await;
+    assert_eq!((status, &told["emergency"]), (200, &json!("denied")), "{told}");
+}
+
 /// The next form of the same person needs the suspension lifted.
 fn lift_suspension(site: &Site) {
     let administrator = site.administrator();
@@ -261,12 +412,6 @@ async fn called_back(site: &mut Site, mta: &mut Mta, request: &str) {
 
 async fn a_mail_that_waits_is_called_back_when_nobody_confirms_the_emergency(setup: Setup) {
     let (mut site, mut mta) = begin(setup).await;
-    let threat = |form: &mut Value| {
-        form["purpose"] = json!({
-            "kind": "imminent_threat", "threat": "A child was taken an hour ago and is in danger.",
-            "supervisor": { "name": "Sam Supervisor", "phone": "+12135550143" }
-        });
-    };
     for allow in [false, true] {
         let (_, receipt) = site.submit_changed(&threat).await;
         let request = receipt["request"].as_str().unwrap().to_owned();

@@ -5,11 +5,14 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::recheck::{self, Answered, Leave};
 use crate::domain::{Finding, MessageId, RequestId, Role, Verdict};
 use crate::lifecycle::{Event, Resume, Stage, next};
 use crate::mail::{Cause, Deliverable, DeliveryResult, Phase};
 use crate::messages::{EventData, Step};
-use crate::pipeline::{Context, Disposition, PipelineError, dispatch, hold, sealed, step};
+use crate::pipeline::{
+    Context, Disposition, PipelineError, disclose, dispatch, hold, sealed, step,
+};
 use crate::store::{
     Applied, Change, MailingRow, MailingStatus, MailingUpdate, RequestRow, RequestUpdate,
 };
@@ -129,6 +132,7 @@ pub async fn handle(
     request: RequestId,
     mailing: Uuid,
 ) -> Result<Disposition, PipelineError> {
+    let ctx = &ctx.with_one_policy_set().await?;
     let row = ctx.store.request(request).await?;
     let mail = ctx.store.mailing(mailing).await?;
     let (Some(row), Some(mail)) = (row, mail) else {
@@ -137,7 +141,14 @@ pub async fn handle(
     if !is_due(&row.stage, mail.status) {
         return step::acknowledge(ctx, cause, Step::Deliver).await;
     }
-    if begin(ctx, &row, &mail).await? != Applied::Now {
+    let copy = disclose::order_of(ctx, &row, mailing).await?;
+    let leave = match recheck::ask(ctx, &row, &mail, copy.as_ref()).await? {
+        Answered::Leave(leave) => leave,
+        Answered::Stop(change) => {
+            return step::apply_for(ctx, *change, Some((cause, Step::Deliver))).await;
+        }
+    };
+    if begin(ctx, &row, &mail, &leave).await? != Applied::Now {
         return Ok(Disposition::Retry { after: Some(Duration::ZERO), reason: "stale".to_owned() });
     }
     let row = RequestRow { version: row.version + 1, ..row };
@@ -156,14 +167,16 @@ async fn begin(
     ctx: &Context,
     row: &RequestRow,
     mail: &MailingRow,
+    leave: &Leave,
 ) -> Result<Applied, PipelineError> {
     let now = ctx.now();
-    let event = audit(ctx, row, mail, "delivery.attempted", now)
+    let mut event = audit(ctx, row, mail, "delivery.attempted", now)
+        .decision(&leave.decision)
         .detail("attempt", &(mail.attempts + 1).to_string());
-    // The retention period runs from the answer, not from its being passed on.
-    let at = if row.stage.is_answered() { row.updated_at } else { now };
-    let same = RequestUpdate::stage(row.id, row.version, row.stage.clone(), at, row.deadline_at);
-    let mut change = Change::update(same, vec![event]);
+    if let Some(person) = leave.allowed_by {
+        event = event.detail("allowed_by", &person.to_string());
+    }
+    let mut change = Change::update(same(row, now), vec![event]);
     change.mailed = Some(MailingUpdate {
         id: mail.id,
         status: MailingStatus::Sending,
@@ -175,7 +188,14 @@ async fn begin(
     Ok(ctx.store.apply(change).await?)
 }
 
-fn audit(
+/// Pure: the request stays where it is, and its version moves. The retention period runs from the answer, not from its being
+/// passed on.
+pub(super) fn same(row: &RequestRow, now: DateTime<Utc>) -> RequestUpdate {
+    let at = if row.stage.is_answered() { row.updated_at } else { now };
+    RequestUpdate::stage(row.id, row.version, row.stage.clone(), at, row.deadline_at)
+}
+
+pub(super) fn audit(
     ctx: &Context,
     row: &RequestRow,
     mail: &MailingRow,
