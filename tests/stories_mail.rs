@@ -1,7 +1,12 @@
 //! What becomes of an answer when the mail server is away, defers, refuses or falls silent, and when its recipient has no
 //! key: it arrives, or a person reads why it does not; never in the clear.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
 
 #[path = "support/mta.rs"]
 #[expect(dead_code, reason = "other tests use all that it can do")]
@@ -28,6 +33,7 @@ use leadbroker::registry::Registry;
 use mta::{Accepted, Act, Mta, Script, Stage};
 use serde_json::{Value, json};
 use site::forms::{AGENCY, REQUESTER};
+use site::patience::Patience;
 use site::people::{examination, lead};
 use site::{Setup, Site};
 use tokio::sync::Notify;
@@ -42,6 +48,7 @@ crate::both!(
     a_suspended_requesters_mail_waits_for_a_person_and_leaves_by_the_decision,
     a_certificate_that_is_replaced_while_the_mail_waits_gets_the_answer_sealed_anew,
     a_mail_that_waits_is_called_back_when_nobody_confirms_the_emergency,
+    an_image_store_that_is_away_keeps_no_denied_emergency_from_being_called_back,
     a_page_goes_by_mail_over_verified_tls_and_is_tried_again,
 );
 
@@ -436,6 +443,55 @@ async fn a_mail_that_waits_is_called_back_when_nobody_confirms_the_emergency(set
         }
         site.assert_times(&request, "called back", &[("answer.recalled", 1)]).await;
     }
+    assert_nothing_in_clear(&mta);
+}
+
+/// Waits until the request's command failed for this reason, and is to be tried again.
+async fn until_failed(site: &Site, request: &str, reason: &str) {
+    let failed = format!(
+        "SELECT count(*) FROM deliveries d JOIN messages m ON m.id = d.message
+         WHERE m.request = '{request}' AND d.state = 'waiting' AND d.last_error = '{reason}'"
+    );
+    let mut patience = Patience::new();
+    while patience.lasts().await {
+        if site.number(&failed).await > 0 {
+            return;
+        }
+    }
+    panic!("no command of {request} failed for {reason}");
+}
+
+async fn an_image_store_that_is_away_keeps_no_denied_emergency_from_being_called_back(
+    setup: Setup,
+) {
+    let (mut site, mut mta) = begin(setup).await;
+    let (_, receipt) = site.submit_changed(&threat).await;
+    let request = receipt["request"].as_str().unwrap().to_owned();
+    site.until(&request, &["queued"]).await;
+    let (first, second) = (site.reviewer(0), site.reviewer(1));
+    site.examine(&request, "conclude", &first, &lead("A1")).await;
+    site.examine(&request, "second-review", &second, &lead("A1")).await;
+    mta.go().await;
+    site.release(&request).await;
+    site.until_mailing(&request, "deferred").await;
+
+    std::fs::rename(site.path("images"), site.path("away")).unwrap();
+    next_attempt(&site, &mut mta, &request).await;
+    until_failed(&site, &request, "vault").await;
+    assert_eq!(site.mailing_status(&request).await, ["deferred"], "no attempt was begun");
+    deny(&mut site, &request).await;
+    let hold = site.until_held_by_administrator(&request).await;
+    assert_eq!(hold["findings"][0]["clause"], "CORE-EMERGENCY", "{hold}");
+    assert_eq!(site.mailing_status(&request).await, ["refused"]);
+    site.until_audited(&request, "requester.suspended", 1).await;
+
+    let _ = std::fs::remove_dir_all(site.path("images"));
+    std::fs::rename(site.path("away"), site.path("images")).unwrap();
+    site.retry_is_due(&request).await;
+    site.nothing_waits(&request).await;
+    assert_eq!(taken(&site, &mta, &request).await, []);
+    let times = [("answer.recalled", 1), ("delivery.attempted", 1), ("answer.delivered", 0)];
+    site.assert_times(&request, "denied while the image store is away", &times).await;
     assert_nothing_in_clear(&mta);
 }
 

@@ -148,14 +148,15 @@ pub async fn handle(
             return step::apply_for(ctx, *change, Some((cause, Step::Deliver))).await;
         }
     };
+    // An image store that is away leaves the mail where it is: only what can be sent is begun.
+    let bytes = sealed::image(ctx, &sealed::key_of(ctx, &row)?, &mail.object_key).await?;
+    let deliverable = Deliverable::from_stored(bytes)
+        .map_err(|_| PipelineError::Inconsistent("a sealed mail"))?;
     if begin(ctx, &row, &mail, &leave).await? != Applied::Now {
         return Ok(Disposition::Retry { after: Some(Duration::ZERO), reason: "stale".to_owned() });
     }
     let row = RequestRow { version: row.version + 1, ..row };
     crate::crash_point!("deliver.before_send");
-    let bytes = sealed::image(ctx, &sealed::key_of(ctx, &row)?, &mail.object_key).await?;
-    let deliverable = Deliverable::from_stored(bytes)
-        .map_err(|_| PipelineError::Inconsistent("a sealed mail"))?;
     let result = ctx.mailer.deliver(&deliverable).await;
     crate::crash_point!("deliver.after_send");
     finish(ctx, cause, row, &mail, &result).await
