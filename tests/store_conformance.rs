@@ -543,10 +543,24 @@ async fn retries_wait_and_dead_letters_are_seen_replayed_or_dropped(fresh: Fresh
         assert_eq!(replayed, first);
     }
     assert_eq!(store.claim_due(due(10, now())).await.unwrap()[0].attempts, 1);
-    for first in [true, false] {
-        let dropped = store.drop_dead(message(2), event("dropped", id(2))).await.unwrap();
+    // A copy's mail is given up with its command, if it has one to give up, and one that was sent stays sent.
+    for (n, status) in [(22, MailingStatus::Deferred), (23, MailingStatus::Sent)] {
+        let _ = store.apply(mailing_of(id(2), n)).await.unwrap();
+        let mut change = Change::audited(Vec::new());
+        change.mailed = Some(mailed(n, status));
+        let _ = store.apply(change).await.unwrap();
+    }
+    for (first, mail) in [(true, 22), (false, 22), (false, 23)] {
+        let mail = Some(mailed(mail, MailingStatus::Refused));
+        let dropped = store.drop_dead(message(2), event("dropped", id(2)), mail).await.unwrap();
         assert_eq!(dropped, first);
     }
+    let mut late = Change::audited(Vec::new());
+    late.mailed = Some(mailed(23, MailingStatus::Deferred));
+    let _ = store.apply(late).await.unwrap();
+    let mails = store.mailings_of(id(2)).await.unwrap();
+    let statuses: Vec<MailingStatus> = mails.iter().map(|mail| mail.status).collect();
+    assert_eq!(statuses, [MailingStatus::Refused, MailingStatus::Sent]);
     assert!(store.dead_letters(10).await.unwrap().is_empty());
     assert_eq!(store.audit_of(id(1)).await.unwrap().len(), 3, "received, dead, replayed");
     // What is dropped is gone; what was replayed is in work.
@@ -554,6 +568,24 @@ async fn retries_wait_and_dead_letters_are_seen_replayed_or_dropped(fresh: Fresh
     let commands = asked.map(|(n, step)| store.has_command(id(n), step));
     let commands = futures_util::future::try_join_all(commands).await.unwrap();
     assert_eq!(commands, [true, false, false]);
+}
+
+fn mailing_of(request: RequestId, n: u128) -> Change {
+    let mut change = Change::audited(Vec::new());
+    change.mailing = Some(NewMailing {
+        id: Uuid::from_u128(n),
+        request,
+        message_id: format!("<{n}@example.gov>"),
+        object_key: format!("{n}/mail"),
+        envelope: vec![8],
+        at: now(),
+    });
+    change
+}
+
+fn mailed(n: u128, status: MailingStatus) -> MailingUpdate {
+    let id = Uuid::from_u128(n);
+    MailingUpdate { id, status, phase: None, code: None, begins: true, at: now() }
 }
 
 async fn records_mailings_and_ends_are_kept(fresh: Fresh) {

@@ -4,6 +4,7 @@
 
 pub mod deliver;
 mod recheck;
+pub mod stranded;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

@@ -283,7 +283,7 @@ fn ended(
     Ok((change, disposition))
 }
 
-fn delivered(
+pub(super) fn delivered(
     ctx: &Context,
     row: &RequestRow,
     event: crate::audit::AuditEvent,
