@@ -28,7 +28,7 @@ use leadbroker::messages::{AgencyEvent, Body, EventData, Message, Route, Step};
 use leadbroker::paging::{PageState, Target};
 use leadbroker::roster::{Entry, Publication, Retraction, Rule};
 use leadbroker::store::{
-    Applied, AttemptStatus, AttemptUpdate, Change, ClaimedAttempt, Due, EmergencyStep,
+    Again, Applied, AttemptStatus, AttemptUpdate, Change, ClaimedAttempt, Due, EmergencyStep,
     EmergencyWrite, Enforcement, Guard, KnownAnswerWrite, MailingStatus, MailingUpdate, Measures,
     NewAttempt, NewDuty, NewIdempotencyKey, NewKnownAnswer, NewMailing, NewPage, NewPolicySet,
     NewProbe, NewRecord, NewRegistry, NewRequest, NewRosterEntry, NewSuspension, PageChange,
@@ -518,10 +518,17 @@ async fn retries_wait_and_dead_letters_are_seen_replayed_or_dropped(fresh: Fresh
         let _ = store.apply(insert(n, None)).await.unwrap();
     }
     let later = now() + TimeDelta::minutes(10);
-    store.retry(message(1), Step::Check, later, "store".to_owned()).await.unwrap();
+    let again = |at, worked| Again { at, reason: "store".to_owned(), worked };
+    store.retry(message(1), Step::Check, again(later, false)).await.unwrap();
     let claimed = store.claim_due(due(10, now())).await.unwrap();
     assert_eq!(claimed.iter().map(|claim| claim.id).collect::<Vec<_>>(), [message(2)]);
     assert_eq!(store.claim_due(due(10, later)).await.unwrap().len(), 2);
+    // Attempts count until the step has done its work once.
+    for (worked, attempts) in [(false, 2), (true, 1), (false, 2)] {
+        store.retry(message(1), Step::Check, again(later, worked)).await.unwrap();
+        let claimed = store.claim_due(due(1, later)).await.unwrap();
+        assert_eq!((claimed[0].id, claimed[0].attempts), (message(1), attempts));
+    }
     for n in 1..=2 {
         store
             .bury(message(n), Step::Check, "poison".to_owned(), event("dead", id(n)))
@@ -1048,7 +1055,11 @@ async fn the_relay_is_told_what_to_publish(fresh: Fresh) {
     let lost = now() + TimeDelta::minutes(5);
     assert_eq!(store.republish_lost(lost, lost - TimeDelta::seconds(30)).await.unwrap(), 2);
     store
-        .retry(message(1), Step::Check, lost + TimeDelta::hours(1), "later".to_owned())
+        .retry(
+            message(1),
+            Step::Check,
+            Again { at: lost + TimeDelta::hours(1), reason: "later".to_owned(), worked: false },
+        )
         .await
         .unwrap();
     let next = store.to_publish(10, lost, lost + TimeDelta::seconds(30)).await.unwrap();

@@ -40,6 +40,7 @@ use tokio::sync::Notify;
 
 crate::both!(
     a_server_that_is_away_or_defers_gets_the_mail_later,
+    a_fault_after_many_deferrals_is_no_dead_letter,
     a_refused_mail_waits_for_a_person_who_reads_why,
     a_mail_whose_last_answer_is_lost_is_sent_again_byte_for_byte,
     what_changes_while_a_server_thinks_is_no_second_mail,
@@ -122,6 +123,26 @@ async fn a_server_that_is_away_or_defers_gets_the_mail_later(setup: Setup) {
         let wanted = [("delivery.deferred", deferred), ("delivery.attempted", deferred + 1)];
         site.assert_times(&request, &plan, &wanted).await;
     }
+    assert_nothing_in_clear(&mta);
+}
+
+async fn a_fault_after_many_deferrals_is_no_dead_letter(setup: Setup) {
+    let (mut site, mut mta) = begin(setup).await;
+    let request = deferred(&mut site, &mut mta).await;
+    for times in 2..=6 {
+        site.retry_is_due(&request).await;
+        site.until_audited(&request, "delivery.deferred", times).await;
+    }
+    std::fs::rename(site.path("images"), site.path("away")).unwrap();
+    site.retry_is_due(&request).await;
+    until_failed(&site, &request, "vault").await;
+    let _ = std::fs::remove_dir_all(site.path("images"));
+    std::fs::rename(site.path("away"), site.path("images")).unwrap();
+    next_attempt(&site, &mut mta, &request).await;
+    site.until(&request, &["delivered"]).await;
+    site.assert_ledger(&request, "a fault after many deferrals").await;
+    let wanted = [("delivery.attempted", 7), ("delivery.deferred", 6), ("message.dead", 0)];
+    site.assert_times(&request, "a fault after many deferrals", &wanted).await;
     assert_nothing_in_clear(&mta);
 }
 

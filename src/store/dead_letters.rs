@@ -20,7 +20,7 @@ pub struct DeadLetter {
     pub queue: String,
     /// The request it is about.
     pub request: RequestId,
-    /// Attempts.
+    /// Attempts that failed in a row.
     pub attempts: i64,
     /// Why.
     pub reason: Option<String>,

@@ -15,7 +15,7 @@ use crate::broker::topology::retry_after;
 use crate::domain::MessageId;
 use crate::messages::{Body, Step};
 use crate::pipeline::{Context, Disposition, PipelineError, check, dispatch, respond};
-use crate::store::{Claimed, Due};
+use crate::store::{Again, Claimed, Due};
 
 /// Deliveries of one step in work at once.
 const PARALLEL: usize = 64;
@@ -175,6 +175,8 @@ impl Consumer {
         match disposition {
             Disposition::Done => Ok(()),
             Disposition::Retry { after, reason } => {
+                // A stage that names its own pause has done its work: a mail that was deferred is no failure of ours.
+                let worked = after.is_some_and(|pause| !pause.is_zero());
                 let delay = match after {
                     Some(delay) => Some(delay.max(Duration::from_millis(100))),
                     None => retry_after(delivery.attempts),
@@ -183,7 +185,8 @@ impl Consumer {
                     return self.bury(delivery, reason).await;
                 };
                 let at = now + TimeDelta::from_std(delay).unwrap_or(TimeDelta::hours(1));
-                Ok(self.ctx.store.retry(delivery.id, self.step, at, reason).await?)
+                let again = Again { at, reason, worked };
+                Ok(self.ctx.store.retry(delivery.id, self.step, again).await?)
             }
             Disposition::DeadLetter { reason } => self.bury(delivery, reason).await,
         }
