@@ -171,8 +171,13 @@ async fn a_refused_mail_waits_for_a_person_who_reads_why(setup: Setup) {
         assert_eq!(status, 200, "{told}");
         site.until(&request, &["delivered"]).await;
         assert_eq!(site.mailing_status(&request).await, ["refused", "sent"]);
+        // Other bytes bear another Message-ID: a server that saw the first one would drop the second.
+        let ids = site.message_ids(&request).await;
+        assert_ne!(ids[0], ids[1], "{code}");
         let mails = taken(&site, &mta, &request).await;
         assert_eq!(mails.len(), 1, "{code}");
+        let text = String::from_utf8_lossy(&mails[0].bytes).into_owned();
+        assert!(text.contains(&format!("Message-ID: {}", ids[1])), "{code}");
         let words = site.open_mail(&request, &mails[0].bytes);
         assert!(words.contains("SAMPLE, CASEY"), "{words}");
         site.nothing_waits(&request).await;

@@ -98,8 +98,9 @@ pub async fn disclose(
     examine::refuse_unless_accepted(ctx, person, &row, &decision).await?;
     not_repeated(ctx, &row, order, now).await?;
     let (release, _) = respond::release_of(ctx, &row).await?;
-    let mail = respond::seal(ctx, &registry, &row, (ori, email), (&release, now)).await?;
     let mailing = ctx.ids.id();
+    let sealed = (&release, mailing, now);
+    let mail = respond::seal(ctx, &registry, &row, (ori, email), sealed).await?;
     let event = examine::by_person(person, "answer.disclosed", now, &row)
         .agency(ori)
         .decision(&decision)

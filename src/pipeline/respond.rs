@@ -8,6 +8,7 @@ pub mod stranded;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::emergency::suspension;
 use super::release::ReleaseRecord;
@@ -76,8 +77,9 @@ pub async fn handle(
         let change = held(ctx, &row, &decision, resume, event)?;
         return step::apply_for(ctx, change, Some((cause, Step::Respond))).await;
     }
-    let mail = seal(ctx, &registry, &row, (&row.ori, email), (&release, now)).await?;
-    let sealed = (mail, usable.ok());
+    let mailing = ctx.ids.id();
+    let mail = seal(ctx, &registry, &row, (&row.ori, email), (&release, mailing, now)).await?;
+    let sealed = (mailing, mail, usable.ok());
     let change = answered(ctx, &row, sealed, (&decision, allowed_by), now).await?;
     step::apply_for(ctx, change, Some((cause, Step::Respond))).await
 }
@@ -170,7 +172,7 @@ pub(super) async fn seal(
     registry: &Registry,
     row: &RequestRow,
     (ori, email): (&Ori, &str),
-    (release, now): (&ReleaseRecord, DateTime<Utc>),
+    (release, mailing, now): (&ReleaseRecord, Uuid, DateTime<Utc>),
 ) -> Result<Deliverable, PipelineError> {
     if ctx.store.known_answer(row.id).await?.is_some() {
         return Err(PipelineError::conflict(
@@ -198,11 +200,11 @@ pub(super) async fn seal(
         email.parse().map_err(|_| PipelineError::Inconsistent("the recipient's address"))?;
     let document = sealed::image(ctx, &sealed::key_of(ctx, row)?, &release.object_key).await?;
     let sealer = std::sync::Arc::clone(&ctx.sealer);
-    let release_id = format!("{}-{}", row.id, release.document_sha256);
+    let mailing = mailing.to_string();
     let sealing = move || {
         sealer.seal(
             &Answer {
-                release: &release_id,
+                mailing: &mailing,
                 to: &to,
                 certificate: recipient.certificate.as_bytes(),
                 reads_gcm: recipient.reads_gcm,
@@ -222,12 +224,11 @@ pub(super) async fn seal(
 async fn answered(
     ctx: &Context,
     row: &RequestRow,
-    (mail, certificate): (Deliverable, Option<String>),
+    (mailing, mail, certificate): (Uuid, Deliverable, Option<String>),
     (decision, allowed_by): (&crate::policy::PolicyDecision, Option<AccountId>),
     now: DateTime<Utc>,
 ) -> Result<Change, PipelineError> {
     let key = sealed::key_of(ctx, row)?;
-    let mailing = ctx.ids.id();
     let to = crate::domain::Personal::new(mail.to().expose().to_owned());
     let envelope = Envelope { to, certificate };
     let object_key = sealed::put_image(ctx, row.id, &key, mail.bytes().to_vec()).await?;

@@ -145,5 +145,9 @@ async fn a_copy_that_may_not_leave_any_more_never_does(setup: Setup) {
     assert_eq!(disclose(&mut site, &request, &order(EMAIL)).await.0, 200);
     site.until_audited(&request, "answer.disclosure_delivered", 1).await;
     assert_eq!(site.mailing_status(&request).await, ["sent", "refused", "sent"]);
+    // Each is a mail of its own, and the one that was stopped is in no folder.
+    let ids = site.message_ids(&request).await;
+    let mails: Vec<usize> = ids.iter().map(|id| site.mails_with(id).len()).collect();
+    assert_eq!(mails, [1, 0, 1]);
     site.assert_sound("a copy that may not leave").await;
 }
