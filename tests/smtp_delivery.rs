@@ -369,3 +369,50 @@ async fn no_more_connections_than_permitted() {
     assert!(results.iter().all(|result| matches!(result, DeliveryResult::Sent { .. })));
     assert_eq!((mta.connections(), mta.accepted().len()), (2, 40));
 }
+
+/// Each phase has all the time it wants, and all before the final dot together have little.
+fn hurried(mta: &Mta) -> SmtpMailer {
+    let (mut settings, _ca_file) = settings(mta);
+    settings.deadlines = SmtpDeadlines::each(Duration::from_mins(1));
+    settings.deadlines.before_dot = 3 * WAIT;
+    settings.connections = 1;
+    SmtpMailer::new(settings).unwrap()
+}
+
+#[tokio::test]
+async fn all_before_the_final_dot_has_one_deadline() {
+    for (stage, phase) in [
+        (Stage::Greeting, Phase::Greeting),
+        (Stage::Handshake, Phase::Tls),
+        (Stage::Rcpt, Phase::Rcpt),
+    ] {
+        let mta = Mta::start(Script::default().on(stage, Act::Hang)).await;
+        let started = Instant::now();
+        let result = hurried(&mta).deliver(&mail()).await;
+        assert_eq!(result, DeliveryResult::Deferred { phase, cause: Cause::Timeout });
+        assert!(started.elapsed() < Duration::from_secs(30), "{phase:?}");
+        assert_eq!(mta.accepted(), []);
+    }
+}
+
+#[tokio::test]
+async fn the_answer_to_the_final_dot_is_waited_for_however_long_the_rest_took() {
+    let goes_on = std::sync::Arc::new(tokio::sync::Notify::new());
+    let mta = Mta::start(Script::default().on(Stage::Dot, Act::Think(goes_on.clone()))).await;
+    let mailer = std::sync::Arc::new(hurried(&mta));
+    let first = tokio::spawn({
+        let mailer = mailer.clone();
+        async move { mailer.deliver(&mail()).await }
+    });
+    while !mta.commands().iter().any(|line| line == "DATA") {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // One that finds no free connection does not wait longer than it may.
+    assert_eq!(mailer.at_once(), 1);
+    let second = mailer.deliver(&mail()).await;
+    let wanted = DeliveryResult::Deferred { phase: Phase::Connect, cause: Cause::Timeout };
+    assert_eq!(second, wanted);
+    goes_on.notify_one();
+    assert!(matches!(first.await.unwrap(), DeliveryResult::Sent { .. }));
+    assert_eq!(mta.accepted().len(), 1);
+}

@@ -44,6 +44,7 @@ crate::both!(
     a_refused_mail_waits_for_a_person_who_reads_why,
     a_mail_whose_last_answer_is_lost_is_sent_again_byte_for_byte,
     what_changes_while_a_server_thinks_is_no_second_mail,
+    an_attempt_that_ends_after_another_one_delivered_the_answer_is_no_dissemination,
     a_recipient_without_a_certificate_gets_nothing_until_there_is_one,
     an_agency_that_is_suspended_while_its_mail_waits_gets_nothing_until_a_person_allows_it,
     a_suspended_requesters_mail_waits_for_a_person_and_leaves_by_the_decision,
@@ -237,6 +238,42 @@ async fn what_changes_while_a_server_thinks_is_no_second_mail(setup: Setup) {
     site.assert_ledger(&request, "a legal hold meanwhile").await;
     let wanted = [("delivery.attempted", 1), ("legal_hold.set", 1)];
     site.assert_times(&request, "a legal hold meanwhile", &wanted).await;
+}
+
+async fn an_attempt_that_ends_after_another_one_delivered_the_answer_is_no_dissemination(
+    setup: Setup,
+) {
+    let patient = Setup { smtp_deadline: 60, ..setup };
+    let (mut site, mta) = begin(patient).await;
+    let goes_on = Arc::new(Notify::new());
+    mta.on(Stage::Dot, Act::Think(Arc::clone(&goes_on)));
+    let request = site.concluded(&lead("A1")).await;
+    site.release(&request).await;
+    site.until_mailing(&request, "sending").await;
+    // As after a pause of the whole machine: the claim has run out, and another worker has the mail.
+    site.sql("UPDATE deliveries SET available_at = 1 WHERE state = 'leased'").await;
+    let publish = "UPDATE messages SET publish_at = 1 WHERE id IN (SELECT message FROM deliveries)";
+    if site.is_distributed() {
+        site.sql(publish).await;
+    }
+    site.until(&request, &["delivered"]).await;
+    goes_on.notify_one();
+    site.until_audited(&request, "delivery.late", 1).await;
+    let late = site.audited(&request, "delivery.late").await.remove(0);
+    assert_eq!(
+        (&late["detail"]["mail"], &late["detail"]["stage"]),
+        (&json!("sent"), &json!("delivered"))
+    );
+    let mails = taken(&site, &mta, &request).await;
+    assert_eq!((mails.len(), &mails[0]), (2, &mails[1]), "byte for byte the same");
+    assert_eq!(site.mailing_status(&request).await, ["sent"]);
+    site.assert_ledger(&request, "two attempts at once").await;
+    let wanted = [
+        ("delivery.attempted", 2),
+        ("answer.disclosure_delivered", 0),
+        ("answer.disclosure_refused", 0),
+    ];
+    site.assert_times(&request, "two attempts at once", &wanted).await;
 }
 
 async fn a_recipient_without_a_certificate_gets_nothing_until_there_is_one(setup: Setup) {
