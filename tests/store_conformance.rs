@@ -518,17 +518,10 @@ async fn retries_wait_and_dead_letters_are_seen_replayed_or_dropped(fresh: Fresh
         let _ = store.apply(insert(n, None)).await.unwrap();
     }
     let later = now() + TimeDelta::minutes(10);
-    let again = |at, worked| Again { at, reason: "store".to_owned(), worked };
     store.retry(message(1), Step::Check, again(later, false)).await.unwrap();
     let claimed = store.claim_due(due(10, now())).await.unwrap();
     assert_eq!(claimed.iter().map(|claim| claim.id).collect::<Vec<_>>(), [message(2)]);
     assert_eq!(store.claim_due(due(10, later)).await.unwrap().len(), 2);
-    // Attempts count until the step has done its work once.
-    for (worked, attempts) in [(false, 2), (true, 1), (false, 2)] {
-        store.retry(message(1), Step::Check, again(later, worked)).await.unwrap();
-        let claimed = store.claim_due(due(1, later)).await.unwrap();
-        assert_eq!((claimed[0].id, claimed[0].attempts), (message(1), attempts));
-    }
     for n in 1..=2 {
         store
             .bury(message(n), Step::Check, "poison".to_owned(), event("dead", id(n)))
@@ -550,7 +543,37 @@ async fn retries_wait_and_dead_letters_are_seen_replayed_or_dropped(fresh: Fresh
         assert_eq!(replayed, first);
     }
     assert_eq!(store.claim_due(due(10, now())).await.unwrap()[0].attempts, 1);
-    // A copy's mail is given up with its command, if it has one to give up, and one that was sent stays sent.
+    for first in [true, false] {
+        let dropped = store.drop_dead(message(2), event("dropped", id(2)), None).await.unwrap();
+        assert_eq!(dropped, first);
+    }
+    assert!(store.dead_letters(10).await.unwrap().is_empty());
+    assert_eq!(store.audit_of(id(1)).await.unwrap().len(), 3, "received, dead, replayed");
+    // What is dropped is gone; what was replayed is in work.
+    let asked = [(1, Step::Check), (1, Step::Respond), (2, Step::Check)];
+    let commands = asked.map(|(n, step)| store.has_command(id(n), step));
+    let commands = futures_util::future::try_join_all(commands).await.unwrap();
+    assert_eq!(commands, [true, false, false]);
+}
+
+fn again(at: DateTime<Utc>, worked: bool) -> Again {
+    Again { at, reason: "store".to_owned(), worked }
+}
+
+async fn attempts_count_until_the_step_has_done_its_work(fresh: Fresh) {
+    let store = &fresh.store;
+    let _ = store.apply(insert(1, None)).await.unwrap();
+    assert_eq!(store.claim_due(due(1, now())).await.unwrap()[0].attempts, 1);
+    for (worked, attempts) in [(false, 2), (true, 1), (false, 2)] {
+        store.retry(message(1), Step::Check, again(now(), worked)).await.unwrap();
+        assert_eq!(store.claim_due(due(1, now())).await.unwrap()[0].attempts, attempts);
+    }
+}
+
+async fn a_dropped_copy_is_given_up_and_what_was_sent_stays_sent(fresh: Fresh) {
+    let store = &fresh.store;
+    let _ = store.apply(insert(2, None)).await.unwrap();
+    store.bury(message(2), Step::Check, "poison".to_owned(), event("dead", id(2))).await.unwrap();
     for (n, status) in [(22, MailingStatus::Deferred), (23, MailingStatus::Sent)] {
         let _ = store.apply(mailing_of(id(2), n)).await.unwrap();
         let mut change = Change::audited(Vec::new());
@@ -568,13 +591,6 @@ async fn retries_wait_and_dead_letters_are_seen_replayed_or_dropped(fresh: Fresh
     let mails = store.mailings_of(id(2)).await.unwrap();
     let statuses: Vec<MailingStatus> = mails.iter().map(|mail| mail.status).collect();
     assert_eq!(statuses, [MailingStatus::Refused, MailingStatus::Sent]);
-    assert!(store.dead_letters(10).await.unwrap().is_empty());
-    assert_eq!(store.audit_of(id(1)).await.unwrap().len(), 3, "received, dead, replayed");
-    // What is dropped is gone; what was replayed is in work.
-    let asked = [(1, Step::Check), (1, Step::Respond), (2, Step::Check)];
-    let commands = asked.map(|(n, step)| store.has_command(id(n), step));
-    let commands = futures_util::future::try_join_all(commands).await.unwrap();
-    assert_eq!(commands, [true, false, false]);
 }
 
 fn mailing_of(request: RequestId, n: u128) -> Change {
@@ -1886,6 +1902,8 @@ conformance! {
     case_numbers_have_no_gaps_and_the_log_has_one_order: false,
     a_delivery_is_claimed_once_and_comes_back_when_its_claim_ends: false,
     retries_wait_and_dead_letters_are_seen_replayed_or_dropped: false,
+    attempts_count_until_the_step_has_done_its_work: false,
+    a_dropped_copy_is_given_up_and_what_was_sent_stays_sent: false,
     records_mailings_and_ends_are_kept: false,
     a_legal_hold_is_set_and_lifted_and_a_destroyed_record_keeps_nothing_sealed: false,
     lists_are_paged_and_sorted: false,

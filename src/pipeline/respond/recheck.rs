@@ -77,7 +77,7 @@ async fn answer(
             .detail("mailing", &mail.id.to_string())
             .detail("mail", mail.status.into());
         (held(ctx, row, &decision, Resume::Deliver, event)?, POLICY)
-    } else if is_for_another(ctx, row, mail, certificate.ok())? {
+    } else if is_for_another(ctx, row, mail, certificate.as_ref())? {
         let event = deliver::audit(ctx, row, mail, "delivery.replaced", now)
             .detail("code", REPLACED)
             .detail("mail", mail.status.into());
@@ -121,7 +121,7 @@ async fn passed_on(
     }
     let recipient = (&order.recipient_ori, order.recipient_email.expose().as_str());
     let certificate = recipient_usable(ctx, registry, recipient, now);
-    if is_for_another(ctx, row, mail, certificate.ok())? {
+    if is_for_another(ctx, row, mail, certificate.as_ref())? {
         return refused(event.clause(SEALED), REPLACED);
     }
     Ok(Answered::Leave(Box::new(Leave { decision, allowed_by: None })))
@@ -132,10 +132,10 @@ fn is_for_another(
     ctx: &Context,
     row: &RequestRow,
     mail: &MailingRow,
-    today: Option<String>,
+    today: Result<&String, &String>,
 ) -> Result<bool, PipelineError> {
     let sealed_for = envelope_of(ctx, row, mail)?.certificate;
-    Ok(sealed_for.is_some() && sealed_for != today)
+    Ok(sealed_for.is_some_and(|sealed_for| today != Ok(&sealed_for)))
 }
 
 fn envelope_of(

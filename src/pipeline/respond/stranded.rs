@@ -66,6 +66,8 @@ mod tests {
 
     #[test]
     fn the_newest_mail_that_is_not_given_up_is_tried_again() {
+        use MailingStatus::{Deferred, Refused, Sending, Sent};
+
         let mail = |(n, status): (usize, &MailingStatus)| MailingRow {
             id: Uuid::from_u128(n as u128),
             request: RequestId::new(Uuid::from_u128(1)),
@@ -78,7 +80,6 @@ mod tests {
             last_code: None,
             updated_at: DateTime::UNIX_EPOCH,
         };
-        use MailingStatus::{Deferred, Refused, Sending, Sent};
         for (statuses, wanted) in [
             (&[][..], None),
             (&[Refused], None),
