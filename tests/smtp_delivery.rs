@@ -369,3 +369,53 @@ async fn no_more_connections_than_permitted() {
     assert!(results.iter().all(|result| matches!(result, DeliveryResult::Sent { .. })));
     assert_eq!((mta.connections(), mta.accepted().len()), (2, 40));
 }
+
+/// Each phase has all the time it wants, and all before the final dot together have little.
+fn hurried(mta: &Mta) -> SmtpMailer {
+    let (mut settings, _ca_file) = settings(mta);
+    settings.deadlines = SmtpDeadlines::each(Duration::from_mins(1));
+    settings.deadlines.before_dot = 3 * WAIT;
+    settings.connections = 1;
+    SmtpMailer::new(settings).unwrap()
+}
+
+#[tokio::test]
+async fn all_before_the_final_dot_has_one_deadline() {
+    for (stage, phase) in [
+        (Stage::Greeting, Phase::Greeting),
+        (Stage::Handshake, Phase::Tls),
+        (Stage::Rcpt, Phase::Rcpt),
+    ] {
+        let mta = Mta::start(Script::default().on(stage, Act::Hang)).await;
+        let started = Instant::now();
+        let result = hurried(&mta).deliver(&mail()).await;
+        assert_eq!(result, DeliveryResult::Deferred { phase, cause: Cause::Timeout });
+        assert!(started.elapsed() < Duration::from_secs(30), "{phase:?}");
+        assert_eq!(mta.accepted(), []);
+    }
+}
+
+#[tokio::test]
+async fn the_answer_to_the_final_dot_is_waited_for_however_long_the_rest_took() {
+    let goes_on = std::sync::Arc::new(tokio::sync::Notify::new());
+    let mta =
+        Mta::start(Script::default().on(Stage::Dot, Act::Think(std::sync::Arc::clone(&goes_on))))
+            .await;
+    let mailer = hurried(&mta);
+    assert_eq!(mailer.at_once(), 1);
+    let (one, other) = (mail(), mail());
+    let meanwhile = async {
+        while !mta.commands().iter().any(|line| line == "DATA") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        // One that finds no free connection does not wait longer than it may.
+        let second = mailer.deliver(&other).await;
+        goes_on.notify_one();
+        second
+    };
+    let (first, second) = tokio::join!(mailer.deliver(&one), meanwhile);
+    let wanted = DeliveryResult::Deferred { phase: Phase::Connect, cause: Cause::Timeout };
+    assert_eq!(second, wanted);
+    assert!(matches!(first, DeliveryResult::Sent { .. }));
+    assert_eq!(mta.accepted().len(), 1);
+}

@@ -28,7 +28,7 @@ use leadbroker::messages::{AgencyEvent, Body, EventData, Message, Route, Step};
 use leadbroker::paging::{PageState, Target};
 use leadbroker::roster::{Entry, Publication, Retraction, Rule};
 use leadbroker::store::{
-    Applied, AttemptStatus, AttemptUpdate, Change, ClaimedAttempt, Due, EmergencyStep,
+    Again, Applied, AttemptStatus, AttemptUpdate, Change, ClaimedAttempt, Due, EmergencyStep,
     EmergencyWrite, Enforcement, Guard, KnownAnswerWrite, MailingStatus, MailingUpdate, Measures,
     NewAttempt, NewDuty, NewIdempotencyKey, NewKnownAnswer, NewMailing, NewPage, NewPolicySet,
     NewProbe, NewRecord, NewRegistry, NewRequest, NewRosterEntry, NewSuspension, PageChange,
@@ -518,7 +518,7 @@ async fn retries_wait_and_dead_letters_are_seen_replayed_or_dropped(fresh: Fresh
         let _ = store.apply(insert(n, None)).await.unwrap();
     }
     let later = now() + TimeDelta::minutes(10);
-    store.retry(message(1), Step::Check, later, "store".to_owned()).await.unwrap();
+    store.retry(message(1), Step::Check, again(later, false)).await.unwrap();
     let claimed = store.claim_due(due(10, now())).await.unwrap();
     assert_eq!(claimed.iter().map(|claim| claim.id).collect::<Vec<_>>(), [message(2)]);
     assert_eq!(store.claim_due(due(10, later)).await.unwrap().len(), 2);
@@ -544,7 +544,7 @@ async fn retries_wait_and_dead_letters_are_seen_replayed_or_dropped(fresh: Fresh
     }
     assert_eq!(store.claim_due(due(10, now())).await.unwrap()[0].attempts, 1);
     for first in [true, false] {
-        let dropped = store.drop_dead(message(2), event("dropped", id(2))).await.unwrap();
+        let dropped = store.drop_dead(message(2), event("dropped", id(2)), None).await.unwrap();
         assert_eq!(dropped, first);
     }
     assert!(store.dead_letters(10).await.unwrap().is_empty());
@@ -554,6 +554,61 @@ async fn retries_wait_and_dead_letters_are_seen_replayed_or_dropped(fresh: Fresh
     let commands = asked.map(|(n, step)| store.has_command(id(n), step));
     let commands = futures_util::future::try_join_all(commands).await.unwrap();
     assert_eq!(commands, [true, false, false]);
+}
+
+fn again(at: DateTime<Utc>, worked: bool) -> Again {
+    Again { at, reason: "store".to_owned(), worked }
+}
+
+async fn attempts_count_until_the_step_has_done_its_work(fresh: Fresh) {
+    let store = &fresh.store;
+    let _ = store.apply(insert(1, None)).await.unwrap();
+    assert_eq!(store.claim_due(due(1, now())).await.unwrap()[0].attempts, 1);
+    for (worked, attempts) in [(false, 2), (true, 1), (false, 2)] {
+        store.retry(message(1), Step::Check, again(now(), worked)).await.unwrap();
+        assert_eq!(store.claim_due(due(1, now())).await.unwrap()[0].attempts, attempts);
+    }
+}
+
+async fn a_dropped_copy_is_given_up_and_what_was_sent_stays_sent(fresh: Fresh) {
+    let store = &fresh.store;
+    let _ = store.apply(insert(2, None)).await.unwrap();
+    store.bury(message(2), Step::Check, "poison".to_owned(), event("dead", id(2))).await.unwrap();
+    for (n, status) in [(22, MailingStatus::Deferred), (23, MailingStatus::Sent)] {
+        let _ = store.apply(mailing_of(id(2), n)).await.unwrap();
+        let mut change = Change::audited(Vec::new());
+        change.mailed = Some(mailed(n, status));
+        let _ = store.apply(change).await.unwrap();
+    }
+    for (first, mail) in [(true, 22), (false, 22), (false, 23)] {
+        let mail = Some(mailed(mail, MailingStatus::Refused));
+        let dropped = store.drop_dead(message(2), event("dropped", id(2)), mail).await.unwrap();
+        assert_eq!(dropped, first);
+    }
+    let mut late = Change::audited(Vec::new());
+    late.mailed = Some(mailed(23, MailingStatus::Deferred));
+    let _ = store.apply(late).await.unwrap();
+    let mails = store.mailings_of(id(2)).await.unwrap();
+    let statuses: Vec<MailingStatus> = mails.iter().map(|mail| mail.status).collect();
+    assert_eq!(statuses, [MailingStatus::Refused, MailingStatus::Sent]);
+}
+
+fn mailing_of(request: RequestId, n: u128) -> Change {
+    let mut change = Change::audited(Vec::new());
+    change.mailing = Some(NewMailing {
+        id: Uuid::from_u128(n),
+        request,
+        message_id: format!("<{n}@example.gov>"),
+        object_key: format!("{n}/mail"),
+        envelope: vec![8],
+        at: now(),
+    });
+    change
+}
+
+fn mailed(n: u128, status: MailingStatus) -> MailingUpdate {
+    let id = Uuid::from_u128(n);
+    MailingUpdate { id, status, phase: None, code: None, begins: true, at: now() }
 }
 
 async fn records_mailings_and_ends_are_kept(fresh: Fresh) {
@@ -1016,7 +1071,11 @@ async fn the_relay_is_told_what_to_publish(fresh: Fresh) {
     let lost = now() + TimeDelta::minutes(5);
     assert_eq!(store.republish_lost(lost, lost - TimeDelta::seconds(30)).await.unwrap(), 2);
     store
-        .retry(message(1), Step::Check, lost + TimeDelta::hours(1), "later".to_owned())
+        .retry(
+            message(1),
+            Step::Check,
+            Again { at: lost + TimeDelta::hours(1), reason: "later".to_owned(), worked: false },
+        )
         .await
         .unwrap();
     let next = store.to_publish(10, lost, lost + TimeDelta::seconds(30)).await.unwrap();
@@ -1843,6 +1902,8 @@ conformance! {
     case_numbers_have_no_gaps_and_the_log_has_one_order: false,
     a_delivery_is_claimed_once_and_comes_back_when_its_claim_ends: false,
     retries_wait_and_dead_letters_are_seen_replayed_or_dropped: false,
+    attempts_count_until_the_step_has_done_its_work: false,
+    a_dropped_copy_is_given_up_and_what_was_sent_stays_sent: false,
     records_mailings_and_ends_are_kept: false,
     a_legal_hold_is_set_and_lifted_and_a_destroyed_record_keeps_nothing_sealed: false,
     lists_are_paged_and_sorted: false,

@@ -1,7 +1,12 @@
 //! What becomes of an answer when the mail server is away, defers, refuses or falls silent, and when its recipient has no
 //! key: it arrives, or a person reads why it does not; never in the clear.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
 
 #[path = "support/mta.rs"]
 #[expect(dead_code, reason = "other tests use all that it can do")]
@@ -20,19 +25,32 @@ mod site;
 
 use std::sync::Arc;
 
+use leadbroker::clock::{Clock as _, SystemClock};
+use leadbroker::demo::Keys;
+use leadbroker::domain::AgencyStanding;
+use leadbroker::id_source::SystemIds;
+use leadbroker::registry::Registry;
 use mta::{Accepted, Act, Mta, Script, Stage};
 use serde_json::{Value, json};
+use site::forms::{AGENCY, REQUESTER};
+use site::patience::Patience;
 use site::people::{examination, lead};
 use site::{Setup, Site};
 use tokio::sync::Notify;
 
 crate::both!(
     a_server_that_is_away_or_defers_gets_the_mail_later,
+    a_fault_after_many_deferrals_is_no_dead_letter,
     a_refused_mail_waits_for_a_person_who_reads_why,
     a_mail_whose_last_answer_is_lost_is_sent_again_byte_for_byte,
     what_changes_while_a_server_thinks_is_no_second_mail,
+    an_attempt_that_ends_after_another_one_delivered_the_answer_is_no_dissemination,
     a_recipient_without_a_certificate_gets_nothing_until_there_is_one,
+    an_agency_that_is_suspended_while_its_mail_waits_gets_nothing_until_a_person_allows_it,
+    a_suspended_requesters_mail_waits_for_a_person_and_leaves_by_the_decision,
+    a_certificate_that_is_replaced_while_the_mail_waits_gets_the_answer_sealed_anew,
     a_mail_that_waits_is_called_back_when_nobody_confirms_the_emergency,
+    an_image_store_that_is_away_keeps_no_denied_emergency_from_being_called_back,
     a_page_goes_by_mail_over_verified_tls_and_is_tried_again,
 );
 
@@ -109,6 +127,26 @@ async fn a_server_that_is_away_or_defers_gets_the_mail_later(setup: Setup) {
     assert_nothing_in_clear(&mta);
 }
 
+async fn a_fault_after_many_deferrals_is_no_dead_letter(setup: Setup) {
+    let (mut site, mut mta) = begin(setup).await;
+    let request = deferred(&mut site, &mut mta).await;
+    for times in 2..=6 {
+        site.retry_is_due(&request).await;
+        site.until_audited(&request, "delivery.deferred", times).await;
+    }
+    std::fs::rename(site.path("images"), site.path("away")).unwrap();
+    site.retry_is_due(&request).await;
+    until_failed(&site, &request, "vault").await;
+    let _ = std::fs::remove_dir_all(site.path("images"));
+    std::fs::rename(site.path("away"), site.path("images")).unwrap();
+    next_attempt(&site, &mut mta, &request).await;
+    site.until(&request, &["delivered"]).await;
+    site.assert_ledger(&request, "a fault after many deferrals").await;
+    let wanted = [("delivery.attempted", 7), ("delivery.deferred", 6), ("message.dead", 0)];
+    site.assert_times(&request, "a fault after many deferrals", &wanted).await;
+    assert_nothing_in_clear(&mta);
+}
+
 async fn a_refused_mail_waits_for_a_person_who_reads_why(setup: Setup) {
     let (mut site, mta) = begin(setup).await;
     for (stage, answer, code) in [
@@ -134,8 +172,13 @@ async fn a_refused_mail_waits_for_a_person_who_reads_why(setup: Setup) {
         assert_eq!(status, 200, "{told}");
         site.until(&request, &["delivered"]).await;
         assert_eq!(site.mailing_status(&request).await, ["refused", "sent"]);
+        // Other bytes bear another Message-ID: a server that saw the first one would drop the second.
+        let ids = site.message_ids(&request).await;
+        assert_ne!(ids[0], ids[1], "{code}");
         let mails = taken(&site, &mta, &request).await;
         assert_eq!(mails.len(), 1, "{code}");
+        let text = String::from_utf8_lossy(&mails[0].bytes).into_owned();
+        assert!(text.contains(&format!("Message-ID: {}", ids[1])), "{code}");
         let words = site.open_mail(&request, &mails[0].bytes);
         assert!(words.contains("SAMPLE, CASEY"), "{words}");
         site.nothing_waits(&request).await;
@@ -197,6 +240,42 @@ async fn what_changes_while_a_server_thinks_is_no_second_mail(setup: Setup) {
     site.assert_times(&request, "a legal hold meanwhile", &wanted).await;
 }
 
+async fn an_attempt_that_ends_after_another_one_delivered_the_answer_is_no_dissemination(
+    setup: Setup,
+) {
+    let patient = Setup { smtp_deadline: 60, ..setup };
+    let (mut site, mta) = begin(patient).await;
+    let goes_on = Arc::new(Notify::new());
+    mta.on(Stage::Dot, Act::Think(Arc::clone(&goes_on)));
+    let request = site.concluded(&lead("A1")).await;
+    site.release(&request).await;
+    site.until_mailing(&request, "sending").await;
+    // As after a pause of the whole machine: the claim has run out, and another worker has the mail.
+    site.sql("UPDATE deliveries SET available_at = 1 WHERE state = 'leased'").await;
+    let publish = "UPDATE messages SET publish_at = 1 WHERE id IN (SELECT message FROM deliveries)";
+    if site.is_distributed() {
+        site.sql(publish).await;
+    }
+    site.until(&request, &["delivered"]).await;
+    goes_on.notify_one();
+    site.until_audited(&request, "delivery.late", 1).await;
+    let late = site.audited(&request, "delivery.late").await.remove(0);
+    assert_eq!(
+        (&late["detail"]["mail"], &late["detail"]["stage"]),
+        (&json!("sent"), &json!("delivered"))
+    );
+    let mails = taken(&site, &mta, &request).await;
+    assert_eq!((mails.len(), &mails[0]), (2, &mails[1]), "byte for byte the same");
+    assert_eq!(site.mailing_status(&request).await, ["sent"]);
+    site.assert_ledger(&request, "two attempts at once").await;
+    let wanted = [
+        ("delivery.attempted", 2),
+        ("answer.disclosure_delivered", 0),
+        ("answer.disclosure_refused", 0),
+    ];
+    site.assert_times(&request, "two attempts at once", &wanted).await;
+}
+
 async fn a_recipient_without_a_certificate_gets_nothing_until_there_is_one(setup: Setup) {
     let (mut site, mta) = begin(setup).await;
     let mut kept = Vec::new();
@@ -232,6 +311,148 @@ async fn a_recipient_without_a_certificate_gets_nothing_until_there_is_one(setup
     assert_nothing_in_clear(&mta);
 }
 
+fn standing(registry: &mut Registry, standing: AgencyStanding) {
+    let mut agencies = registry.agencies.iter_mut().map(|entry| &mut entry.agency);
+    agencies.find(|agency| agency.ori.as_str() == AGENCY).unwrap().standing = standing;
+}
+
+/// An answer whose mail waits, because the server is away.
+async fn deferred(site: &mut Site, mta: &mut Mta) -> String {
+    let request = site.concluded(&lead("A1")).await;
+    mta.go().await;
+    site.release(&request).await;
+    site.until_mailing(&request, "deferred").await;
+    request
+}
+
+/// The server is back, and the next attempt of the mail that waits is due.
+async fn next_attempt(site: &Site, mta: &mut Mta, request: &str) {
+    mta.come_back().await;
+    site.retry_is_due(request).await;
+}
+
+/// Held before the attempt, with this clause alone; nothing left.
+async fn held_before_the_attempt(site: &mut Site, mta: &Mta, (request, clause): (&str, &str)) {
+    let hold = site.until_held_by_administrator(request).await;
+    let clauses: Vec<&Value> =
+        hold["findings"].as_array().unwrap().iter().map(|f| &f["clause"]).collect();
+    assert_eq!(clauses, [&json!(clause)], "{hold}");
+    assert_eq!(site.mailing_status(request).await, ["refused"]);
+    site.nothing_waits(request).await;
+    assert_eq!(taken(site, mta, request).await, []);
+    let entries = site.audited(request, "answer.held").await;
+    assert_eq!(entries.len(), 1, "{entries:?}");
+    let entry = &entries[0];
+    assert_eq!((&entry["gate"], &entry["detail"]["mail"]), (&json!("deliver"), &json!("deferred")));
+}
+
+async fn an_agency_that_is_suspended_while_its_mail_waits_gets_nothing_until_a_person_allows_it(
+    setup: Setup,
+) {
+    let (mut site, mut mta) = begin(setup).await;
+    let request = deferred(&mut site, &mut mta).await;
+    site.registry(|registry| standing(registry, AgencyStanding::Suspended)).await;
+    next_attempt(&site, &mut mta, &request).await;
+    held_before_the_attempt(&mut site, &mta, (&request, "CORE-STANDING")).await;
+
+    // What the person was shown no longer holds the answer; it is sealed anew, and asked about at the attempt as well.
+    let (status, told) = site.decide(&request, true, "CORE-STANDING").await;
+    assert_eq!(status, 200, "{told}");
+    site.sent(&request).await;
+    assert_eq!(site.mailing_status(&request).await, ["refused", "sent"]);
+    let attempts = site.audited(&request, "delivery.attempted").await;
+    let decided = |nth: usize| (&attempts[nth]["gate"], &attempts[nth]["verdict"]);
+    assert_eq!(attempts.len(), 2);
+    assert_eq!(decided(0), (&json!("deliver"), &json!("accept")));
+    assert_eq!(decided(1), (&json!("deliver"), &json!("hold")));
+    assert!(attempts[1]["detail"]["allowed_by"].is_string(), "{attempts:?}");
+    site.registry(|registry| standing(registry, AgencyStanding::Active)).await;
+    let mails = taken(&site, &mta, &request).await;
+    assert_eq!(mails.len(), 1);
+    site.open_mail(&request, &mails[0].bytes);
+    let wanted = [("answer.released", 1), ("answer.sealed", 2), ("answer.delivered", 1)];
+    site.assert_times(&request, "suspended while the mail waits", &wanted).await;
+    assert_nothing_in_clear(&mta);
+}
+
+async fn a_suspended_requesters_mail_waits_for_a_person_and_leaves_by_the_decision(setup: Setup) {
+    let (mut site, mut mta) = begin(setup).await;
+    let request = deferred(&mut site, &mut mta).await;
+    // The same person's emergency is not known to the agency.
+    let (_, receipt) = site.submit_changed(&threat).await;
+    let emergency = receipt["request"].as_str().unwrap().to_owned();
+    site.until(&emergency, &["queued"]).await;
+    deny(&mut site, &emergency).await;
+    site.until_audited(&emergency, "requester.suspended", 1).await;
+    next_attempt(&site, &mut mta, &request).await;
+    held_before_the_attempt(&mut site, &mta, (&request, "CORE-SUSPENDED")).await;
+
+    // The decision covers what was shown: what is new at the attempt after it holds the answer again.
+    mta.go().await;
+    let (status, told) = site.decide(&request, true, "CORE-SUSPENDED").await;
+    assert_eq!(status, 200, "{told}");
+    site.until_mailing(&request, "deferred").await;
+    site.registry(|registry| standing(registry, AgencyStanding::Suspended)).await;
+    next_attempt(&site, &mut mta, &request).await;
+    let hold = site.until_held_by_administrator(&request).await;
+    assert_eq!(hold["findings"].as_array().unwrap().len(), 2, "{hold}");
+    assert_eq!(taken(&site, &mta, &request).await, []);
+    let (status, told) = site.decide(&request, true, "CORE-STANDING").await;
+    assert_eq!(status, 200, "{told}");
+    site.sent(&request).await;
+    site.registry(|registry| standing(registry, AgencyStanding::Active)).await;
+    assert_eq!(site.mailing_status(&request).await, ["refused", "refused", "sent"]);
+    let times = [("answer.held", 2), ("hold.decided", 2), ("answer.delivered", 1)];
+    site.assert_times(&request, "suspended while the mail waits", &times).await;
+    assert_nothing_in_clear(&mta);
+}
+
+async fn a_certificate_that_is_replaced_while_the_mail_waits_gets_the_answer_sealed_anew(
+    setup: Setup,
+) {
+    let (mut site, mut mta) = begin(setup).await;
+    let request = deferred(&mut site, &mut mta).await;
+    let keys = Keys::make(&site.path("new"), REQUESTER, &SystemIds, SystemClock.now()).unwrap();
+    for (new, old) in
+        [(&keys.recipient_key, "recipient.key"), (&keys.recipient_certificate, "recipient.pem")]
+    {
+        std::fs::copy(new, site.path("keys").join(old)).unwrap();
+    }
+    site.registry(|registry| {
+        let mut recipients = registry.recipients.iter_mut();
+        let recipient = recipients.find(|recipient| recipient.email == REQUESTER).unwrap();
+        recipient.certificate = keys.recipient_pem;
+    })
+    .await;
+    next_attempt(&site, &mut mta, &request).await;
+    site.until(&request, &["delivered"]).await;
+    assert_eq!(site.mailing_status(&request).await, ["refused", "sent"]);
+    let mails = taken(&site, &mta, &request).await;
+    assert_eq!(mails.len(), 1, "the mail for the former certificate never leaves");
+    site.open_mail(&request, &mails[0].bytes);
+    let replaced = site.audited(&request, "delivery.replaced").await;
+    assert_eq!(replaced[0]["detail"]["code"], "certificate_replaced", "{replaced:?}");
+    let times = [("delivery.replaced", 1), ("answer.sealed", 2), ("answer.held", 0)];
+    site.assert_times(&request, "certificate replaced", &times).await;
+    site.nothing_waits(&request).await;
+    assert_nothing_in_clear(&mta);
+}
+
+fn threat(form: &mut Value) {
+    form["purpose"] = json!({
+        "kind": "imminent_threat", "threat": "A child was taken an hour ago and is in danger.",
+        "supervisor": { "name": "Sam Supervisor", "phone": "+12135550143" }
+    });
+}
+
+/// The agency, called back, does not know of the emergency.
+async fn deny(site: &mut Site, request: &str) {
+    let (reviewer, path) = (site.reviewer(0), format!("emergencies/{request}/call-back"));
+    let body = json!({ "outcome": "denied", "spoke_to_name": "Desk Sample" });
+    let (status, told) = site.call(("POST", &path), &reviewer, Some(&body)).await;
+    assert_eq!((status, &told["emergency"]), (200, &json!("denied")), "{told}");
+}
+
 /// The next form of the same person needs the suspension lifted.
 fn lift_suspension(site: &Site) {
     let administrator = site.administrator();
@@ -261,12 +482,6 @@ async fn called_back(site: &mut Site, mta: &mut Mta, request: &str) {
 
 async fn a_mail_that_waits_is_called_back_when_nobody_confirms_the_emergency(setup: Setup) {
     let (mut site, mut mta) = begin(setup).await;
-    let threat = |form: &mut Value| {
-        form["purpose"] = json!({
-            "kind": "imminent_threat", "threat": "A child was taken an hour ago and is in danger.",
-            "supervisor": { "name": "Sam Supervisor", "phone": "+12135550143" }
-        });
-    };
     for allow in [false, true] {
         let (_, receipt) = site.submit_changed(&threat).await;
         let request = receipt["request"].as_str().unwrap().to_owned();
@@ -291,6 +506,55 @@ async fn a_mail_that_waits_is_called_back_when_nobody_confirms_the_emergency(set
         }
         site.assert_times(&request, "called back", &[("answer.recalled", 1)]).await;
     }
+    assert_nothing_in_clear(&mta);
+}
+
+/// Waits until the request's command failed for this reason, and is to be tried again.
+async fn until_failed(site: &Site, request: &str, reason: &str) {
+    let failed = format!(
+        "SELECT count(*) FROM deliveries d JOIN messages m ON m.id = d.message
+         WHERE m.request = '{request}' AND d.state = 'waiting' AND d.last_error = '{reason}'"
+    );
+    let mut patience = Patience::new();
+    while patience.lasts().await {
+        if site.number(&failed).await > 0 {
+            return;
+        }
+    }
+    panic!("no command of {request} failed for {reason}");
+}
+
+async fn an_image_store_that_is_away_keeps_no_denied_emergency_from_being_called_back(
+    setup: Setup,
+) {
+    let (mut site, mut mta) = begin(setup).await;
+    let (_, receipt) = site.submit_changed(&threat).await;
+    let request = receipt["request"].as_str().unwrap().to_owned();
+    site.until(&request, &["queued"]).await;
+    let (first, second) = (site.reviewer(0), site.reviewer(1));
+    site.examine(&request, "conclude", &first, &lead("A1")).await;
+    site.examine(&request, "second-review", &second, &lead("A1")).await;
+    mta.go().await;
+    site.release(&request).await;
+    site.until_mailing(&request, "deferred").await;
+
+    std::fs::rename(site.path("images"), site.path("away")).unwrap();
+    next_attempt(&site, &mut mta, &request).await;
+    until_failed(&site, &request, "vault").await;
+    assert_eq!(site.mailing_status(&request).await, ["deferred"], "no attempt was begun");
+    deny(&mut site, &request).await;
+    let hold = site.until_held_by_administrator(&request).await;
+    assert_eq!(hold["findings"][0]["clause"], "CORE-EMERGENCY", "{hold}");
+    assert_eq!(site.mailing_status(&request).await, ["refused"]);
+    site.until_audited(&request, "requester.suspended", 1).await;
+
+    let _ = std::fs::remove_dir_all(site.path("images"));
+    std::fs::rename(site.path("away"), site.path("images")).unwrap();
+    site.retry_is_due(&request).await;
+    site.nothing_waits(&request).await;
+    assert_eq!(taken(&site, &mta, &request).await, []);
+    let times = [("answer.recalled", 1), ("delivery.attempted", 1), ("answer.delivered", 0)];
+    site.assert_times(&request, "denied while the image store is away", &times).await;
     assert_nothing_in_clear(&mta);
 }
 

@@ -228,7 +228,7 @@ section! {
         certificate_file: String = String::new(),
         #[doc = "Its private key, PEM."]
         key: Secret = Secret::default(),
-        #[doc = "Seconds for each phase of the dialogue; 0: those of RFC 5321."]
+        #[doc = "Seconds for each phase of the dialogue, at most 600; 0: those of RFC 5321."]
         deadline_seconds: u32 = 0,
     }
 }

@@ -99,18 +99,19 @@ pub(super) fn check_text(text: &str) -> Result<(), BadHeader> {
 pub struct MailMessageId(String);
 
 impl MailMessageId {
-    /// The Message-ID of one release to one recipient: an HMAC-SHA-256 under the unit's `key`, so
-    /// that every attempt carries the same one and nobody can read the release from it.
+    /// The Message-ID of one mailing to one recipient: an HMAC-SHA-256 under the unit's `key`, so
+    /// that every attempt carries the same one and nobody can read the mailing from it. Other bytes
+    /// are another mailing: a server drops a Message-ID that it has seen (RFC 5322, section 3.6.4).
     pub fn derive(
         key: &[u8],
-        release: &str,
+        mailing: &str,
         recipient: &MailAddress,
         domain: &str,
     ) -> Result<Self, BadHeader> {
         if !is_domain(domain) {
             return Err(BadHeader::Domain);
         }
-        let mac = keyed_hash(key, &[release, recipient.expose()]).map_err(|_| BadHeader::Hash)?;
+        let mac = keyed_hash(key, &[mailing, recipient.expose()]).map_err(|_| BadHeader::Hash)?;
         Ok(Self(format!("<{}@{domain}>", hex::encode(mac))))
     }
 
@@ -198,17 +199,17 @@ mod tests {
     }
 
     #[test]
-    fn a_message_id_depends_on_key_release_and_recipient_and_on_nothing_else() {
+    fn a_message_id_depends_on_key_mailing_and_recipient_and_on_nothing_else() {
         let (a, b): (MailAddress, MailAddress) =
             ("a@example.gov".parse().unwrap(), "b@example.gov".parse().unwrap());
-        let id = |key: &[u8], release: &str, to: &MailAddress| {
-            MailMessageId::derive(key, release, to, "unit.example.gov").unwrap()
+        let id = |key: &[u8], mailing: &str, to: &MailAddress| {
+            MailMessageId::derive(key, mailing, to, "unit.example.gov").unwrap()
         };
-        let first = id(b"key", "release-1", &a);
-        assert_eq!(first, id(b"key", "release-1", &a));
-        assert_ne!(first, id(b"other", "release-1", &a));
-        assert_ne!(first, id(b"key", "release-2", &a));
-        assert_ne!(first, id(b"key", "release-1", &b));
+        let first = id(b"key", "mailing-1", &a);
+        assert_eq!(first, id(b"key", "mailing-1", &a));
+        assert_ne!(first, id(b"other", "mailing-1", &a));
+        assert_ne!(first, id(b"key", "mailing-2", &a));
+        assert_ne!(first, id(b"key", "mailing-1", &b));
         assert_eq!(first.as_str().parse::<MailMessageId>(), Ok(first.clone()));
         assert_eq!(first.digits().len(), 64);
     }

@@ -1,6 +1,7 @@
 //! How the delivery of one mail to one recipient ended. Pure, apart from the trait's name.
 
 use std::fmt;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -8,9 +9,15 @@ use serde::{Deserialize, Serialize};
 use super::deliverable::Deliverable;
 use super::notice::PageMail;
 
+/// No attempt takes longer, whatever the server does: the claim on a delivery outlasts it.
+pub const LONGEST_ATTEMPT: Duration = Duration::from_mins(18);
+
 /// Takes finished mail to its recipient.
 pub trait Mailer: Send + Sync + fmt::Debug {
-    /// One attempt. Never waits without a deadline, never panics, never sends in clear.
+    /// How many deliveries may be begun at once; a further one would wait for its turn inside.
+    fn at_once(&self) -> usize;
+
+    /// One attempt. Ends within [`LONGEST_ATTEMPT`], never panics, never sends in clear.
     fn deliver<'a>(&'a self, mail: &'a Deliverable) -> BoxFuture<'a, DeliveryResult>;
 
     /// One attempt to send a page, over the same verified connection.

@@ -54,6 +54,11 @@ async fn written(write: impl Future<Output = std::io::Result<()>>) -> DeliveryRe
 }
 
 impl Mailer for FileMailer {
+    fn at_once(&self) -> usize {
+        // One after the other; each is soon done.
+        64
+    }
+
     fn deliver<'a>(&'a self, mail: &'a Deliverable) -> BoxFuture<'a, DeliveryResult> {
         written(self.write(self.path(mail), mail.bytes())).boxed()
     }

@@ -23,7 +23,7 @@ mod wire;
 pub use address::{MailAddress, MailMessageId};
 pub use certificate::{CertificateProblem, RecipientCertificate};
 pub use deliverable::Deliverable;
-pub use delivery::{Cause, DeliveryResult, Mailer, Phase, Reply, TlsRefusal};
+pub use delivery::{Cause, DeliveryResult, LONGEST_ATTEMPT, Mailer, Phase, Reply, TlsRefusal};
 pub use notice::{PageMail, PageWords};
 pub use sealer::{Answer, Sealer, SealerError, SealerSettings};
 pub use wire::UnsafeBytes;

@@ -11,8 +11,8 @@ use super::{Deliverable, MailAddress, MailMessageId};
 /// What an answer's mail needs besides the document.
 #[derive(Debug)]
 pub struct Answer<'a> {
-    /// The release's id: with the recipient it makes the Message-ID, the same at every attempt.
-    pub release: &'a str,
+    /// The mailing's id: with the recipient it makes the Message-ID, the same at every attempt, another for other bytes.
+    pub mailing: &'a str,
     /// To whom.
     pub to: &'a MailAddress,
     /// The recipient's certificate, PEM.
@@ -112,7 +112,7 @@ impl Sealer {
         let certificate = self.check(answer.certificate, answer.to, at)?;
         let words = self.words.answer(answer.words)?;
         let message_id =
-            MailMessageId::derive(&self.message_id_key, answer.release, answer.to, &self.domain)
+            MailMessageId::derive(&self.message_id_key, answer.mailing, answer.to, &self.domain)
                 .map_err(|_| SealerError::MessageId)?;
         let cipher =
             if answer.reads_gcm { ContentCipher::Aes256Gcm } else { ContentCipher::Aes256Cbc };

@@ -93,15 +93,14 @@ pub async fn disclose(
     let now = ctx.now();
     let registry = ctx.registry().await?;
     let (ori, email) = (&order.recipient_ori, order.recipient_email.expose().as_str());
-    let letters = [&order.purpose, &order.right_to_know, &order.need_to_know].map(letters);
-    let (packs, facts) =
-        question(ctx, &registry, (person, &row), &Passing { ori, email, letters, at: now }).await?;
+    let (packs, facts) = question(ctx, &registry, (person, &row), &Passing::of(order, now)).await?;
     let decision = ctx.policies().await?.decide(&packs, &facts);
     examine::refuse_unless_accepted(ctx, person, &row, &decision).await?;
     not_repeated(ctx, &row, order, now).await?;
     let (release, _) = respond::release_of(ctx, &row).await?;
-    let mail = respond::seal(ctx, &registry, &row, (ori, email), (&release, now)).await?;
     let mailing = ctx.ids.id();
+    let sealed = (&release, mailing, now);
+    let mail = respond::seal(ctx, &registry, &row, (ori, email), sealed).await?;
     let event = examine::by_person(person, "answer.disclosed", now, &row)
         .agency(ori)
         .decision(&decision)
@@ -111,7 +110,8 @@ pub async fn disclose(
         document_sha256: release.document_sha256,
         mailing,
     };
-    let change = passed_on(ctx, &row, (person, event), &record, &mail).await?;
+    let certificate = respond::recipient_usable(ctx, &registry, (ori, email), now).ok();
+    let change = passed_on(ctx, &row, (person, event), &record, (&mail, certificate)).await?;
     step::apply_by_person(ctx, change).await?;
     Ok(mailing)
 }
@@ -157,6 +157,14 @@ pub(super) struct Passing<'a> {
     pub(super) at: DateTime<Utc>,
 }
 
+impl<'a> Passing<'a> {
+    /// What `order` asks for.
+    pub(super) fn of(order: &'a DisclosureOrder, at: DateTime<Utc>) -> Self {
+        let letters = [&order.purpose, &order.right_to_know, &order.need_to_know].map(letters);
+        Self { ori: &order.recipient_ori, email: order.recipient_email.expose(), letters, at }
+    }
+}
+
 /// The packs that decide about passing an answer on, and what they are asked.
 pub(super) async fn question(
     ctx: &Context,
@@ -198,7 +206,7 @@ async fn passed_on(
     row: &RequestRow,
     (person, event): (&Account, AuditEvent),
     record: &DisseminationRecord,
-    mail: &Deliverable,
+    (mail, certificate): (&Deliverable, Option<String>),
 ) -> Result<Change, PipelineError> {
     let (now, mailing) = (event.at, record.mailing);
     let key = sealed::key_of(ctx, row)?;
@@ -212,7 +220,7 @@ async fn passed_on(
         row.deadline_at,
     );
     let mut change = Change::update(update, vec![event]);
-    let envelope = Envelope { to: Personal::new(mail.to().expose().to_owned()) };
+    let envelope = Envelope { to: Personal::new(mail.to().expose().to_owned()), certificate };
     change.mailing = Some(NewMailing {
         id: mailing,
         request: row.id,
@@ -276,6 +284,17 @@ async fn kept(
             Ok((record, kept))
         })
         .collect()
+}
+
+/// Who passed the answer on by this mail, and what was ordered; `None`: it is the answer itself.
+pub(super) async fn order_of(
+    ctx: &Context,
+    row: &RequestRow,
+    mailing: Uuid,
+) -> Result<Option<(AccountId, DisclosureOrder)>, PipelineError> {
+    let mut kept = kept(ctx, row).await?.into_iter();
+    let found = kept.find(|(_, kept)| kept.mailing == mailing);
+    Ok(found.map(|(record, kept)| (record.author, kept.order)))
 }
 
 /// By which mail the answer went to which other agency; nobody where the record is destroyed.

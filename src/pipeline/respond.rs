@@ -3,16 +3,20 @@
 //! There is no plaintext branch: without a usable key of the recipient the answer waits for the administrator.
 
 pub mod deliver;
+mod recheck;
+pub mod stranded;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::emergency::suspension;
 use super::release::ReleaseRecord;
 use super::{
     Context, Disposition, PipelineError, emergency, hold, known_answers, sealed, standing, step,
 };
-use crate::domain::{AccountId, Form, MessageId, Ori, Outcome, PackId, RequestId, Role, Verdict};
+use crate::audit::AuditEvent;
+use crate::domain::{AccountId, Form, MessageId, Ori, PackId, RequestId, Role, Verdict};
 use crate::lifecycle::{Event, Resume, Stage, deadline, next};
 use crate::mail::render::AnswerMail;
 use crate::mail::{Answer, Deliverable, MailAddress, SealerError};
@@ -28,6 +32,9 @@ use crate::store::{Change, NewMailing, RecordKind, RequestRow, RequestUpdate};
 pub struct Envelope {
     /// Recipient's address.
     pub to: crate::domain::Personal<String>,
+    /// Fingerprint of the certificate that it is encrypted to; none where an earlier version sealed it.
+    #[serde(default)]
+    pub certificate: Option<String>,
 }
 
 /// Handles the command to respond.
@@ -58,11 +65,22 @@ pub async fn handle(
     let decision = ctx.policies().await?.decide(&packs, &facts);
     let allowed_by = hold::allowed_by(ctx, &row, &decision).await?;
     if decision.verdict() != Verdict::Accept && allowed_by.is_none() {
-        let change = held(ctx, &row, (&decision, usable.err()), (outcome, officer))?;
+        let resume = if row.stage == Stage::Delivering {
+            Resume::Deliver
+        } else {
+            Resume::Respond { outcome, officer }
+        };
+        let event = ctx
+            .event("respond", "answer.held", now)
+            .decision(&decision)
+            .detail("reason", usable.as_ref().err().map_or("policy", String::as_str));
+        let change = held(ctx, &row, &decision, resume, event)?;
         return step::apply_for(ctx, change, Some((cause, Step::Respond))).await;
     }
-    let mail = seal(ctx, &registry, &row, (&row.ori, email), (&release, now)).await?;
-    let change = answered(ctx, &row, mail, (&decision, allowed_by), now).await?;
+    let mailing = ctx.ids.id();
+    let mail = seal(ctx, &registry, &row, (&row.ori, email), (&release, mailing, now)).await?;
+    let sealed = (mailing, mail, usable.ok());
+    let change = answered(ctx, &row, sealed, (&decision, allowed_by), now).await?;
     step::apply_for(ctx, change, Some((cause, Step::Respond))).await
 }
 
@@ -116,40 +134,33 @@ pub(super) async fn release_of(
     Ok((release, record.author))
 }
 
-/// Whether a recipient's certificate can be used now; the code of the reason if not.
+/// The fingerprint of a recipient's certificate that can be used now; the code of the reason if it cannot.
 pub(super) fn recipient_usable(
     ctx: &Context,
     registry: &Registry,
     (ori, email): (&Ori, &str),
     now: DateTime<Utc>,
-) -> Result<(), String> {
+) -> Result<String, String> {
+    let unreadable = || "certificate_unreadable".to_owned();
     let recipient = registry.recipient(ori, email).ok_or("certificate_missing")?;
     let address: MailAddress = email.parse().map_err(|_| "address_unusable".to_owned())?;
-    ctx.sealer.check(recipient.certificate.as_bytes(), &address, now).map(|_| ()).map_err(
-        |refused| {
-            refused.0.first().map_or("certificate_unreadable", |problem| problem.code()).to_owned()
-        },
-    )
+    let certificate =
+        ctx.sealer.check(recipient.certificate.as_bytes(), &address, now).map_err(|refused| {
+            refused.0.first().map_or_else(unreadable, |problem| problem.code().to_owned())
+        })?;
+    certificate.fingerprint().map_err(|_| unreadable())
 }
 
+/// The change that holds a released answer because of a policy's decision. One whose emergency is not proved is called back.
 fn held(
     ctx: &Context,
     row: &RequestRow,
-    (decision, reason): (&crate::policy::PolicyDecision, Option<String>),
-    (outcome, officer): (Outcome, AccountId),
+    decision: &crate::policy::PolicyDecision,
+    resume: Resume,
+    event: AuditEvent,
 ) -> Result<Change, PipelineError> {
     let unproved = decision.findings().iter().any(|finding| finding.clause == emergency::CLAUSE);
-    let resume = if unproved {
-        Resume::Recall
-    } else if row.stage == Stage::Delivering {
-        Resume::Deliver
-    } else {
-        Resume::Respond { outcome, officer }
-    };
-    let event = ctx
-        .event("respond", "answer.held", ctx.now())
-        .decision(decision)
-        .detail("reason", reason.as_deref().unwrap_or("policy"));
+    let resume = if unproved { Resume::Recall } else { resume };
     hold::begin(ctx, row, Role::LocalAdministrator, resume, (decision.findings().to_vec(), event))
 }
 
@@ -161,7 +172,7 @@ pub(super) async fn seal(
     registry: &Registry,
     row: &RequestRow,
     (ori, email): (&Ori, &str),
-    (release, now): (&ReleaseRecord, DateTime<Utc>),
+    (release, mailing, now): (&ReleaseRecord, Uuid, DateTime<Utc>),
 ) -> Result<Deliverable, PipelineError> {
     if ctx.store.known_answer(row.id).await?.is_some() {
         return Err(PipelineError::conflict(
@@ -189,11 +200,11 @@ pub(super) async fn seal(
         email.parse().map_err(|_| PipelineError::Inconsistent("the recipient's address"))?;
     let document = sealed::image(ctx, &sealed::key_of(ctx, row)?, &release.object_key).await?;
     let sealer = std::sync::Arc::clone(&ctx.sealer);
-    let release_id = format!("{}-{}", row.id, release.document_sha256);
+    let mailing = mailing.to_string();
     let sealing = move || {
         sealer.seal(
             &Answer {
-                release: &release_id,
+                mailing: &mailing,
                 to: &to,
                 certificate: recipient.certificate.as_bytes(),
                 reads_gcm: recipient.reads_gcm,
@@ -213,13 +224,13 @@ pub(super) async fn seal(
 async fn answered(
     ctx: &Context,
     row: &RequestRow,
-    mail: Deliverable,
+    (mailing, mail, certificate): (Uuid, Deliverable, Option<String>),
     (decision, allowed_by): (&crate::policy::PolicyDecision, Option<AccountId>),
     now: DateTime<Utc>,
 ) -> Result<Change, PipelineError> {
     let key = sealed::key_of(ctx, row)?;
-    let mailing = ctx.ids.id();
-    let envelope = Envelope { to: crate::domain::Personal::new(mail.to().expose().to_owned()) };
+    let to = crate::domain::Personal::new(mail.to().expose().to_owned());
+    let envelope = Envelope { to, certificate };
     let object_key = sealed::put_image(ctx, row.id, &key, mail.bytes().to_vec()).await?;
     crate::crash_point!("respond.after_mail_stored");
     let stage = if row.stage == Stage::Delivering {

@@ -177,14 +177,15 @@ async fn insert_records(
     .await
 }
 
-async fn update_mailing(
+/// INVARIANT (sent stays sent): whatever is written about it later, the recipient's server has it.
+pub(super) async fn update_mailing(
     connection: &mut AnyConnection,
     mailed: &MailingUpdate,
 ) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE mailings SET status = $2, attempts = attempts + $3, last_phase = $4, last_code = $5,
              updated_at = $6
-         WHERE id = $1",
+         WHERE id = $1 AND status <> 'sent'",
     )
     .bind(mailed.id.to_string())
     .bind(<&'static str>::from(mailed.status))

@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::apply::micros;
+use super::apply::{micros, update_mailing};
 use super::deliveries::{publish_again, set_state};
 use super::rows::Column;
-use super::{Store, StoreError};
+use super::{MailingUpdate, Store, StoreError};
 use crate::audit::AuditEvent;
 use crate::domain::{MessageId, RequestId};
 use crate::messages::{Body, Step};
@@ -20,7 +20,7 @@ pub struct DeadLetter {
     pub queue: String,
     /// The request it is about.
     pub request: RequestId,
-    /// Attempts.
+    /// Attempts that failed in a row.
     pub attempts: i64,
     /// Why.
     pub reason: Option<String>,
@@ -81,11 +81,13 @@ impl Store {
         Ok(replayed)
     }
 
-    /// Removes a dead letter for good, with its audit entry. `false` if there is none.
+    /// Removes a dead letter for good, with its audit entry, and gives up the mail that it was about, if that is wanted.
+    /// `false` if there is none.
     pub async fn drop_dead(
         &self,
         message: MessageId,
         event: AuditEvent,
+        given_up: Option<MailingUpdate>,
     ) -> Result<bool, StoreError> {
         let dialect = self.dialect;
         self.exclusively(move |connection| {
@@ -97,6 +99,9 @@ impl Store {
                         .await?;
                 if done.rows_affected() == 0 {
                     return Ok(false);
+                }
+                if let Some(mail) = given_up {
+                    update_mailing(connection, &mail).await?;
                 }
                 sqlx::query("DELETE FROM messages WHERE id = $1")
                     .bind(message.to_string())

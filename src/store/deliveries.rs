@@ -22,7 +22,7 @@ pub struct Claimed {
     pub id: MessageId,
     /// What it says.
     pub body: Body,
-    /// Attempts, this one included.
+    /// Attempts since the step last did its work, this one included.
     pub attempts: i64,
     /// Grows with every claim of the delivery.
     pub fence: i64,
@@ -43,6 +43,17 @@ pub struct Due {
     pub only: Vec<MessageId>,
 }
 
+/// When a delivery is tried again, and why.
+#[derive(Debug, Clone)]
+pub struct Again {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Code of the reason.
+    pub reason: String,
+    /// Its stage did its work and asks for another time, as for a mail that was deferred: failures are counted anew.
+    pub worked: bool,
+}
+
 impl Store {
     /// Claims what is due.
     pub async fn claim_due(&self, due: Due) -> Result<Vec<Claimed>, StoreError> {
@@ -50,18 +61,21 @@ impl Store {
         self.exclusively(move |connection| Box::pin(claim(connection, due, skip_locked))).await
     }
 
-    /// Puts a failed delivery back until `at`.
+    /// Puts a delivery back.
     pub async fn retry(
         &self,
         message: MessageId,
         step: Step,
-        at: DateTime<Utc>,
-        error: String,
+        again: Again,
     ) -> Result<(), StoreError> {
         let relay = self.relay;
         self.exclusively(move |connection| {
             Box::pin(async move {
-                set_state(connection, message, step, ("waiting", at, Some(error))).await?;
+                let Again { at, reason, worked } = again;
+                set_state(connection, message, step, ("waiting", at, Some(reason))).await?;
+                if worked {
+                    forget_attempts(connection, message, step).await?;
+                }
                 publish_again(connection, relay, message, at).await
             })
         })
@@ -301,6 +315,19 @@ pub(super) async fn set_state(
     .bind(error)
     .execute(&mut *connection)
     .await?;
+    Ok(())
+}
+
+async fn forget_attempts(
+    connection: &mut AnyConnection,
+    message: MessageId,
+    step: Step,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE deliveries SET attempts = 0 WHERE message = $1 AND queue = $2")
+        .bind(message.to_string())
+        .bind(step.as_str())
+        .execute(&mut *connection)
+        .await?;
     Ok(())
 }
 

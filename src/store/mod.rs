@@ -41,7 +41,7 @@ pub use change::{
     NewRecord, NewRequest, RecordKind, RequestUpdate,
 };
 pub use dead_letters::DeadLetter;
-pub use deliveries::{Claimed, Due};
+pub use deliveries::{Again, Claimed, Due};
 pub use dialect::Dialect;
 pub use emergency::{DutyRow, EmergencyStep, EmergencyWrite, Enforcement, NewDuty};
 pub use instance::NewRegistry;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use super::consume::{Consumer, room};
+use super::consume::Consumer;
 use crate::broker::amqp::{AmqpConsumer, Incoming, ack_all};
 use crate::domain::MessageId;
 
@@ -16,7 +16,7 @@ const BATCH: usize = 128;
 
 /// Works on announcements until the connection's supervisor ends.
 pub async fn run(consumer: Consumer, mut amqp: AmqpConsumer) {
-    let room = room();
+    let room = consumer.room();
     let mut waiting = Vec::with_capacity(BATCH);
     while amqp.messages.recv_many(&mut waiting, BATCH).await > 0 {
         batch(&consumer, &room, std::mem::take(&mut waiting)).await;

@@ -15,17 +15,19 @@ use crate::broker::topology::retry_after;
 use crate::domain::MessageId;
 use crate::messages::{Body, Step};
 use crate::pipeline::{Context, Disposition, PipelineError, check, dispatch, respond};
-use crate::store::{Claimed, Due};
+use crate::store::{Again, Claimed, Due};
 
-/// Deliveries of one step in work at once.
+/// Deliveries of one step in work at once, if the step says nothing else.
 const PARALLEL: usize = 64;
+/// How long announced messages wait for a place. Then they are announced again: a broker's delivery is not held for slow work.
+const ROOM: Duration = Duration::from_mins(1);
 /// How long a claim holds: longer than the step takes. A worker that dies is replaced when it ends.
 const fn lease(step: Step) -> TimeDelta {
     match step {
         Step::Check | Step::Dispatch => TimeDelta::seconds(30),
         // Signing and a slow image store.
         Step::Respond => TimeDelta::minutes(2),
-        // RFC 5321 lets a mail dialogue take so long.
+        // The longest attempt, and what comes before and after it.
         Step::Deliver => TimeDelta::minutes(20),
     }
 }
@@ -49,7 +51,7 @@ impl Consumer {
     /// Claims and handles what is due in this database, until told to stop.
     pub async fn run(self) {
         let woken = self.ctx.store.woken();
-        let room = Arc::new(Semaphore::new(PARALLEL));
+        let room = self.room();
         while !self.stop.is_cancelled() {
             let wake = woken.notified();
             match self.claim(Vec::new(), &room).await {
@@ -63,15 +65,29 @@ impl Consumer {
         }
     }
 
-    /// Claims and handles the announced messages, as fast as there is room for them.
+    /// Room for this step's work. A mail that waited for a connection would wait in its claim.
+    pub fn room(&self) -> Arc<Semaphore> {
+        let places = match self.step {
+            Step::Check | Step::Dispatch | Step::Respond => PARALLEL,
+            Step::Deliver => self.ctx.mailer.at_once(),
+        };
+        Arc::new(Semaphore::new(places.max(1)))
+    }
+
+    /// Claims and handles the announced messages, as fast as there is room for them. For which there is none, the sweeper
+    /// announces again.
     pub async fn announced(
         &self,
         ids: Vec<MessageId>,
         room: &Arc<Semaphore>,
     ) -> Result<(), PipelineError> {
         let mut rest = ids.as_slice();
+        let until = tokio::time::Instant::now() + ROOM;
         while !rest.is_empty() {
-            let (now, later) = rest.split_at(free(room).await.min(rest.len()));
+            let Ok(places) = tokio::time::timeout_at(until, free(room)).await else {
+                return Ok(());
+            };
+            let (now, later) = rest.split_at(places.min(rest.len()));
             self.claim(now.to_vec(), room).await?;
             rest = later;
         }
@@ -175,6 +191,8 @@ impl Consumer {
         match disposition {
             Disposition::Done => Ok(()),
             Disposition::Retry { after, reason } => {
+                // A stage that names its own pause has done its work: a mail that was deferred is no failure of ours.
+                let worked = after.is_some_and(|pause| !pause.is_zero());
                 let delay = match after {
                     Some(delay) => Some(delay.max(Duration::from_millis(100))),
                     None => retry_after(delivery.attempts),
@@ -183,7 +201,8 @@ impl Consumer {
                     return self.bury(delivery, reason).await;
                 };
                 let at = now + TimeDelta::from_std(delay).unwrap_or(TimeDelta::hours(1));
-                Ok(self.ctx.store.retry(delivery.id, self.step, at, reason).await?)
+                let again = Again { at, reason, worked };
+                Ok(self.ctx.store.retry(delivery.id, self.step, again).await?)
             }
             Disposition::DeadLetter { reason } => self.bury(delivery, reason).await,
         }
@@ -222,7 +241,15 @@ fn code_of(error: &PipelineError) -> &'static str {
     }
 }
 
-/// Room for one step's work.
-pub fn room() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(PARALLEL))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::LONGEST_ATTEMPT;
+    use crate::pipeline::respond::deliver::LONGEST_BEFORE;
+
+    #[test]
+    fn a_claim_outlasts_the_longest_attempt() {
+        let longest = TimeDelta::from_std(LONGEST_BEFORE + LONGEST_ATTEMPT).unwrap();
+        assert!(lease(Step::Deliver) > longest);
+    }
 }

@@ -10,6 +10,7 @@ use super::orphans;
 use crate::lifecycle::{Stage, deadline};
 use crate::messages::{Message, Step};
 use crate::pipeline::emergency::{enforce, remind};
+use crate::pipeline::respond::stranded;
 use crate::pipeline::{Context, PipelineError, dispatch, hold, lease, people, retain, service};
 use crate::store::{Change, RequestRow, RequestUpdate};
 
@@ -129,7 +130,10 @@ async fn overdue_request(
         Stage::Accepted => again(ctx, row, Step::Dispatch, now).await?,
         Stage::Released { .. } => again(ctx, row, Step::Respond, now).await?,
         // The mail has its own schedule of attempts, two days long.
-        Stage::Delivering => extended(ctx, row, "delivery.overdue", now),
+        Stage::Delivering => {
+            let overdue = extended(ctx, row, "delivery.overdue", now);
+            stranded::take_up(ctx, row, overdue, now).await?
+        }
         Stage::Held { .. } => hold::overdue(ctx, row, now)?,
         Stage::AwaitingRelease { .. } => extended(ctx, row, "release.overdue", now),
         Stage::AwaitingPickup | Stage::FeedbackDue => extended(ctx, row, "requester.overdue", now),

@@ -10,6 +10,7 @@ use crate::site::{Setup, Site};
 crate::both!(
     agencies_and_people_work_by_commands,
     a_command_that_gives_up_is_listed_replayed_or_dropped,
+    an_answer_whose_delivery_was_dropped_is_delivered_after_its_deadline,
 );
 
 fn exam_file(site: &Site, exam: &Value) -> String {
@@ -77,22 +78,35 @@ async fn gives_up(site: &mut Site) -> (String, String) {
     let request = site.concluded(&examination("no_match")).await;
     site.serve_roles(Some("api")).await;
     site.release(&request).await;
+    let letter = until_dead(site, &request, "respond").await;
+    (request, letter)
+}
+
+/// The same, where the answer is sealed, and cannot be delivered.
+async fn cannot_be_delivered(site: &mut Site) -> (String, String) {
+    let request = site.concluded(&examination("no_match")).await;
+    site.serve_roles(Some("api,respond,relay")).await;
+    site.release(&request).await;
+    site.until(&request, &["delivering"]).await;
+    let letter = until_dead(site, &request, "deliver").await;
+    (request, letter)
+}
+
+/// The image store goes away, and the request's command gives up: its dead letter.
+async fn until_dead(site: &mut Site, request: &str, queue: &str) -> String {
     std::fs::rename(site.path("images"), site.path("away")).unwrap();
     site.serve_roles(None).await;
     for _ in 0..5 {
-        site.retry_is_due(&request).await;
+        site.retry_is_due(request).await;
     }
     let administrator = site.administrator();
     let mut patience = Patience::new();
     while patience.lasts().await {
         let letters = site.cli_json(&administrator, &["dead-letters", "list"]);
         if let Some(letter) = letters["items"].as_array().unwrap().first() {
-            assert_eq!(
-                (&letter["request"], &letter["queue"]),
-                (&json!(request), &json!("respond"))
-            );
+            assert_eq!((&letter["request"], &letter["queue"]), (&json!(request), &json!(queue)));
             assert_eq!((&letter["attempts"], &letter["reason"]), (&json!(6), &json!("vault")));
-            return (request, letter["message"].as_str().unwrap().to_owned());
+            return letter["message"].as_str().unwrap().to_owned();
         }
     }
     panic!("the command never gave up");
@@ -144,4 +158,28 @@ async fn a_command_that_gives_up_is_listed_replayed_or_dropped(setup: Setup) {
     site.deadline_passes(&request).await;
     site.until(&request, &["delivered"]).await;
     site.assert_ledger(&request, "dropped").await;
+}
+
+async fn an_answer_whose_delivery_was_dropped_is_delivered_after_its_deadline(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    let administrator = site.administrator();
+    let (request, message) = cannot_be_delivered(&mut site).await;
+    assert_eq!(site.mailing_status(&request).await, ["queued"], "no attempt was begun");
+    // It waits for a person: the sweeper puts no second command beside it.
+    site.deadline_passes(&request).await;
+    site.until_audited(&request, "delivery.overdue", 1).await;
+    let commands = format!(
+        "SELECT count(*) FROM messages WHERE request = '{request}' AND route LIKE '%deliver\"%'"
+    );
+    assert_eq!(site.number(&commands).await, 1);
+    store_is_back(&site);
+    let drop =
+        ["dead-letters", "drop", &message, "--reason", "The image store was away that night."];
+    assert_eq!(site.cli_json(&administrator, &drop)["state"], "dropped");
+    assert_eq!(site.number(&commands).await, 0);
+    assert_eq!(site.status(&request).await["state"], "delivering");
+    site.deadline_passes(&request).await;
+    site.until(&request, &["delivered"]).await;
+    site.open_answer(&request).await;
+    site.assert_ledger(&request, "a delivery that was dropped").await;
 }

@@ -2,14 +2,17 @@
 
 use leadbroker::clock::{Clock as _, SystemClock};
 use leadbroker::demo::Keys;
-use leadbroker::domain::Role;
+use leadbroker::domain::{AgencyStanding, Role};
 use leadbroker::id_source::SystemIds;
-use leadbroker::registry::Recipient;
+use leadbroker::registry::{Recipient, Registry};
 use serde_json::{Value, json};
 
 use crate::site::{Setup, Site};
 
-crate::both!(an_answer_is_passed_on_sealed_and_on_record);
+crate::both!(
+    an_answer_is_passed_on_sealed_and_on_record,
+    a_copy_that_may_not_leave_any_more_never_does,
+);
 
 pub(crate) const OTHER: &str = "CA0560400";
 pub(crate) const EMAIL: &str = "records@coast.example.gov";
@@ -107,4 +110,44 @@ async fn an_answer_is_passed_on_sealed_and_on_record(setup: Setup) {
     assert!(entry["clauses"].as_array().unwrap().contains(&json!("LACRIS-AUD-2")));
     assert!(!entry.to_string().contains("coast.example.gov"), "no personal data in the log");
     site.assert_sound("disclosed").await;
+}
+
+async fn a_copy_that_may_not_leave_any_more_never_does(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    registered(&mut site).await;
+    let request = site.drive().await;
+    let suspended = |registry: &mut Registry, standing| {
+        let mut agencies = registry.agencies.iter_mut().map(|entry| &mut entry.agency);
+        agencies.find(|agency| agency.ori.as_str() == OTHER).unwrap().standing = standing;
+    };
+    // The folder of mails is away; meanwhile the recipient's agency is suspended.
+    std::fs::rename(site.path("mail"), site.path("away")).unwrap();
+    assert_eq!(disclose(&mut site, &request, &order(EMAIL)).await.0, 200);
+    site.until_mailing(&request, "deferred").await;
+    site.registry(|registry| suspended(registry, AgencyStanding::Suspended)).await;
+    std::fs::rename(site.path("away"), site.path("mail")).unwrap();
+    site.retry_is_due(&request).await;
+    site.until_audited(&request, "answer.disclosure_refused", 1).await;
+    let refused = site.audited(&request, "answer.disclosure_refused").await.remove(0);
+    assert_eq!(
+        (&refused["gate"], &refused["agency"], &refused["detail"]["code"]),
+        (&json!("disclose"), &json!(OTHER), &json!("policy"))
+    );
+    assert!(refused["clauses"].as_array().unwrap().contains(&json!("CORE-STANDING")), "{refused}");
+    site.nothing_waits(&request).await;
+    assert_eq!(site.mailing_status(&request).await, ["sent", "refused"]);
+    let copy = site.message_ids(&request).await.pop().unwrap();
+    assert_eq!(site.mails_with(&copy).len(), 0);
+    assert_eq!(site.status(&request).await["state"], "delivered", "the answer itself stays");
+
+    // In good standing again, it is passed on anew, at once.
+    site.registry(|registry| suspended(registry, AgencyStanding::Active)).await;
+    assert_eq!(disclose(&mut site, &request, &order(EMAIL)).await.0, 200);
+    site.until_audited(&request, "answer.disclosure_delivered", 1).await;
+    assert_eq!(site.mailing_status(&request).await, ["sent", "refused", "sent"]);
+    // Each is a mail of its own, and the one that was stopped is in no folder.
+    let ids = site.message_ids(&request).await;
+    let mails: Vec<usize> = ids.iter().map(|id| site.mails_with(id).len()).collect();
+    assert_eq!(mails, [1, 0, 1]);
+    site.assert_sound("a copy that may not leave").await;
 }

@@ -18,9 +18,9 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use openssl::ssl::SslConnector;
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
-use self::session::{Failure, Session};
+use self::session::{Failure, Session, Waits};
 pub use self::settings::{SmtpDeadlines, SmtpLogin, SmtpSettings, SmtpTls};
 use super::address::is_domain;
 use super::deliverable::{Deliverable, Outbound};
@@ -101,7 +101,9 @@ impl SmtpMailer {
     /// Connects, verifies TLS and logs in, as for a mail, and takes its leave.
     pub async fn probe(&self) -> Result<(), DeliveryResult> {
         let session =
-            Session::open(&self.settings, &self.connector).await.map_err(Failure::result)?;
+            Session::open(&self.settings, &self.connector, &Waits::begin(self.settings.deadlines))
+                .await
+                .map_err(Failure::result)?;
         // It has answered everything that matters; an unanswered leave-taking is no fault.
         let _ = session.quit(&self.settings.deadlines).await;
         Ok(())
@@ -115,29 +117,31 @@ impl SmtpMailer {
         if wire::check(mail.bytes).is_err() {
             return DeliveryResult::of(Phase::Internal, Cause::UnsafeBytes);
         }
+        let waits = Waits::begin(self.settings.deadlines);
+        let Ok(permit) = timeout_at(waits.until, self.permits.acquire()).await else {
+            return DeliveryResult::of(Phase::Connect, Cause::Timeout);
+        };
         // The semaphore is never closed; were it, there would be no connection.
-        let Ok(_permit) = self.permits.acquire().await else {
+        let Ok(_permit) = permit else {
             return DeliveryResult::of(Phase::Connect, Cause::Connection);
         };
-        if let Some(session) = self.kept().await {
-            match self.send(session, mail).await {
+        if let Some(session) = self.kept(&waits).await {
+            match self.send(session, mail, &waits).await {
                 Err(failure) if is_stale(&failure) => {}
                 other => return result(other),
             }
         }
-        match Session::open(&self.settings, &self.connector).await {
-            Ok(session) => result(self.send(session, mail).await),
+        match Session::open(&self.settings, &self.connector, &waits).await {
+            Ok(session) => result(self.send(session, mail, &waits).await),
             Err(failure) => failure.result(),
         }
     }
 
     /// A kept connection that still answers.
-    async fn kept(&self) -> Option<Session> {
+    async fn kept(&self, waits: &Waits) -> Option<Session> {
         loop {
             let (mut session, since) = self.lock_idle().pop()?;
-            if since.elapsed() < LONGEST_IDLE
-                && session.reset(&self.settings.deadlines).await.is_ok()
-            {
+            if since.elapsed() < LONGEST_IDLE && session.reset(waits).await.is_ok() {
                 return Some(session);
             }
         }
@@ -148,8 +152,9 @@ impl SmtpMailer {
         &self,
         mut session: Session,
         mail: Outbound<'_>,
+        waits: &Waits,
     ) -> Result<super::Reply, Failure> {
-        let sent = session.send(mail, &self.settings.deadlines).await;
+        let sent = session.send(mail, waits).await;
         if sent.as_ref().err().is_none_or(Failure::leaves_connection_usable) {
             self.lock_idle().push((session, Instant::now()));
         }
@@ -183,6 +188,10 @@ async fn guarded(attempt: impl Future<Output = DeliveryResult>) -> DeliveryResul
 }
 
 impl Mailer for SmtpMailer {
+    fn at_once(&self) -> usize {
+        self.settings.connections
+    }
+
     fn deliver<'a>(&'a self, mail: &'a Deliverable) -> BoxFuture<'a, DeliveryResult> {
         guarded(self.attempt(mail.into())).boxed()
     }
@@ -195,6 +204,7 @@ impl Mailer for SmtpMailer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mail::LONGEST_ATTEMPT;
 
     fn settings() -> SmtpSettings {
         SmtpSettings {
@@ -244,6 +254,10 @@ mod tests {
 
     #[test]
     fn the_final_dot_is_waited_for_ten_minutes() {
+        let longest = |waits: SmtpDeadlines| waits.before_dot + waits.final_dot;
         assert_eq!(SmtpDeadlines::default().final_dot, Duration::from_mins(10));
+        for waits in [SmtpDeadlines::default(), SmtpDeadlines::each(Duration::from_hours(1))] {
+            assert!(longest(waits) <= LONGEST_ATTEMPT, "{waits:?}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use openssl::ssl::SslConnector;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_openssl::SslStream;
 
 use super::reply::{Answer, Gatherer, LONGEST_LINE};
@@ -43,6 +43,40 @@ impl Failure {
             Self::At(_, Cause::Reply(reply)) => reply.code != 421,
             Self::At(..) | Self::Tls(_) => false,
         }
+    }
+}
+
+/// The waits of one attempt: each phase has its own, and all before the final dot have one together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waits {
+    each: SmtpDeadlines,
+    /// When the final dot must be reached.
+    pub(super) until: Instant,
+}
+
+impl Waits {
+    /// An attempt begins.
+    pub(super) fn begin(each: SmtpDeadlines) -> Self {
+        Self { each, until: Instant::now() + each.before_dot }
+    }
+
+    fn of(&self, phase: Phase) -> Duration {
+        let own = match phase {
+            Phase::Internal | Phase::Connect => self.each.connect,
+            Phase::Greeting => self.each.greeting,
+            Phase::Ehlo => self.each.ehlo,
+            Phase::StartTls => self.each.start_tls,
+            Phase::Tls => self.each.tls,
+            Phase::Auth => self.each.auth,
+            Phase::Reset => self.each.reset,
+            Phase::Mail => self.each.mail,
+            Phase::Rcpt => self.each.rcpt,
+            Phase::Data => self.each.data,
+            Phase::Body => self.each.block,
+            // From here on the server may have the mail: its answer is waited for in any case.
+            Phase::FinalDot => return self.each.final_dot,
+        };
+        own.min(self.until.saturating_duration_since(Instant::now()))
     }
 }
 
@@ -142,29 +176,32 @@ fn wanted_code(phase: Phase, wanted: u16, answer: Answer) -> Result<Answer, Fail
 struct Clear(Talk<TcpStream>);
 
 impl Clear {
-    async fn connect(settings: &SmtpSettings) -> Result<TcpStream, Failure> {
+    async fn connect(settings: &SmtpSettings, waits: &Waits) -> Result<TcpStream, Failure> {
         let connect = async {
             let stream = TcpStream::connect((settings.host.as_str(), settings.port)).await?;
             // The final dot is a write of its own, which would wait for a delayed acknowledgement.
             stream.set_nodelay(true)?;
             Ok(stream)
         };
-        within(Phase::Connect, settings.deadlines.connect, async {
+        within(Phase::Connect, waits.of(Phase::Connect), async {
             connect.await.map_err(|_: std::io::Error| Cause::Connection)
         })
         .await
     }
 
     /// Greeting, `EHLO`, `STARTTLS`: the only words that are ever sent in clear.
-    async fn start_tls(mut self, settings: &SmtpSettings) -> Result<TcpStream, Failure> {
-        let waits = &settings.deadlines;
-        self.0.expect(Phase::Greeting, "", 220, waits.greeting).await?;
+    async fn start_tls(
+        mut self,
+        settings: &SmtpSettings,
+        waits: &Waits,
+    ) -> Result<TcpStream, Failure> {
+        self.0.expect(Phase::Greeting, "", 220, waits.of(Phase::Greeting)).await?;
         let hello = format!("EHLO {}", settings.hello_name);
-        let offer = self.0.expect(Phase::Ehlo, &hello, 250, waits.ehlo).await?;
+        let offer = self.0.expect(Phase::Ehlo, &hello, 250, waits.of(Phase::Ehlo)).await?;
         if offer.keyword("STARTTLS").is_none() {
             return Err(Failure::Tls(TlsRefusal::NotOffered));
         }
-        let answer = self.0.ask(Phase::StartTls, "STARTTLS", waits.start_tls).await?;
+        let answer = self.0.ask(Phase::StartTls, "STARTTLS", waits.of(Phase::StartTls)).await?;
         if answer.code >= 500 {
             return Err(Failure::Tls(TlsRefusal::StartTlsRefused));
         }
@@ -189,25 +226,25 @@ impl Session {
     pub(super) async fn open(
         settings: &SmtpSettings,
         connector: &SslConnector,
+        waits: &Waits,
     ) -> Result<Self, Failure> {
-        let waits = &settings.deadlines;
-        let stream = Clear::connect(settings).await?;
+        let stream = Clear::connect(settings, waits).await?;
         let stream = match settings.tls {
-            SmtpTls::StartTls => Clear(Talk::over(stream)).start_tls(settings).await?,
+            SmtpTls::StartTls => Clear(Talk::over(stream)).start_tls(settings, waits).await?,
             SmtpTls::Implicit => stream,
         };
         let handshake = tls::encrypt(connector, &settings.server_name, stream);
-        let stream = timeout(waits.tls, handshake)
+        let stream = timeout(waits.of(Phase::Tls), handshake)
             .await
             .unwrap_or(Err(Failure::At(Phase::Tls, Cause::Timeout)))?;
         let mut this = Self { talk: Talk::over(stream) };
         if settings.tls == SmtpTls::Implicit {
-            this.talk.expect(Phase::Greeting, "", 220, waits.greeting).await?;
+            this.talk.expect(Phase::Greeting, "", 220, waits.of(Phase::Greeting)).await?;
         }
         let hello = format!("EHLO {}", settings.hello_name);
-        let offer = this.talk.expect(Phase::Ehlo, &hello, 250, waits.ehlo).await?;
+        let offer = this.talk.expect(Phase::Ehlo, &hello, 250, waits.of(Phase::Ehlo)).await?;
         if let Some(login) = &settings.login {
-            this.log_in(login, offer.keyword("AUTH").unwrap_or(""), waits.auth).await?;
+            this.log_in(login, offer.keyword("AUTH").unwrap_or(""), waits).await?;
         }
         Ok(this)
     }
@@ -217,7 +254,7 @@ impl Session {
         &mut self,
         login: &SmtpLogin,
         offered: &str,
-        wait: Duration,
+        waits: &Waits,
     ) -> Result<(), Failure> {
         let base64 = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
         let offers = |wanted: &str| {
@@ -225,11 +262,17 @@ impl Session {
         };
         if offers("PLAIN") {
             let token = base64(&format!("\0{}\0{}", login.username, login.password));
-            self.talk.expect(Phase::Auth, &format!("AUTH PLAIN {token}"), 235, wait).await?;
+            self.talk
+                .expect(Phase::Auth, &format!("AUTH PLAIN {token}"), 235, waits.of(Phase::Auth))
+                .await?;
         } else if offers("LOGIN") {
-            self.talk.expect(Phase::Auth, "AUTH LOGIN", 334, wait).await?;
-            self.talk.expect(Phase::Auth, &base64(&login.username), 334, wait).await?;
-            self.talk.expect(Phase::Auth, &base64(&login.password), 235, wait).await?;
+            self.talk.expect(Phase::Auth, "AUTH LOGIN", 334, waits.of(Phase::Auth)).await?;
+            self.talk
+                .expect(Phase::Auth, &base64(&login.username), 334, waits.of(Phase::Auth))
+                .await?;
+            self.talk
+                .expect(Phase::Auth, &base64(&login.password), 235, waits.of(Phase::Auth))
+                .await?;
         } else {
             return Err(Failure::At(Phase::Auth, Cause::NoAuthMechanism));
         }
@@ -237,29 +280,29 @@ impl Session {
     }
 
     /// Forgets an unfinished mail, and shows whether the connection still lives.
-    pub(super) async fn reset(&mut self, waits: &SmtpDeadlines) -> Result<(), Failure> {
-        self.talk.expect(Phase::Reset, "RSET", 250, waits.reset).await.map(drop)
+    pub(super) async fn reset(&mut self, waits: &Waits) -> Result<(), Failure> {
+        self.talk.expect(Phase::Reset, "RSET", 250, waits.of(Phase::Reset)).await.map(drop)
     }
 
     /// Sends one mail.
     pub(super) async fn send(
         &mut self,
         mail: Outbound<'_>,
-        waits: &SmtpDeadlines,
+        waits: &Waits,
     ) -> Result<Reply, Failure> {
         let from = format!("MAIL FROM:<{}>", mail.from.expose());
-        self.talk.expect(Phase::Mail, &from, 250, waits.mail).await?;
+        self.talk.expect(Phase::Mail, &from, 250, waits.of(Phase::Mail)).await?;
         let to = format!("RCPT TO:<{}>", mail.to.expose());
-        let answer = self.talk.ask(Phase::Rcpt, &to, waits.rcpt).await?;
+        let answer = self.talk.ask(Phase::Rcpt, &to, waits.of(Phase::Rcpt)).await?;
         // 251: the server forwards it.
         if answer.code != 251 {
             wanted_code(Phase::Rcpt, 250, answer)?;
         }
-        self.talk.expect(Phase::Data, "DATA", 354, waits.data).await?;
+        self.talk.expect(Phase::Data, "DATA", 354, waits.of(Phase::Data)).await?;
         for block in wire::stuff_dots(mail.bytes).chunks(BLOCK) {
-            within(Phase::Body, waits.block, self.talk.send(block)).await?;
+            within(Phase::Body, waits.of(Phase::Body), self.talk.send(block)).await?;
         }
-        let answer = self.talk.expect(Phase::FinalDot, ".", 250, waits.final_dot).await?;
+        let answer = self.talk.expect(Phase::FinalDot, ".", 250, waits.of(Phase::FinalDot)).await?;
         Ok(answer.reply())
     }
 

@@ -80,7 +80,12 @@ pub struct SmtpDeadlines {
     pub final_dot: Duration,
     /// `QUIT`.
     pub quit: Duration,
+    /// All that comes before the final dot together, the wait for a free connection included: a server that is slow in every
+    /// phase does not outlast the claim on the mail.
+    pub before_dot: Duration,
 }
+
+const BEFORE_DOT: Duration = Duration::from_mins(8);
 
 impl Default for SmtpDeadlines {
     fn default() -> Self {
@@ -99,13 +104,15 @@ impl Default for SmtpDeadlines {
             block: minutes(3),
             final_dot: minutes(10),
             quit: Duration::from_secs(5),
+            before_dot: BEFORE_DOT,
         }
     }
 }
 
 impl SmtpDeadlines {
-    /// The same wait for every phase, for tests and drills.
+    /// The same wait for every phase, ten minutes at most, for tests and drills.
     pub fn each(wait: Duration) -> Self {
+        let wait = wait.min(Duration::from_mins(10));
         Self {
             connect: wait,
             greeting: wait,
@@ -120,6 +127,7 @@ impl SmtpDeadlines {
             block: wait,
             final_dot: wait,
             quit: wait,
+            before_dot: BEFORE_DOT,
         }
     }
 }

@@ -120,12 +120,15 @@ fn consequence(
     Ok(change)
 }
 
-/// Pure: whether an attempt may be talking to the recipient's server now. The answer itself waits for its end; a copy that
-/// is passed on does so for longer than any dialogue takes, so that an attempt that died with its process stops nothing.
+/// Longer than any attempt takes.
+const LONGEST_ATTEMPT: TimeDelta = TimeDelta::hours(1);
+
+/// Pure: whether an attempt may be talking to the recipient's server now. Its end is waited for, and no longer than any
+/// attempt takes: one that died with its process stops nothing.
 fn is_under_way(stage: &Stage, mail: &MailingRow, now: DateTime<Utc>) -> bool {
     mail.status == MailingStatus::Sending
-        && (*stage == Stage::Delivering
-            || (stage.is_answered() && now - mail.updated_at < TimeDelta::hours(1)))
+        && (*stage == Stage::Delivering || stage.is_answered())
+        && now - mail.updated_at < LONGEST_ATTEMPT
 }
 
 fn is_waiting(mail: &MailingRow) -> bool {
@@ -263,9 +266,10 @@ mod tests {
         };
         let at = DateTime::UNIX_EPOCH + TimeDelta::minutes(59);
         let sending = mail(1, MailingStatus::Sending, 1);
-        assert!(is_under_way(&Stage::Delivering, &sending, at + TimeDelta::days(1)));
-        assert!(is_under_way(&Stage::Delivered, &sending, at));
-        assert!(!is_under_way(&Stage::Delivered, &sending, at + TimeDelta::minutes(1)));
+        for stage in [Stage::Delivering, Stage::Delivered] {
+            assert!(is_under_way(&stage, &sending, at));
+            assert!(!is_under_way(&stage, &sending, at + TimeDelta::minutes(1)), "it has died");
+        }
         assert!(!is_under_way(&Stage::Delivered, &mail(1, MailingStatus::Deferred, 1), at));
         let ori = |ori: &str| -> Ori { ori.parse().unwrap() };
         let mailings = [

@@ -5,17 +5,24 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::recheck::{self, Answered, Leave};
 use crate::domain::{Finding, MessageId, RequestId, Role, Verdict};
 use crate::lifecycle::{Event, Resume, Stage, next};
-use crate::mail::{Cause, Deliverable, DeliveryResult, Phase};
+use crate::mail::{Cause, Deliverable, DeliveryResult, LONGEST_ATTEMPT, Phase};
 use crate::messages::{EventData, Step};
-use crate::pipeline::{Context, Disposition, PipelineError, dispatch, hold, sealed, step};
+use crate::pipeline::{
+    Context, Disposition, PipelineError, disclose, dispatch, hold, sealed, step,
+};
 use crate::store::{
     Applied, Change, MailingRow, MailingStatus, MailingUpdate, RequestRow, RequestUpdate,
 };
 
 /// Attempts before a person must look: with the delays below, two days.
 const MOST_ATTEMPTS: i64 = 52;
+
+/// From the claim to the beginning of an attempt. A stage that took longer to read what it needs tries later: with the longest
+/// attempt behind it, its claim would run out.
+pub const LONGEST_BEFORE: Duration = Duration::from_mins(1);
 
 /// Changes of a request during one attempt, at most.
 const MOST_STALE: u32 = 32;
@@ -110,15 +117,27 @@ fn codes(result: &DeliveryResult) -> (Option<String>, Option<String>) {
     }
 }
 
-/// Pure: whether the mail still has to leave: the answer itself, or one that is passed on after the answer was delivered.
-fn is_due(stage: &Stage, mail: MailingStatus) -> bool {
+/// What a mail is. The stage does not say it: it moves while an attempt is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The answer itself.
+    Answer,
+    /// A delivered answer that is passed on.
+    Copy,
+}
+
+/// Pure: whether the mail still has to leave.
+fn is_due(stage: &Stage, kind: Kind, mail: MailingStatus) -> bool {
     match mail {
         // One that was refused or called back is never tried again: after a hold the answer is sealed anew.
         MailingStatus::Sent | MailingStatus::Refused => false,
         MailingStatus::Queued
         | MailingStatus::Sending
         | MailingStatus::Deferred
-        | MailingStatus::Indeterminate => *stage == Stage::Delivering || stage.is_answered(),
+        | MailingStatus::Indeterminate => match kind {
+            Kind::Answer => *stage == Stage::Delivering,
+            Kind::Copy => stage.is_answered(),
+        },
     }
 }
 
@@ -129,25 +148,50 @@ pub async fn handle(
     request: RequestId,
     mailing: Uuid,
 ) -> Result<Disposition, PipelineError> {
+    let started = tokio::time::Instant::now();
+    let ctx = &ctx.with_one_policy_set().await?;
     let row = ctx.store.request(request).await?;
     let mail = ctx.store.mailing(mailing).await?;
     let (Some(row), Some(mail)) = (row, mail) else {
         return Ok(Disposition::DeadLetter { reason: "mailing_unknown".to_owned() });
     };
-    if !is_due(&row.stage, mail.status) {
+    // A destroyed record says no more what its mails were, and nothing of it leaves.
+    let copy = match row.data_key {
+        Some(_) => disclose::order_of(ctx, &row, mailing).await?,
+        None => None,
+    };
+    let kind = if copy.is_some() { Kind::Copy } else { Kind::Answer };
+    if !is_due(&row.stage, kind, mail.status) {
         return step::acknowledge(ctx, cause, Step::Deliver).await;
     }
-    if begin(ctx, &row, &mail).await? != Applied::Now {
+    let leave = match recheck::ask(ctx, &row, &mail, copy.as_ref()).await? {
+        Answered::Leave(leave) => leave,
+        Answered::Stop(change) => {
+            return step::apply_for(ctx, *change, Some((cause, Step::Deliver))).await;
+        }
+    };
+    // An image store that is away leaves the mail where it is: only what can be sent is begun.
+    let bytes = sealed::image(ctx, &sealed::key_of(ctx, &row)?, &mail.object_key).await?;
+    let deliverable = Deliverable::from_stored(bytes)
+        .map_err(|_| PipelineError::Inconsistent("a sealed mail"))?;
+    if started.elapsed() > LONGEST_BEFORE {
+        return Ok(Disposition::Retry { after: None, reason: "slow".to_owned() });
+    }
+    if begin(ctx, &row, &mail, &leave).await? != Applied::Now {
         return Ok(Disposition::Retry { after: Some(Duration::ZERO), reason: "stale".to_owned() });
     }
     let row = RequestRow { version: row.version + 1, ..row };
     crate::crash_point!("deliver.before_send");
-    let bytes = sealed::image(ctx, &sealed::key_of(ctx, &row)?, &mail.object_key).await?;
-    let deliverable = Deliverable::from_stored(bytes)
-        .map_err(|_| PipelineError::Inconsistent("a sealed mail"))?;
-    let result = ctx.mailer.deliver(&deliverable).await;
+    let result = attempt(ctx, &deliverable).await;
     crate::crash_point!("deliver.after_send");
-    finish(ctx, cause, row, &mail, &result).await
+    finish(ctx, cause, row, (&mail, kind), &result).await
+}
+
+/// The mailer keeps to the longest attempt; were it not to, nobody could know how far it came.
+async fn attempt(ctx: &Context, mail: &Deliverable) -> DeliveryResult {
+    tokio::time::timeout(LONGEST_ATTEMPT, ctx.mailer.deliver(mail))
+        .await
+        .unwrap_or(DeliveryResult::Indeterminate { phase: Phase::FinalDot, cause: Cause::Timeout })
 }
 
 /// An attempt is on record before the first byte is sent: after a crash it reads as begun, not as never made. It takes the
@@ -156,14 +200,16 @@ async fn begin(
     ctx: &Context,
     row: &RequestRow,
     mail: &MailingRow,
+    leave: &Leave,
 ) -> Result<Applied, PipelineError> {
     let now = ctx.now();
-    let event = audit(ctx, row, mail, "delivery.attempted", now)
+    let mut event = audit(ctx, row, mail, "delivery.attempted", now)
+        .decision(&leave.decision)
         .detail("attempt", &(mail.attempts + 1).to_string());
-    // The retention period runs from the answer, not from its being passed on.
-    let at = if row.stage.is_answered() { row.updated_at } else { now };
-    let same = RequestUpdate::stage(row.id, row.version, row.stage.clone(), at, row.deadline_at);
-    let mut change = Change::update(same, vec![event]);
+    if let Some(person) = leave.allowed_by {
+        event = event.detail("allowed_by", &person.to_string());
+    }
+    let mut change = Change::update(same(row, now), vec![event]);
     change.mailed = Some(MailingUpdate {
         id: mail.id,
         status: MailingStatus::Sending,
@@ -175,7 +221,14 @@ async fn begin(
     Ok(ctx.store.apply(change).await?)
 }
 
-fn audit(
+/// Pure: the request stays where it is, and its version moves. The retention period runs from the answer, not from its being
+/// passed on.
+pub(super) fn same(row: &RequestRow, now: DateTime<Utc>) -> RequestUpdate {
+    let at = if row.stage.is_answered() || !row.stage.is_open() { row.updated_at } else { now };
+    RequestUpdate::stage(row.id, row.version, row.stage.clone(), at, row.deadline_at)
+}
+
+pub(super) fn audit(
     ctx: &Context,
     row: &RequestRow,
     mail: &MailingRow,
@@ -196,7 +249,7 @@ async fn finish(
     ctx: &Context,
     cause: MessageId,
     mut row: RequestRow,
-    mail: &MailingRow,
+    mail: (&MailingRow, Kind),
     result: &DeliveryResult,
 ) -> Result<Disposition, PipelineError> {
     for _ in 0..MOST_STALE {
@@ -210,11 +263,32 @@ async fn finish(
     Err(PipelineError::Inconsistent("a request that never stops changing"))
 }
 
+/// Pure: what the end of an attempt makes of an answer's mail that nobody waits for any more: another attempt delivered it, or
+/// the request was stopped. It is on record; it is no dissemination, and there is no further attempt.
+fn late(meaning: Meaning) -> MailingStatus {
+    match meaning {
+        Meaning::Sent => MailingStatus::Sent,
+        Meaning::Again(_) | Meaning::Person => MailingStatus::Refused,
+    }
+}
+
+/// The audit log's word for an attempt that is followed by another.
+fn deferral(status: MailingStatus) -> &'static str {
+    match status {
+        MailingStatus::Indeterminate => "delivery.indeterminate",
+        MailingStatus::Queued
+        | MailingStatus::Sending
+        | MailingStatus::Sent
+        | MailingStatus::Deferred
+        | MailingStatus::Refused => "delivery.deferred",
+    }
+}
+
 /// Pure: what is written about an attempt, and whether there is another.
 fn ended(
     ctx: &Context,
     row: &RequestRow,
-    mail: &MailingRow,
+    (mail, kind): (&MailingRow, Kind),
     result: &DeliveryResult,
 ) -> Result<(Change, Disposition), PipelineError> {
     let now = ctx.now();
@@ -225,29 +299,32 @@ fn ended(
             .detail("phase", phase.as_deref().unwrap_or("none"))
             .detail("code", code.as_deref().unwrap_or("none"))
     };
-    // One that is passed on after the answer was delivered moves no stage.
-    let passed_on = row.stage.is_answered();
+    // One that is passed on moves no stage.
+    let passed_on = kind == Kind::Copy;
     let mut disposition = Disposition::Done;
     let (mut change, status) = match meaning(result, attempts) {
+        came_to if !passed_on && row.stage != Stage::Delivering => {
+            let status = late(came_to);
+            let event = noted("delivery.late")
+                .detail("stage", row.stage.code().as_str())
+                .detail("mail", status.into());
+            (Change::update(same(row, now), vec![event]), status)
+        }
         Meaning::Sent if passed_on => {
-            (Change::audited(vec![noted("answer.disclosure_delivered")]), MailingStatus::Sent)
+            let event = noted("answer.disclosure_delivered");
+            (Change::update(same(row, now), vec![event]), MailingStatus::Sent)
         }
         Meaning::Person if passed_on => {
             let event = noted("answer.disclosure_refused").clause(UNDELIVERED);
-            (Change::audited(vec![event]), MailingStatus::Refused)
+            (Change::update(same(row, now), vec![event]), MailingStatus::Refused)
         }
         Meaning::Sent => {
             (delivered(ctx, row, noted("answer.delivered"), now)?, MailingStatus::Sent)
         }
         Meaning::Again(status) => {
-            let action = if status == MailingStatus::Indeterminate {
-                "delivery.indeterminate"
-            } else {
-                "delivery.deferred"
-            };
             let reason = code.clone().unwrap_or_else(|| "deferred".to_owned());
             disposition = Disposition::Retry { after: Some(wait_after(attempts)), reason };
-            (Change::audited(vec![noted(action)]), status)
+            (Change::audited(vec![noted(deferral(status))]), status)
         }
         Meaning::Person => {
             let event = noted("delivery.refused").clause(UNDELIVERED);
@@ -262,7 +339,7 @@ fn ended(
     Ok((change, disposition))
 }
 
-fn delivered(
+pub(super) fn delivered(
     ctx: &Context,
     row: &RequestRow,
     event: crate::audit::AuditEvent,
@@ -301,6 +378,22 @@ mod tests {
         let tls = DeliveryResult::TlsRefused { reason: TlsRefusal::NotOffered };
         assert_eq!(meaning(&tls, 1), Meaning::Again(MailingStatus::Deferred));
         assert_eq!(meaning(&tls, MOST_ATTEMPTS), Meaning::Person, "nothing is retried for ever");
+    }
+
+    #[test]
+    fn a_mail_is_due_as_what_it_is_and_not_as_where_its_request_stands() {
+        for (stage, kind, due) in [
+            (Stage::Delivering, Kind::Answer, true),
+            (Stage::Delivered, Kind::Answer, false),
+            (Stage::Delivered, Kind::Copy, true),
+            (Stage::Withdrawn, Kind::Copy, false),
+        ] {
+            assert_eq!(is_due(&stage, kind, MailingStatus::Sending), due, "{stage:?} {kind:?}");
+            assert!(!is_due(&stage, kind, MailingStatus::Sent));
+        }
+        assert_eq!(late(Meaning::Sent), MailingStatus::Sent);
+        let again = Meaning::Again(MailingStatus::Deferred);
+        assert_eq!(late(again), MailingStatus::Refused, "one that was stopped is not tried again");
     }
 
     #[test]

@@ -98,7 +98,10 @@ impl Site {
 
     /// Message-IDs of the mails that were sealed for a request.
     pub async fn message_ids(&self, request: &str) -> Vec<String> {
-        self.column(&format!("SELECT message_id FROM mailings WHERE request = '{request}'")).await
+        self.column(&format!(
+            "SELECT message_id FROM mailings WHERE request = '{request}' ORDER BY id"
+        ))
+        .await
     }
 
     /// How many records of people's steps are kept of a request.

@@ -14,8 +14,9 @@ use super::id;
 use crate::audit::{Actor, AuditEvent};
 use crate::domain::plain_text::{REASON_LETTERS, letters};
 use crate::domain::{Account, MessageId, Personal, RequestId, Role, ShapeError};
+use crate::messages::Body;
 use crate::pipeline::{Context, PipelineError};
-use crate::store::DeadLetter;
+use crate::store::{DeadLetter, MailingStatus, MailingUpdate, StoreError};
 use crate::web::problem::{Answer, Problem};
 use crate::web::state::Web;
 use crate::web::{auth, body};
@@ -102,6 +103,23 @@ pub(in crate::web) async fn replay(
     done(replayed, message, "replayed")
 }
 
+/// What becomes of the mail that a command is about: a copy of a delivered answer is given up with its command. The mail of
+/// the answer itself is taken up again when its request's deadline passes.
+async fn copy_of(ctx: &Context, letter: &DeadLetter) -> Result<Option<MailingUpdate>, StoreError> {
+    let Body::DeliverAnswer { request, mailing } = letter.body else {
+        return Ok(None);
+    };
+    let is_answered = ctx.store.request(request).await?.is_some_and(|row| row.stage.is_answered());
+    Ok(is_answered.then(|| MailingUpdate {
+        id: mailing,
+        status: MailingStatus::Refused,
+        phase: None,
+        code: Some("dropped".to_owned()),
+        begins: false,
+        at: ctx.now(),
+    }))
+}
+
 /// Gives it up for good.
 pub(in crate::web) async fn drop(
     State(web): State<Arc<Web>>,
@@ -123,7 +141,8 @@ pub(in crate::web) async fn drop(
         .to_the_end(async move {
             let event = event(&ctx, &person, "dead_letter.dropped", &letter)
                 .detail("reason_letters", &letters.to_string());
-            ctx.store.drop_dead(letter.message, event).await
+            let copy = copy_of(&ctx, &letter).await?;
+            ctx.store.drop_dead(letter.message, event, copy).await
         })
         .await?;
     done(dropped, message, "dropped")
