@@ -6,6 +6,7 @@
 mod content;
 mod document;
 mod previews;
+mod reviews;
 
 use std::sync::Arc;
 

@@ -326,16 +326,29 @@ async fn where_the_unit_has_no_adjudicator_two_that_differ_are_inconclusive(setu
     })
     .await;
     let (first, second) = (site.reviewer(0), site.reviewer(1));
-    let request = site.queued().await;
-    site.examine(&request, "conclude", &first, &lead("A1")).await;
-    let state = site.examine(&request, "second-review", &second, &examination("no_match")).await;
-    assert_eq!(state, "awaiting_release");
-    site.release(&request).await;
-    let status = site.until(&request, &["delivered"]).await;
-    assert_eq!(status["outcome"], "inconclusive");
-    let words = site.open_answer(&request).await;
-    assert!(words.contains("came to another outcome"), "{words}");
-    assert!(!words.contains("SAMPLE, CASEY"), "{words}");
+    let both = format!("{} and {}", site.name(&first), site.name(&second));
+    let cases = [
+        (lead("A1"), examination("no_match")),
+        // The request ends as one of them concluded; that is no agreement.
+        (examination("inconclusive"), lead("A1")),
+        (lead("A1"), examination("inconclusive")),
+    ];
+    for (one, other) in cases {
+        let request = site.queued().await;
+        site.examine(&request, "conclude", &first, &one).await;
+        let state = site.examine(&request, "second-review", &second, &other).await;
+        assert_eq!(state, "awaiting_release");
+        site.release(&request).await;
+        let status = site.until(&request, &["delivered"]).await;
+        assert_eq!(status["outcome"], "inconclusive");
+        let words = site.open_answer(&request).await;
+        assert!(words.contains("differed; the answer is therefore inconclusive"), "{words}");
+        assert!(!words.contains("came to"), "{words}");
+        let author = format!("Face Reviewer: Agency Case Number: {both} ");
+        assert!(words.contains(&author), "`{author}` is missing in: {words}");
+        assert_eq!(words.matches("Sample search system").count(), 2, "both searched: {words}");
+        assert!(!words.contains("SAMPLE, CASEY"), "{words}");
+    }
 }
 
 async fn a_second_review_is_waived_where_every_pack_allows_it_and_nowhere_else(setup: Setup) {
