@@ -527,8 +527,10 @@ async fn a_release_about_a_life_in_danger_is_paged_within_minutes(setup: Setup) 
     let (first, second) = (site.reviewer(0), site.reviewer(1));
     site.examine(&request, "conclude", &first, &lead("A1")).await;
     let supervisor = site.logins(Role::LocalAdministrator).remove(0);
+    let due = ("waits for its second reviewer", 1);
+    until_told(&site, &site.login(&second), due).await;
     wait_is_over(&site).await;
-    until_told(&site, &supervisor, ("waits for its second reviewer", 1)).await;
+    until_told(&site, &supervisor, due).await;
     let state = site.examine(&request, "second-review", &second, &lead("A1")).await;
     assert_eq!(state, "awaiting_release");
     let term = async |site: &Site| {
