@@ -203,7 +203,17 @@ fn a_registry_is_checked_before_it_counts() {
 fn the_example_of_a_registry_is_sound() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/config/registry.example.toml");
     let checked = json(&leadbroker(&["registry", "check", file, "--json"]));
-    assert_eq!(checked["counts"]["accounts"], 4);
+    assert_eq!(checked["counts"]["accounts"], 5);
+    assert_eq!(checked["warnings"], serde_json::json!([]), "every step has its people");
+
+    // A unit that would hang at the first difference is told so.
+    let folder = tempfile::tempdir().unwrap();
+    let example = std::fs::read_to_string(file).unwrap();
+    let without = example.replace("role = \"adjudicator\"", "role = \"auditor\"");
+    let file = write(&folder.path().join("without.toml"), &without, 0o600);
+    let output = leadbroker(&["registry", "check", &file]);
+    assert_eq!(output.status.code(), Some(0), "who is suspended must be able to leave");
+    assert!(stdout(&output).contains("warning: units.lacris: nobody has the role `adjudicator`"));
 }
 
 #[test]

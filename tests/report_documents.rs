@@ -399,6 +399,47 @@ fn each_notice_says_what_it_is_for() {
     assert!(pages(&printed(&declined)).join(" ").contains("No search was made"));
 }
 
+/// Who differed is named, and who decided; nothing says that one of them came to another outcome than the one printed.
+#[test]
+fn a_difference_is_told_without_saying_who_concluded_what() {
+    let (first, second) = (personal("Robin Example"), personal("Alex Instance"));
+    let at = at("2026-11-21T07:10:00Z");
+    let mut lead = report();
+    lead.case.face_reviewer = personal("Jamie Decider");
+    lead.examination.second_review = SecondReview::Adjudicated {
+        first: first.clone(),
+        second: second.clone(),
+        adjudicator: personal("Jamie Decider"),
+        at,
+    };
+    let pages_of_lead = pages(&printed(&Document::ManualSearchReport(Box::new(lead))));
+    assert!(pages_of_lead[0].contains("Jamie Decider"), "{}", pages_of_lead[0]);
+    for reviewer in ["Robin Example", "Alex Instance"] {
+        assert!(!pages_of_lead[0].contains(reviewer), "{}", pages_of_lead[0]);
+    }
+    let mut divided = notice(
+        INCONCLUSIVE,
+        Inconclusive {
+            searches: vec![search("DMS")],
+            suitability: personal("Marginal."),
+            derivatives: Vec::new(),
+        },
+    );
+    divided.second_review = Some(SecondReview::Differed { first, second, at });
+    let text_of_notice = pages(&printed(&Document::InconclusiveNotice(divided))).join(" ");
+    assert!(text_of_notice.contains("therefore inconclusive"), "{text_of_notice}");
+    for text in [&pages_of_lead[1], &text_of_notice] {
+        assert!(
+            text.contains("The first examination, by Robin Example, and the blind second review, by Alex Instance,"),
+            "{text}"
+        );
+        assert!(text.contains("differed"), "{text}");
+        assert!(!text.contains("came to"), "{text}");
+    }
+    let decided = "The adjudicator Jamie Decider examined and decided, November 21, 2026, 07:10 UTC. The result is the adjudicator's.";
+    assert!(pages_of_lead[1].replace('\u{2019}', "'").contains(decided), "{}", pages_of_lead[1]);
+}
+
 #[test]
 fn the_marking_is_at_the_top_and_at_the_bottom_of_every_page() {
     let mut long = report();

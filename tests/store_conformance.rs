@@ -1529,6 +1529,63 @@ async fn a_hold_that_went_to_the_next_role_is_paged_anew(fresh: Fresh) {
     assert_eq!(open_pages(store).await, []);
 }
 
+async fn every_step_after_the_first_examination_is_a_page_of_its_own(fresh: Fresh) {
+    let store = &fresh.store;
+    let _ = store.apply(insert(1, None)).await.unwrap();
+    let (first, second) = (AccountId::new(Uuid::from_u128(5)), AccountId::new(Uuid::from_u128(6)));
+    let claimed = |reviewer| Lease { reviewer, token: 1, until: now(), since: now() };
+    let awaiting = |late| Stage::AwaitingRelease {
+        outcome: Outcome::NoMatch,
+        reviewers: vec![first, second],
+        late,
+    };
+    let way = [
+        (Stage::Leased { lease: claimed(first) }, None),
+        (Stage::Examined { first }, Some(PageCause::SecondReviewDue)),
+        (Stage::SecondReview { first, lease: claimed(second) }, None),
+        // The claim ended: it waits again, and is paged again.
+        (Stage::Examined { first }, Some(PageCause::SecondReviewDue)),
+        (Stage::AdjudicationDue { first, second }, Some(PageCause::AdjudicationDue)),
+        (Stage::Adjudication { first, second, lease: claimed(first) }, None),
+        (awaiting(false), Some(PageCause::ReleaseDue)),
+        (awaiting(true), Some(PageCause::ReleaseOverdue)),
+        (Stage::Released { outcome: Outcome::NoMatch, officer: first }, None),
+    ];
+    let mut opened = Vec::new();
+    for (seen, (stage, cause)) in (1..).zip(way) {
+        go(store, 1, seen, stage).await;
+        let wanted: Vec<_> = cause.map(|cause| (cause, PageState::Open)).into_iter().collect();
+        assert_eq!(open_pages(store).await, wanted);
+        let due = store.claim_pages(10, now(), now() + TimeDelta::minutes(2)).await.unwrap();
+        assert_eq!(due.len(), wanted.len(), "it is due at once");
+        assert!(due.iter().all(|page| !opened.contains(&page.id)), "a page of its own");
+        opened.extend(due.iter().map(|page| page.id));
+    }
+    assert_eq!(opened.len(), 5);
+}
+
+async fn a_late_answer_is_told_until_it_has_left(fresh: Fresh) {
+    let store = &fresh.store;
+    let _ = store.apply(insert(1, None)).await.unwrap();
+    let (due, overdue) = (PageCause::ServiceDue, PageCause::ServiceOverdue);
+    let told = async |cause, over: Option<PageCause>| {
+        let mut change = Change::audited(vec![event("told", id(1))]);
+        change.pages.push(PageChange::Opened(page_of(1, cause)));
+        let over = over.map(|cause| PageChange::Over { request: id(1), cause, at: now() });
+        change.pages.extend(over);
+        assert_eq!(store.apply(change).await.unwrap(), Applied::Now);
+    };
+    told(due, None).await;
+    go(store, 1, 1, Stage::Accepted).await;
+    assert_eq!(causes_of(store, 1).await, [due], "it is so wherever the request stands");
+    told(overdue, Some(due)).await;
+    assert_eq!(causes_of(store, 1).await, [overdue]);
+    go(store, 1, 2, Stage::Delivering).await;
+    assert_eq!(causes_of(store, 1).await, [overdue]);
+    go(store, 1, 3, Stage::Delivered).await;
+    assert_eq!(causes_of(store, 1).await, []);
+}
+
 /// Two emergencies, each with both its duties and its page; when they are due.
 async fn two_emergencies(store: &Store) -> DateTime<Utc> {
     let due_at = now() + TimeDelta::hours(24);
@@ -1923,6 +1980,8 @@ conformance! {
     what_was_received_is_read_in_pages_with_the_registry_of_its_time: false,
     pages_are_opened_with_their_requests_stage: false,
     a_hold_that_went_to_the_next_role_is_paged_anew: false,
+    every_step_after_the_first_examination_is_a_page_of_its_own: false,
+    a_late_answer_is_told_until_it_has_left: false,
     what_an_emergency_owes_is_told_once: false,
     what_an_emergency_owed_ends_its_pages_when_it_is_done: false,
     a_notice_ends_when_somebody_has_seen_it: false,

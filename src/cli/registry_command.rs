@@ -14,7 +14,7 @@ use crate::domain::Unit;
 use crate::pipeline::{Context, people};
 use crate::policy::PolicySet;
 use crate::policy::words::{self, WordsError};
-use crate::registry::{Registry, RegistryError, parse, revived};
+use crate::registry::{Registry, RegistryError, parse, revived, unstaffed};
 
 /// Runs the command.
 pub(super) async fn run(
@@ -164,10 +164,13 @@ fn told(registry: &Registry, version: Option<i64>, output: &mut Output) {
         ("shifts", registry.shifts.len()),
         ("recipients", registry.recipients.len()),
     ];
+    let warnings: Vec<String> = unstaffed(registry).iter().map(ToString::to_string).collect();
     if output.is_json() {
         let counts: serde_json::Map<String, serde_json::Value> =
             counts.into_iter().map(|(name, count)| (name.to_owned(), count.into())).collect();
-        return output.value(&json!({ "sound": true, "version": version, "counts": counts }));
+        return output.value(
+            &json!({ "sound": true, "version": version, "counts": counts, "warnings": warnings }),
+        );
     }
     let counts: Vec<String> =
         counts.into_iter().map(|(name, count)| format!("{count} {name}")).collect();
@@ -178,4 +181,7 @@ fn told(registry: &Registry, version: Option<i64>, output: &mut Output) {
             counts.join(", ")
         ),
     });
+    for warning in warnings {
+        output.line(&format!("warning: {warning}"));
+    }
 }

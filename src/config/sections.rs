@@ -274,7 +274,7 @@ section! {
         offer_minutes: u32 = 10,
         #[doc = "Hours to decide a hold or a release."]
         decision_hours: u32 = 24,
-        #[doc = "Minutes to decide a hold in the lane `threat`, before the next role has it."]
+        #[doc = "Minutes to decide a hold or a release in the lane `threat`, before the next role has it."]
         threat_decision_minutes: u32 = 15,
         #[doc = "Hours from the receipt of an imminent threat to its call-back and its supervisor's confirmation."]
         emergency_hours: u32 = 24,

@@ -44,32 +44,75 @@ pub enum PageCause {
     DutyDue,
     /// Something that an emergency owes was not done in time.
     DutyOverdue,
+    /// A first examination is recorded, and a second reviewer is wanted.
+    SecondReviewDue,
+    /// Two reviewers differ, and an adjudicator is wanted.
+    AdjudicationDue,
+    /// An answer waits for its release.
+    ReleaseDue,
+    /// An answer was not released in time.
+    ReleaseOverdue,
+    /// Most of the time that the unit means to need is used.
+    ServiceDue,
+    /// All of it is used.
+    ServiceOverdue,
 }
 
 impl PageCause {
-    /// Whether it is about what an emergency owes.
-    pub fn is_duty(self) -> bool {
+    /// Whether it is the supervisors', wherever its job stands.
+    pub fn is_of_supervisors(self) -> bool {
         match self {
-            Self::EmergencyBegun | Self::DutyDue | Self::DutyOverdue => true,
+            Self::EmergencyBegun
+            | Self::DutyDue
+            | Self::DutyOverdue
+            | Self::ServiceDue
+            | Self::ServiceOverdue => true,
             Self::JobOffered
             | Self::NobodyAvailable
             | Self::HoldWaiting
             | Self::HoldEscalated
-            | Self::Emergency => false,
+            | Self::Emergency
+            | Self::SecondReviewDue
+            | Self::AdjudicationDue
+            | Self::ReleaseDue
+            | Self::ReleaseOverdue => false,
         }
     }
 
     /// Whether it tells what nobody can take: whoever has seen it ends its page.
     pub fn is_notice(self) -> bool {
         match self {
-            Self::DutyOverdue => true,
+            Self::DutyOverdue | Self::ServiceDue | Self::ServiceOverdue => true,
             Self::JobOffered
             | Self::NobodyAvailable
             | Self::HoldWaiting
             | Self::HoldEscalated
             | Self::Emergency
             | Self::EmergencyBegun
-            | Self::DutyDue => false,
+            | Self::DutyDue
+            | Self::SecondReviewDue
+            | Self::AdjudicationDue
+            | Self::ReleaseDue
+            | Self::ReleaseOverdue => false,
+        }
+    }
+
+    /// Whose step after the first examination waits. Who had a part in the request already is not asked for it.
+    pub fn asks(self) -> Option<Role> {
+        match self {
+            Self::SecondReviewDue => Some(Role::Reviewer),
+            Self::AdjudicationDue => Some(Role::Adjudicator),
+            Self::ReleaseDue | Self::ReleaseOverdue => Some(Role::ReleaseAuthority),
+            Self::JobOffered
+            | Self::NobodyAvailable
+            | Self::HoldWaiting
+            | Self::HoldEscalated
+            | Self::Emergency
+            | Self::EmergencyBegun
+            | Self::DutyDue
+            | Self::DutyOverdue
+            | Self::ServiceDue
+            | Self::ServiceOverdue => None,
         }
     }
 }
@@ -78,9 +121,11 @@ impl PageCause {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Whom {
-    /// The reviewer to whom the job is offered; for a hold, those who may decide it.
+    /// The reviewer to whom the job is offered; for a hold, those who may decide it; for a step after the first
+    /// examination, those who may take it.
     Owner,
-    /// Every reviewer of the unit on duty whose credential is in force.
+    /// Every reviewer of the unit on duty whose credential is in force; of a step after the first examination, everybody on
+    /// duty who may take it.
     OnDuty,
     /// Every active account of the unit with this role.
     Role(Role),
@@ -263,40 +308,10 @@ impl EscalationPolicy {
     }
 
     /// The policy where a unit has written none: the owner at once, after the offer's term the next, then the local
-    /// administrators; an emergency pages everyone on duty at once.
+    /// administrators; an emergency pages everyone on duty at once. A step after the first examination is asked of those
+    /// on duty first, then of all who may take it, then told to the local administrators.
     pub fn standard(lane: Lane, cause: PageCause, offer: TimeDelta) -> Self {
-        let minutes = u32::try_from(offer.num_minutes()).unwrap_or(u32::MAX).max(1);
-        let step =
-            |whom: &[Whom], wait_minutes| EscalationStep { whom: whom.to_vec(), wait_minutes };
-        let supervisors = Whom::Role(Role::LocalAdministrator);
-        let steps = match (lane, cause) {
-            (
-                Lane::Threat | Lane::Priority | Lane::Routine,
-                PageCause::EmergencyBegun | PageCause::DutyDue | PageCause::DutyOverdue,
-            ) => vec![
-                step(std::slice::from_ref(&supervisors), 15),
-                step(&[supervisors, Whom::OnDuty], 30),
-            ],
-            (Lane::Threat, PageCause::HoldWaiting | PageCause::HoldEscalated) => {
-                vec![step(&[Whom::Owner], 2), step(&[Whom::Owner, supervisors], 5)]
-            }
-            (Lane::Threat, PageCause::JobOffered | PageCause::NobodyAvailable)
-            | (_, PageCause::Emergency) => vec![
-                step(&[Whom::Owner, Whom::OnDuty], 2),
-                step(&[Whom::Owner, Whom::OnDuty, supervisors], 5),
-            ],
-            (Lane::Priority | Lane::Routine, PageCause::HoldWaiting | PageCause::HoldEscalated) => {
-                vec![step(&[Whom::Owner], 240), step(&[Whom::Owner, supervisors], 240)]
-            }
-            (
-                Lane::Priority | Lane::Routine,
-                PageCause::JobOffered | PageCause::NobodyAvailable,
-            ) => vec![
-                step(&[Whom::Owner], minutes),
-                step(&[Whom::Owner], minutes),
-                step(&[supervisors], minutes.max(30)),
-            ],
-        };
+        let steps = standard_steps(lane, cause, offer);
         Self {
             lanes: Vec::new(),
             causes: Vec::new(),
@@ -307,6 +322,48 @@ impl EscalationPolicy {
             throttle: Some(Throttle { pages: 20, minutes: 60 }),
             bundle_seconds: default_bundle(),
         }
+    }
+}
+
+fn standard_steps(lane: Lane, cause: PageCause, offer: TimeDelta) -> Vec<EscalationStep> {
+    use PageCause as Cause;
+    let minutes = u32::try_from(offer.num_minutes()).unwrap_or(u32::MAX).max(1);
+    let step = |whom: &[Whom], wait_minutes| EscalationStep { whom: whom.to_vec(), wait_minutes };
+    let supervisors = Whom::Role(Role::LocalAdministrator);
+    let threat = lane == Lane::Threat;
+    match cause {
+        Cause::EmergencyBegun | Cause::DutyDue | Cause::DutyOverdue => vec![
+            step(std::slice::from_ref(&supervisors), 15),
+            step(&[supervisors, Whom::OnDuty], 30),
+        ],
+        Cause::ServiceDue | Cause::ServiceOverdue => {
+            vec![step(&[supervisors], if threat { 15 } else { 240 })]
+        }
+        Cause::ReleaseOverdue => {
+            vec![step(&[Whom::Owner, supervisors], if threat { 5 } else { 240 })]
+        }
+        Cause::HoldWaiting | Cause::HoldEscalated | Cause::ReleaseDue => {
+            let (first, next) = if threat { (2, 5) } else { (240, 240) };
+            vec![step(&[Whom::Owner], first), step(&[Whom::Owner, supervisors], next)]
+        }
+        Cause::SecondReviewDue | Cause::AdjudicationDue if !threat => vec![
+            step(&[Whom::OnDuty], 60),
+            step(&[Whom::Owner], 180),
+            step(&[Whom::Owner, supervisors], 240),
+        ],
+        Cause::JobOffered | Cause::NobodyAvailable if !threat => vec![
+            step(&[Whom::Owner], minutes),
+            step(&[Whom::Owner], minutes),
+            step(&[supervisors], minutes.max(30)),
+        ],
+        Cause::Emergency
+        | Cause::JobOffered
+        | Cause::NobodyAvailable
+        | Cause::SecondReviewDue
+        | Cause::AdjudicationDue => vec![
+            step(&[Whom::Owner, Whom::OnDuty], 2),
+            step(&[Whom::Owner, Whom::OnDuty, supervisors], 5),
+        ],
     }
 }
 
@@ -327,6 +384,21 @@ mod tests {
         }
         for bad in ["", "everyone", "role:king", "account:", "webhook:A b", "owner:x"] {
             assert!(bad.parse::<Whom>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_standard_policy_reaches_the_supervisors_and_a_threat_within_minutes() {
+        use strum::VariantArray as _;
+        let supervisors = Whom::Role(Role::LocalAdministrator);
+        for cause in PageCause::VARIANTS {
+            for lane in Lane::VARIANTS {
+                let policy = EscalationPolicy::standard(*lane, *cause, TimeDelta::minutes(10));
+                let last = policy.steps.last().unwrap();
+                assert!(last.whom.contains(&supervisors), "{cause:?} {lane:?}");
+                let before: u32 = policy.steps.iter().rev().skip(1).map(|s| s.wait_minutes).sum();
+                assert!(*lane != Lane::Threat || before <= 15, "{cause:?}: {before} minutes");
+            }
         }
     }
 

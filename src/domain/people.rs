@@ -90,10 +90,14 @@ pub struct Credential {
 }
 
 impl Credential {
+    /// When it ceases to be in force (exclusive): it expires, or its refresher is due.
+    pub fn ends_at(&self) -> DateTime<Utc> {
+        self.refresher_due.map_or(self.expires_at, |due| due.min(self.expires_at))
+    }
+
     /// Whether it is in force at `at`.
     pub fn in_force(&self, at: DateTime<Utc>) -> bool {
-        let fresh = self.refresher_due.is_none_or(|due| at < due);
-        self.issued_at <= at && at < self.expires_at && fresh
+        self.issued_at <= at && at < self.ends_at()
     }
 }
 

@@ -157,6 +157,8 @@ pub enum Event {
         /// What.
         outcome: Outcome,
     },
+    /// The release authority's time ran out; it waits on.
+    ReleaseOverdue,
     /// The release authority signed.
     ReleaseGranted {
         /// Who.

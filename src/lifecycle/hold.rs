@@ -39,7 +39,7 @@ pub fn stop(stage: &Stage) -> Option<Resume> {
         Stage::AdjudicationDue { first, second } | Stage::Adjudication { first, second, .. } => {
             Some(Resume::Adjudication { first: *first, second: *second })
         }
-        Stage::AwaitingRelease { outcome, reviewers } => {
+        Stage::AwaitingRelease { outcome, reviewers, .. } => {
             Some(Resume::Release { outcome: *outcome, reviewers: reviewers.clone() })
         }
         Stage::Released { .. } | Stage::Delivering => Some(Resume::Recall),

@@ -13,7 +13,7 @@ mod stage;
 pub use event::{Event, Resume};
 pub use hold::{escalate, stop};
 pub use priority::{MOST_OVERTAKEN, head_start, rank, waited_as};
-pub use schedule::{Owner, Terms, deadline, decision_due, owner};
+pub use schedule::{Owner, Terms, deadline, decision_due, due, owner};
 pub use service_clock::{ClockState, Look, Passage, ServiceClock, Threshold, look, service_clock};
 pub use stage::{Lease, Stage, StageCode};
 
@@ -71,6 +71,7 @@ fn step(stage: &Stage, event: Event) -> Option<Stage> {
         Event::SecondDivided => agreed(stage, Outcome::Inconclusive),
         Event::SecondWaived { outcome } => waived(stage, outcome),
         Event::Adjudicated { outcome } => adjudicated(stage, outcome),
+        Event::ReleaseOverdue => release_overdue(stage),
         Event::ReleaseGranted { officer } => released(stage, officer),
         Event::AnswerSealed => matches!(stage, Stage::Released { .. }).then_some(Stage::Delivering),
         Event::KeptInUnit => matches!(stage, Stage::Released { .. }).then_some(Stage::Delivered),
@@ -106,7 +107,8 @@ fn may_hold(stage: &Stage, resume: &Resume) -> bool {
             stop(stage).as_ref() == Some(resume)
         }
         Resume::Release { outcome, reviewers } => {
-            *stage == Stage::AwaitingRelease { outcome: *outcome, reviewers: reviewers.clone() }
+            let same = |o: &Outcome, r: &Vec<AccountId>| o == outcome && r == reviewers;
+            matches!(stage, Stage::AwaitingRelease { outcome, reviewers, .. } if same(outcome, reviewers))
         }
         Resume::Respond { .. } => matches!(stage, Stage::Released { .. }),
         Resume::Deliver => matches!(stage, Stage::Delivering),
@@ -118,7 +120,7 @@ fn agreed(stage: &Stage, outcome: Outcome) -> Option<Stage> {
     let Stage::SecondReview { first, lease } = stage else {
         return None;
     };
-    Some(Stage::AwaitingRelease { outcome, reviewers: vec![*first, lease.reviewer] })
+    Some(awaiting_release(outcome, vec![*first, lease.reviewer]))
 }
 
 fn differed(stage: &Stage) -> Option<Stage> {
@@ -132,14 +134,25 @@ fn waived(stage: &Stage, outcome: Outcome) -> Option<Stage> {
     let Stage::Examined { first } = stage else {
         return None;
     };
-    Some(Stage::AwaitingRelease { outcome, reviewers: vec![*first] })
+    Some(awaiting_release(outcome, vec![*first]))
 }
 
 fn adjudicated(stage: &Stage, outcome: Outcome) -> Option<Stage> {
     let Stage::Adjudication { first, second, lease } = stage else {
         return None;
     };
-    Some(Stage::AwaitingRelease { outcome, reviewers: vec![*first, *second, lease.reviewer] })
+    Some(awaiting_release(outcome, vec![*first, *second, lease.reviewer]))
+}
+
+fn awaiting_release(outcome: Outcome, reviewers: Vec<AccountId>) -> Stage {
+    Stage::AwaitingRelease { outcome, reviewers, late: false }
+}
+
+fn release_overdue(stage: &Stage) -> Option<Stage> {
+    let Stage::AwaitingRelease { outcome, reviewers, .. } = stage else {
+        return None;
+    };
+    Some(Stage::AwaitingRelease { outcome: *outcome, reviewers: reviewers.clone(), late: true })
 }
 
 fn released(stage: &Stage, officer: AccountId) -> Option<Stage> {
@@ -159,9 +172,7 @@ fn allowed(stage: &Stage) -> Option<Stage> {
         Resume::Adjudication { first, second } => {
             Stage::AdjudicationDue { first: *first, second: *second }
         }
-        Resume::Release { outcome, reviewers } => {
-            Stage::AwaitingRelease { outcome: *outcome, reviewers: reviewers.clone() }
-        }
+        Resume::Release { outcome, reviewers } => awaiting_release(*outcome, reviewers.clone()),
         Resume::Respond { outcome, officer } => {
             Stage::Released { outcome: *outcome, officer: *officer }
         }

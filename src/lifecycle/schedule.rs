@@ -31,7 +31,7 @@ pub struct Terms {
     pub offer: TimeDelta,
     /// A human's time to decide a hold or a release.
     pub decision: TimeDelta,
-    /// The same in the lane `threat`, for a hold.
+    /// The same in the lane `threat`.
     pub threat_decision: TimeDelta,
     /// Time from the receipt of an imminent threat to its call-back and its supervisor's confirmation.
     pub emergency: TimeDelta,
@@ -104,7 +104,15 @@ pub fn deadline(stage: &Stage, now: DateTime<Utc>, terms: &Terms) -> Option<Date
     Some(now + term)
 }
 
-/// Until when a hold that begins now is decided. Nobody waits a day for a decision about a life in danger.
+/// As [`deadline`], where the step may be a decision, which has the time of its lane.
+pub fn due(stage: &Stage, lane: Lane, now: DateTime<Utc>, terms: &Terms) -> Option<DateTime<Utc>> {
+    if matches!(stage, Stage::Held { .. } | Stage::AwaitingRelease { .. }) {
+        return Some(decision_due(lane, now, terms));
+    }
+    deadline(stage, now, terms)
+}
+
+/// Until when a hold or a release that begins now is decided. Nobody waits a day for a decision about a life in danger.
 pub fn decision_due(lane: Lane, now: DateTime<Utc>, terms: &Terms) -> DateTime<Utc> {
     match lane {
         Lane::Threat => now + terms.threat_decision,

@@ -103,6 +103,9 @@ pub enum Stage {
         outcome: Outcome,
         /// Everyone who examined it; none of them may release.
         reviewers: Vec<AccountId>,
+        /// Nobody released it in time.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        late: bool,
     },
     /// The answer's bytes are signed for.
     Released {

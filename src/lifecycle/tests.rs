@@ -4,7 +4,7 @@ use strum::VariantArray;
 use uuid::Uuid;
 
 use super::*;
-use crate::domain::{AccountId, Outcome, Role};
+use crate::domain::{AccountId, Lane, Outcome, Role};
 
 fn person(n: u128) -> AccountId {
     AccountId::new(Uuid::from_u128(n))
@@ -44,7 +44,8 @@ fn stages() -> Vec<Stage> {
         S::SecondReview { first: person(1), lease: lease(2) },
         S::AdjudicationDue { first: person(1), second: person(2) },
         S::Adjudication { first: person(1), second: person(2), lease: lease(3) },
-        S::AwaitingRelease { outcome: Outcome::Lead, reviewers: vec![person(1), person(2)] },
+        awaiting_release(Outcome::Lead, vec![person(1), person(2)]),
+        release_overdue(&awaiting_release(Outcome::Lead, vec![person(1), person(2)])).unwrap(),
         S::Released { outcome: Outcome::Lead, officer: person(9) },
         S::Delivering,
         S::Delivered,
@@ -90,6 +91,7 @@ fn events(n: u128) -> Vec<Event> {
         E::SecondDivided,
         E::SecondWaived { outcome: Outcome::Lead },
         E::Adjudicated { outcome: Outcome::Inconclusive },
+        E::ReleaseOverdue,
         E::ReleaseGranted { officer: person(9) },
         E::AnswerSealed,
         E::KeptInUnit,
@@ -200,8 +202,7 @@ fn every_open_stage_has_one_owner_and_one_deadline() {
 #[test]
 fn a_release_that_is_held_comes_back_as_it_was_or_ends_unreleased() {
     let role = Role::LocalAdministrator;
-    let awaiting =
-        Stage::AwaitingRelease { outcome: Outcome::Lead, reviewers: vec![person(1), person(2)] };
+    let awaiting = awaiting_release(Outcome::Lead, vec![person(1), person(2)]);
     let held = next(&awaiting, Event::Held { role, resume: at_release() }).unwrap();
     assert_eq!(held, Stage::Held { role, resume: at_release(), missed: Vec::new() });
     assert_eq!(next(&held, Event::HoldAllowed).unwrap(), awaiting, "nobody examined it anew");
@@ -215,6 +216,30 @@ fn a_release_that_is_held_comes_back_as_it_was_or_ends_unreleased() {
     ] {
         assert!(next(&awaiting, Event::Held { role, resume }).is_err());
     }
+}
+
+#[test]
+fn an_overdue_release_waits_on_and_a_life_in_danger_waits_minutes() {
+    let awaiting = awaiting_release(Outcome::Lead, vec![person(1), person(2)]);
+    let late = next(&awaiting, Event::ReleaseOverdue).unwrap();
+    assert_ne!(late, awaiting);
+    assert_eq!(next(&late, Event::ReleaseOverdue).unwrap(), late);
+    let officer = Event::ReleaseGranted { officer: person(9) };
+    assert_eq!(next(&late, officer.clone()), next(&awaiting, officer));
+    let role = Role::LocalAdministrator;
+    let held = next(&late, Event::Held { role, resume: at_release() }).unwrap();
+    assert_eq!(next(&held, Event::HoldAllowed).unwrap(), awaiting, "it has its time again");
+    let stored = r#"{"stage":"awaiting_release","outcome":"lead","reviewers":[]}"#;
+    let before = awaiting_release(Outcome::Lead, Vec::new());
+    assert_eq!(serde_json::from_str::<Stage>(stored).unwrap(), before);
+    assert_eq!(serde_json::to_string(&before).unwrap(), stored, "an older program reads it");
+    let (now, terms) = (DateTime::<Utc>::UNIX_EPOCH, Terms::default());
+    for stage in [&awaiting, &late, &held] {
+        assert_eq!(due(stage, Lane::Threat, now, &terms), Some(now + terms.threat_decision));
+        assert_eq!(due(stage, Lane::Routine, now, &terms), Some(now + terms.decision));
+    }
+    let examined = Stage::Examined { first: person(1) };
+    assert_eq!(due(&examined, Lane::Threat, now, &terms), deadline(&examined, now, &terms));
 }
 
 #[test]

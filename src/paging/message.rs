@@ -228,6 +228,12 @@ fn in_words(cause: PageCause) -> &'static str {
         PageCause::EmergencyBegun => "an emergency has begun: call the agency back",
         PageCause::DutyDue => "an emergency's call-back or confirmation is due soon",
         PageCause::DutyOverdue => "an emergency's call-back or confirmation is overdue",
+        PageCause::SecondReviewDue => "a request waits for its second reviewer",
+        PageCause::AdjudicationDue => "a request waits for an adjudicator",
+        PageCause::ReleaseDue => "an answer waits for its release",
+        PageCause::ReleaseOverdue => "an answer was not released in time",
+        PageCause::ServiceDue => "a request nears the end of the unit's time for it",
+        PageCause::ServiceOverdue => "a request was not answered in the unit's time for it",
     }
 }
 

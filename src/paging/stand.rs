@@ -9,13 +9,36 @@ use crate::lifecycle::{Stage, StageCode};
 pub struct Place {
     /// The stage.
     pub stage: StageCode,
-    /// A hold that nobody decided in time.
+    /// A hold that nobody decided in time, or an answer that nobody released in time.
     pub escalated: bool,
 }
 
 impl From<&Stage> for Place {
     fn from(stage: &Stage) -> Self {
-        let escalated = matches!(stage, Stage::Held { missed, .. } if !missed.is_empty());
+        let escalated = match stage {
+            Stage::Held { missed, .. } => !missed.is_empty(),
+            Stage::AwaitingRelease { late, .. } => *late,
+            Stage::Received
+            | Stage::Rejected
+            | Stage::Accepted
+            | Stage::Queued
+            | Stage::Offered { .. }
+            | Stage::Leased { .. }
+            | Stage::Examined { .. }
+            | Stage::SecondReview { .. }
+            | Stage::AdjudicationDue { .. }
+            | Stage::Adjudication { .. }
+            | Stage::Released { .. }
+            | Stage::Delivering
+            | Stage::Delivered
+            | Stage::AwaitingPickup
+            | Stage::Acknowledged
+            | Stage::FeedbackDue
+            | Stage::Closed
+            | Stage::Withdrawn
+            | Stage::Expired
+            | Stage::Destroyed => false,
+        };
         Self { stage: stage.code(), escalated }
     }
 }
@@ -33,15 +56,17 @@ pub fn opens(lane: Lane, place: Place) -> Option<PageCause> {
         StageCode::Offered => Some(PageCause::JobOffered),
         StageCode::Held if place.escalated => Some(PageCause::HoldEscalated),
         StageCode::Held => Some(PageCause::HoldWaiting),
+        // INVARIANT (blind): it follows from the stage alone, so it tells nothing of how the examination ended.
+        StageCode::Examined => Some(PageCause::SecondReviewDue),
+        StageCode::AdjudicationDue => Some(PageCause::AdjudicationDue),
+        StageCode::AwaitingRelease if place.escalated => Some(PageCause::ReleaseOverdue),
+        StageCode::AwaitingRelease => Some(PageCause::ReleaseDue),
         StageCode::Received
         | StageCode::Accepted
         | StageCode::Rejected
         | StageCode::Leased
-        | StageCode::Examined
         | StageCode::SecondReview
-        | StageCode::AdjudicationDue
         | StageCode::Adjudication
-        | StageCode::AwaitingRelease
         | StageCode::Released
         | StageCode::Delivering
         | StageCode::Delivered
@@ -56,35 +81,37 @@ pub fn opens(lane: Lane, place: Place) -> Option<PageCause> {
 }
 
 /// Most pages that go on in one place.
-pub const KEPT: usize = 5;
+pub const KEPT: usize = 7;
 
 /// The pages that go on in this place; every other one of the request has ended. What an emergency owes, it owes wherever
-/// the request stands, unless it has ended without an answer.
+/// the request stands, unless it has ended without an answer; the unit's own time runs until the answer has left.
 pub fn keeps(place: Place) -> &'static [PageCause] {
-    use PageCause::{DutyDue, DutyOverdue, Emergency, EmergencyBegun};
+    use PageCause::{
+        AdjudicationDue, DutyDue, DutyOverdue, Emergency, EmergencyBegun, HoldEscalated,
+        HoldWaiting, JobOffered, NobodyAvailable, ReleaseDue, ReleaseOverdue, SecondReviewDue,
+        ServiceDue, ServiceOverdue,
+    };
+    macro_rules! going_on {
+        ($($cause:ident),*) => {
+            &[$($cause,)* EmergencyBegun, DutyDue, DutyOverdue, ServiceDue, ServiceOverdue]
+        };
+    }
     match place.stage {
-        StageCode::Received | StageCode::Accepted => {
-            &[Emergency, EmergencyBegun, DutyDue, DutyOverdue]
-        }
-        StageCode::Queued => {
-            &[PageCause::NobodyAvailable, Emergency, EmergencyBegun, DutyDue, DutyOverdue]
-        }
-        StageCode::Offered => {
-            &[PageCause::JobOffered, Emergency, EmergencyBegun, DutyDue, DutyOverdue]
-        }
-        StageCode::Held if place.escalated => {
-            &[PageCause::HoldEscalated, EmergencyBegun, DutyDue, DutyOverdue]
-        }
-        StageCode::Held => &[PageCause::HoldWaiting, EmergencyBegun, DutyDue, DutyOverdue],
+        StageCode::Received | StageCode::Accepted => going_on!(Emergency),
+        StageCode::Queued => going_on!(NobodyAvailable, Emergency),
+        StageCode::Offered => going_on!(JobOffered, Emergency),
+        StageCode::Held if place.escalated => going_on!(HoldEscalated),
+        StageCode::Held => going_on!(HoldWaiting),
+        StageCode::Examined => going_on!(SecondReviewDue),
+        StageCode::AdjudicationDue => going_on!(AdjudicationDue),
+        StageCode::AwaitingRelease if place.escalated => going_on!(ReleaseOverdue),
+        StageCode::AwaitingRelease => going_on!(ReleaseDue),
         StageCode::Leased
-        | StageCode::Examined
         | StageCode::SecondReview
-        | StageCode::AdjudicationDue
         | StageCode::Adjudication
-        | StageCode::AwaitingRelease
         | StageCode::Released
-        | StageCode::Delivering
-        | StageCode::Delivered
+        | StageCode::Delivering => going_on!(),
+        StageCode::Delivered
         | StageCode::AwaitingPickup
         | StageCode::Acknowledged
         | StageCode::FeedbackDue
@@ -100,6 +127,8 @@ mod tests {
     use strum::VariantArray as _;
 
     use super::*;
+    use crate::domain::{AccountId, Outcome};
+    use crate::lifecycle::owner;
 
     fn at(stage: StageCode) -> Place {
         Place { stage, escalated: false }
@@ -119,9 +148,18 @@ mod tests {
             }
         }
         let duties = [PageCause::EmergencyBegun, PageCause::DutyDue, PageCause::DutyOverdue];
-        assert_eq!(keeps(at(StageCode::Leased)), duties);
+        let service = [PageCause::ServiceDue, PageCause::ServiceOverdue];
+        assert_eq!(keeps(at(StageCode::Leased)), [&duties[..], &service[..]].concat());
+        assert_eq!(keeps(at(StageCode::Delivered)), duties, "an answer that has left is not late");
         assert!(keeps(at(StageCode::Withdrawn)).is_empty());
-        for stage in [StageCode::Queued, StageCode::Offered, StageCode::Held] {
+        for stage in [
+            StageCode::Queued,
+            StageCode::Offered,
+            StageCode::Held,
+            StageCode::Examined,
+            StageCode::AdjudicationDue,
+            StageCode::AwaitingRelease,
+        ] {
             assert!(
                 Lane::VARIANTS.iter().all(|lane| opens(*lane, at(stage)).is_some()),
                 "{stage:?}"
@@ -137,5 +175,29 @@ mod tests {
         assert_eq!(opens(Lane::Routine, late), Some(PageCause::HoldEscalated));
         assert!(!keeps(late).contains(&PageCause::HoldWaiting));
         assert!(!keeps(at(StageCode::Held)).contains(&PageCause::HoldEscalated));
+    }
+    #[test]
+    fn no_stage_waits_for_people_without_a_page() {
+        use crate::lifecycle::Owner;
+        let someone = AccountId::new(uuid::Uuid::from_u128(1));
+        let waiting = [
+            Stage::Queued,
+            Stage::Offered { reviewer: someone },
+            Stage::Examined { first: someone },
+            Stage::AdjudicationDue { first: someone, second: someone },
+            Stage::AwaitingRelease {
+                outcome: Outcome::Lead,
+                reviewers: vec![someone],
+                late: false,
+            },
+        ];
+        for stage in waiting {
+            let role = matches!(owner(&stage), Owner::Role(_) | Owner::Person(_));
+            assert!(role && opens(Lane::Routine, Place::from(&stage)).is_some(), "{stage:?}");
+        }
+        let late =
+            |late| Stage::AwaitingRelease { outcome: Outcome::Lead, reviewers: Vec::new(), late };
+        assert_eq!(opens(Lane::Routine, Place::from(&late(true))), Some(PageCause::ReleaseOverdue));
+        assert!(!keeps(Place::from(&late(true))).contains(&PageCause::ReleaseDue));
     }
 }

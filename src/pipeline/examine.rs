@@ -17,7 +17,7 @@ use super::{
 use crate::audit::{Actor, AuditEvent};
 use crate::domain::examination::{Conclusion, Examination};
 use crate::domain::{Account, Lane, RequestId, Role, ShapeError, Verdict};
-use crate::lifecycle::{Stage, StageCode, deadline, next};
+use crate::lifecycle::{Stage, StageCode, due, next};
 use crate::policy::facts::SecondReview;
 use crate::policy::{PolicyDecision, facts};
 use crate::store::{Change, NewRecord, Page, RecordKind, RequestRow, RequestUpdate, WorkPage};
@@ -156,7 +156,7 @@ pub async fn conclude(
     };
     let (kind, event) = ending::of(ctx, &row, &key, &exam).await?;
     let stage = next(&row.stage, event)?;
-    let until = deadline(&stage, now, &ctx.rules.terms);
+    let until = due(&stage, row.lane, now, &ctx.rules.terms);
     let audit = by_person(person, ending::action(kind), now, &row).decision(&decision);
     // INVARIANT (blind): the audit entry and the events of the first examination do not say how it ended.
     let update = RequestUpdate::stage(row.id, row.version, stage.clone(), now, until);

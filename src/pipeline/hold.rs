@@ -7,7 +7,7 @@ use super::{Context, PipelineError, dispatch, sealed, standing, step, wording};
 use crate::audit::{Actor, AuditEvent};
 use crate::domain::plain_text::is_a_reason;
 use crate::domain::{Account, AccountId, Finding, Personal, RequestId, Role, Verdict};
-use crate::lifecycle::{Event, Resume, Stage, StageCode, deadline, decision_due, next};
+use crate::lifecycle::{Event, Resume, Stage, StageCode, decision_due, due, next};
 use crate::messages::{EventData, Message, Step};
 use crate::policy::PolicyDecision;
 use crate::store::{
@@ -251,7 +251,7 @@ fn decided(
     (resume, stage, decision): (Resume, Stage, &HoldDecision),
 ) -> Result<Change, PipelineError> {
     let now = ctx.now();
-    let until = deadline(&stage, now, &ctx.rules.terms);
+    let until = due(&stage, row.lane, now, &ctx.rules.terms);
     let mut update = RequestUpdate::stage(row.id, row.version, stage.clone(), now, until);
     let accepted = stage.code() == StageCode::Accepted;
     if accepted && row.case_number_of_unit.is_none() {

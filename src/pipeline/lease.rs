@@ -118,19 +118,31 @@ async fn not_in_conflict(
             "this request concerns you or somebody close to you; another reviewer examines it",
         ));
     }
+    if gave_back_for_good(ctx, row).await?.contains(&person.id) {
+        return Err(PipelineError::forbidden(
+            "gave_back",
+            "you gave this job back for a reason that stays; another reviewer examines it",
+        ));
+    }
+    Ok(())
+}
+
+/// Who gave the job back for a reason that stays.
+pub(super) async fn gave_back_for_good(
+    ctx: &Context,
+    row: &RequestRow,
+) -> Result<Vec<AccountId>, PipelineError> {
+    let mut authors = Vec::new();
     for record in ctx.store.records(row.id).await? {
-        if record.kind != RecordKind::GiveBack || record.author != person.id {
+        if record.kind != RecordKind::GiveBack {
             continue;
         }
         let back: GiveBack = sealed::open_record(ctx, &sealed::key_of(ctx, row)?, &record)?;
         if back.reason.is_final() {
-            return Err(PipelineError::forbidden(
-                "gave_back",
-                "you gave this job back for a reason that stays; another reviewer examines it",
-            ));
+            authors.push(record.author);
         }
     }
-    Ok(())
+    Ok(authors)
 }
 
 /// Pure: the role that the stage wants, and nobody twice.

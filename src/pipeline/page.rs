@@ -4,14 +4,15 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Context, PipelineError};
+use super::{Context, PipelineError, lease, sealed, standing};
 use crate::audit::{Actor, AuditEvent};
-use crate::domain::{Account, EscalationPolicy, PageAttemptId, PageId, Role, UnitId};
+use crate::domain::{Account, AccountId, EscalationPolicy, PageAttemptId, PageId, Role, UnitId};
 use crate::paging::{Due, PageState, Reach, Standing, Target, due, send_at};
+use crate::policy::conflict::conflict;
 use crate::registry::Registry;
 use crate::store::{
     Applied, AttemptStatus, AttemptUpdate, Change, ClaimedAttempt, Guard, NewAttempt, PageChange,
-    PageRow, PageUpdate,
+    PageRow, PageUpdate, RequestRow,
 };
 use crate::telemetry::name;
 
@@ -42,12 +43,14 @@ pub async fn escalate(ctx: &Context, page: &PageRow) -> Result<(), PipelineError
     let attempts = ctx.store.attempts(page.id).await?;
     let paged: Vec<Target> =
         attempts.iter().filter_map(|one| Target::read(&one.kind, &one.target)).collect();
+    let barred = barred(ctx, &registry, page, &row).await;
     let reach = Reach {
         registry: &registry,
         unit: &page.unit,
         lane: page.lane,
         cause: page.cause,
         stage: &row.stage,
+        barred: &barred,
         destinations: &ctx.paging.names,
         now,
     };
@@ -77,6 +80,36 @@ pub async fn escalate(ctx: &Context, page: &PageRow) -> Result<(), PipelineError
         tracing::warn!(page = %page.id, unit = %page.unit, "nobody of this unit can be paged; see docs/PAGING.md");
     }
     Ok(())
+}
+
+/// Whom the case itself keeps from the step that waits: who asked, who is named in it or close to it, who gave it back for
+/// good. What cannot be read keeps nobody from being paged: who may not take the step is told so when they try.
+async fn barred(
+    ctx: &Context,
+    registry: &Registry,
+    page: &PageRow,
+    row: &RequestRow,
+) -> Vec<AccountId> {
+    let Some(role) = page.cause.asks() else { return Vec::new() };
+    let read = async {
+        let form = sealed::form_of(ctx, row)?;
+        Ok::<_, PipelineError>((form, lease::gave_back_for_good(ctx, row).await?))
+    };
+    let (form, gave_back) = match read.await {
+        Ok(read) => read,
+        Err(error) => {
+            tracing::warn!(page = %page.id, error = %error, "look whom a case keeps from its next step");
+            return Vec::new();
+        }
+    };
+    let of_role = |one: &&Account| one.unit == row.unit && one.role == role;
+    let kept_out = |one: &&Account| {
+        gave_back.contains(&one.id)
+            || standing::is_requester(&form, one)
+            || (role != Role::ReleaseAuthority && conflict(&form, one).is_some())
+    };
+    let accounts = registry.accounts.iter().map(|entry| &entry.account);
+    accounts.filter(of_role).filter(kept_out).map(|one| one.id).collect()
 }
 
 async fn begun(

@@ -6,6 +6,7 @@
 mod content;
 mod document;
 mod previews;
+mod reviews;
 
 use std::sync::Arc;
 
@@ -96,7 +97,7 @@ fn awaiting<'r>(
             "a release is for the role `release_authority`",
         ));
     }
-    let Stage::AwaitingRelease { outcome, reviewers } = &row.stage else {
+    let Stage::AwaitingRelease { outcome, reviewers, .. } = &row.stage else {
         let code = row.stage.code();
         let message = format!("this request is `{code}` and waits for no release; read its status");
         return Err(PipelineError::conflict("state", message));

@@ -317,7 +317,8 @@ pub async fn publish(
             return Err(PipelineError::conflict("nothing_drafted", "draft something first"));
         };
         entries.push(publication.clone());
-        let gaps = gaps_of(&entries, &registry, unit, ahead(now));
+        let policies = ctx.policies().await?;
+        let gaps = gaps_of(&entries, (&registry, &policies), unit, ahead(now));
         if !gaps.is_empty() && accept_gaps.is_none() {
             return Err(refused_gaps(&gaps));
         }

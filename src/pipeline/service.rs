@@ -3,11 +3,13 @@
 use chrono::{DateTime, Utc};
 
 use super::{Context, PipelineError, dispatch};
-use crate::domain::{Lane, UnitId};
+use crate::domain::{Lane, PageCause, UnitId};
 use crate::lifecycle::{Passage, ServiceClock, Threshold, look, service_clock};
 use crate::messages::{AgencyEvent, Body, EventData, Message, Route};
 use crate::registry::Registry;
-use crate::store::{Change, ClockLook, ClockRow, Guard, NewClock, RequestRow, StoredEvent};
+use crate::store::{
+    Change, ClockLook, ClockRow, Guard, NewClock, NewPage, PageChange, RequestRow, StoredEvent,
+};
 
 /// Clauses of holds that only the requesting agency can mend: its standing, its agreement, its key, its mailbox.
 const AGENCY_MENDS: [&str; 4] =
@@ -110,7 +112,15 @@ fn looked(
         event = event.detail("due_at", &due_at.to_rfc3339());
     }
     change.audit.push(event);
+    let cause = match threshold {
+        Threshold::Reminder => PageCause::ServiceDue,
+        Threshold::Overdue => PageCause::ServiceOverdue,
+    };
+    let (request, unit, lane) = (row.id, row.unit.clone(), row.lane);
+    change.pages.push(PageChange::Opened(NewPage { request, unit, lane, cause, at: now }));
     if threshold == Threshold::Overdue {
+        // What is overdue is not due any more.
+        change.pages.push(PageChange::Over { request, cause: PageCause::ServiceDue, at: now });
         change.outgoing.push(overdue(ctx, row, now));
     }
     change

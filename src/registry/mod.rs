@@ -6,6 +6,7 @@
 pub mod doors;
 mod escalations;
 mod parse;
+mod staffing;
 mod users;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use strum::VariantArray as _;
 
 pub use parse::{RegistryError, parse};
+pub use staffing::unstaffed;
 pub use users::{
     Imported, RowReport, RowResult, UsersError, export, import, restore, revived, suspend,
 };

@@ -216,7 +216,7 @@ pub struct CaseBlock {
     pub date_searched: Option<DateTime<Utc>>,
     /// The requester's agency.
     pub investigating_agency: String,
-    /// The reviewer who signs.
+    /// Who came to the result: of an adjudicated case the adjudicator; where the result is that two differed, both.
     pub face_reviewer: Personal<String>,
     /// The agency's case number.
     pub agency_case_number: Personal<String>,
@@ -366,10 +366,12 @@ pub enum SecondReview {
         #[serde(serialize_with = "printed_time")]
         at: DateTime<Utc>,
     },
-    /// The reviewers differed, and an adjudicator decided.
+    /// The reviewers differed, and an adjudicator decided. It is not said who of them concluded what.
     Adjudicated {
-        /// The second reviewer.
-        reviewer: Personal<String>,
+        /// Who examined first.
+        first: Personal<String>,
+        /// Who examined second.
+        second: Personal<String>,
         /// The adjudicator.
         adjudicator: Personal<String>,
         /// When the adjudicator decided.
@@ -378,9 +380,11 @@ pub enum SecondReview {
     },
     /// The reviewers differed, and the unit left it at that.
     Differed {
-        /// The second reviewer.
-        reviewer: Personal<String>,
-        /// When.
+        /// Who examined first.
+        first: Personal<String>,
+        /// Who examined second.
+        second: Personal<String>,
+        /// When the second one concluded.
         #[serde(serialize_with = "printed_time")]
         at: DateTime<Utc>,
     },

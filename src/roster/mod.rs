@@ -19,7 +19,7 @@ pub use entry::{
     Entry, HandOff, Holiday, HolidayDuty, Level, Override, OverrideAct, Period, Publication,
     Retraction, Rotation, Rule, Shift, Stint, Temporary,
 };
-pub use gaps::{Gap, GapKind, Skills, gaps};
+pub use gaps::{Gap, GapKind, Skills, Wants, gaps};
 pub use local::instant;
 pub use resolve::{OnDuty, Placed, Span, Taken, Why, resolve, resolve_as_known, spans};
 pub use timeline::{Roster, drafts};

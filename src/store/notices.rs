@@ -1,4 +1,4 @@
-//! Pages that no stage opens: what an emergency owes, and that it was not done in time.
+//! Pages that no stage opens: what an emergency owes, what the unit's service targets want, and that it was not done in time.
 
 use chrono::{DateTime, Utc};
 use sqlx::{AnyConnection, Row as _};
@@ -54,6 +54,9 @@ pub(super) async fn announced(
             PageChange::Opened(NewPage { request, unit, lane, cause, at }) => {
                 let id = page_id(*request, 0, *cause);
                 rows.push(row(id, (*request, unit, *lane), *cause, *at).1);
+            }
+            PageChange::Over { request, cause, at } => {
+                end_of(connection, *request, (&[*cause], *at)).await?;
             }
             PageChange::Begun(_) | PageChange::Tried(_) => {}
         }

@@ -44,6 +44,15 @@ pub struct PageUpdate {
 pub enum PageChange {
     /// A page that no stage opens. One that stands already, or stood before, is left as it is.
     Opened(NewPage),
+    /// A page that no stage ends has done its work.
+    Over {
+        /// Of which request.
+        request: RequestId,
+        /// Which.
+        cause: PageCause,
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// Somebody is to be paged.
     Begun(NewAttempt),
     /// An attempt was tried.
@@ -184,7 +193,7 @@ async fn end(connection: &mut AnyConnection, moved: &[Moved]) -> Result<(), Stor
         execute_in(
             connection,
             "UPDATE pages SET state = 'ended', next_at = NULL, updated_at = $1
-             WHERE state <> 'ended' AND cause NOT IN ($2, $3, $4, $5, $6) AND request IN",
+             WHERE state <> 'ended' AND cause NOT IN ($2, $3, $4, $5, $6, $7, $8) AND request IN",
             values,
             &requests,
         )
@@ -277,7 +286,7 @@ async fn attempts(connection: &mut AnyConnection, kept: &[&Change]) -> Result<bo
                 micros(new.at).into(),
             ]),
             PageChange::Tried(tried) => attempt(connection, tried).await?,
-            PageChange::Opened(_) => {}
+            PageChange::Opened(_) | PageChange::Over { .. } => {}
         }
     }
     let any = !begun.is_empty();

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::orphans;
-use crate::lifecycle::{Stage, deadline};
+use crate::lifecycle::{Event, Stage, due, next};
 use crate::messages::{Message, Step};
 use crate::pipeline::emergency::{enforce, remind};
 use crate::pipeline::respond::stranded;
@@ -135,7 +135,7 @@ async fn overdue_request(
             stranded::take_up(ctx, row, overdue, now).await?
         }
         Stage::Held { .. } => hold::overdue(ctx, row, now)?,
-        Stage::AwaitingRelease { .. } => extended(ctx, row, "release.overdue", now),
+        Stage::AwaitingRelease { .. } => release_overdue(ctx, row, now)?,
         Stage::AwaitingPickup | Stage::FeedbackDue => extended(ctx, row, "requester.overdue", now),
         Stage::Rejected
         | Stage::Delivered
@@ -180,15 +180,31 @@ async fn again(
 
 /// The owner has had its time: the log says so, and the clock starts anew.
 fn extended(ctx: &Context, row: &RequestRow, action: &str, now: DateTime<Utc>) -> Change {
-    let until = deadline(&row.stage, now, &ctx.rules.terms);
+    late(ctx, row, (row.stage.clone(), action), now)
+}
+
+/// Nobody released the answer in time: from now on the supervisors are paged, too.
+fn release_overdue(
+    ctx: &Context,
+    row: &RequestRow,
+    now: DateTime<Utc>,
+) -> Result<Change, PipelineError> {
+    let stage = next(&row.stage, Event::ReleaseOverdue)?;
+    Ok(late(ctx, row, (stage, "release.overdue"), now))
+}
+
+fn late(
+    ctx: &Context,
+    row: &RequestRow,
+    (stage, action): (Stage, &str),
+    now: DateTime<Utc>,
+) -> Change {
+    let until = due(&stage, row.lane, now, &ctx.rules.terms);
     let event = ctx
         .event("sweep", action, now)
         .request(row.id)
         .unit(&row.unit)
         .detail("stage", row.stage.code().as_str());
     tracing::warn!(request = %row.id, stage = row.stage.code().as_str(), "overdue");
-    Change::update(
-        RequestUpdate::stage(row.id, row.version, row.stage.clone(), now, until),
-        vec![event],
-    )
+    Change::update(RequestUpdate::stage(row.id, row.version, stage, now, until), vec![event])
 }

@@ -1,6 +1,8 @@
 //! The second review is blind: a client with the second reviewer's token gets nothing of the first examination, by any path,
 //! before its own is recorded. What it gets after a lead, after no match, and after an unsuitable probe is the same.
 
+use std::collections::BTreeSet;
+
 use leadbroker::broker::topology::REVIEW;
 use leadbroker::domain::{Account, Differences, Role, TrainerDesignation};
 use leadbroker::registry::Registry;
@@ -15,6 +17,7 @@ use crate::tap::Tap;
 crate::both!(
     a_second_reviewer_is_shown_nothing_of_the_first_examination,
     nothing_of_the_first_examination_is_even_read,
+    a_page_to_the_second_reviewer_is_the_same_whatever_the_first_concluded,
     who_recorded_an_examination_may_read_the_other,
     nobody_reviews_their_own_examination_under_another_account,
     where_the_unit_has_no_adjudicator_two_that_differ_are_inconclusive,
@@ -236,6 +239,48 @@ async fn nothing_of_the_first_examination_is_even_read(setup: Setup) {
     assert_eq!((status, &told["code"]), (422, &json!("shape")), "{told}");
 }
 
+/// Subject and text of a page, without ids and times.
+fn words_of(mail: &str) -> String {
+    let plain = mail.replace("=\r\n", "").replace('\r', "");
+    let subject = plain.lines().find(|line| line.starts_with("Subject: ")).unwrap().to_owned();
+    let body = plain.split_once("\n\n").unwrap().1;
+    let digit = |c: char| if c.is_ascii_digit() || ('a'..='f').contains(&c) { '0' } else { c };
+    format!("{subject}\n{body}").chars().map(digit).collect()
+}
+
+async fn a_page_to_the_second_reviewer_is_the_same_whatever_the_first_concluded(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    site.registry(crate::paging::with_standard_steps).await;
+    let (first, second) = (site.reviewer(0), site.reviewer(1));
+    let mut seen: Vec<(String, Vec<String>, usize)> = Vec::new();
+    for (nth, exam) in
+        [lead("A1"), examination("no_match"), examination("declined")].iter().enumerate()
+    {
+        let request = site.queued().await;
+        assert_eq!(site.examine(&request, "conclude", &first, exam).await, "examined");
+        let due = "waits for its second reviewer";
+        let mails = crate::paging::until_said(&site, due, nth + 1).await;
+        let texts: BTreeSet<String> = mails.iter().map(|mail| words_of(mail)).collect();
+        assert_eq!(texts.len(), 1, "{texts:?}");
+        let when = format!(
+            "SELECT cause FROM pages p WHERE p.request = '{request}' AND p.opened_at = (
+                 SELECT max(r.written_at) FROM case_records r WHERE r.request = p.request)"
+        );
+        let entries = site.audited(&request, "page.escalated").await;
+        let steps = entries.iter().filter(|entry| entry["detail"]["cause"] == "second_review_due");
+        let text = texts.into_iter().next().unwrap();
+        seen.push((text, site.column(&when).await, steps.count()));
+        let lease = site.claimed(&request, &second).await;
+        let exam = examination("no_match");
+        let (status, told) =
+            site.record((&request, "second-review"), &second, (lease, &exam)).await;
+        assert_eq!(status, 200, "{told}");
+        site.withdraw(&request).await;
+    }
+    assert_eq!(seen[0].1, ["second_review_due"]);
+    assert!(seen.iter().all(|one| *one == seen[0]), "{seen:?}");
+}
+
 async fn who_recorded_an_examination_may_read_the_other(setup: Setup) {
     let mut site = Site::serving(setup).await;
     let (first, second) = (site.reviewer(0), site.reviewer(1));
@@ -326,16 +371,29 @@ async fn where_the_unit_has_no_adjudicator_two_that_differ_are_inconclusive(setu
     })
     .await;
     let (first, second) = (site.reviewer(0), site.reviewer(1));
-    let request = site.queued().await;
-    site.examine(&request, "conclude", &first, &lead("A1")).await;
-    let state = site.examine(&request, "second-review", &second, &examination("no_match")).await;
-    assert_eq!(state, "awaiting_release");
-    site.release(&request).await;
-    let status = site.until(&request, &["delivered"]).await;
-    assert_eq!(status["outcome"], "inconclusive");
-    let words = site.open_answer(&request).await;
-    assert!(words.contains("came to another outcome"), "{words}");
-    assert!(!words.contains("SAMPLE, CASEY"), "{words}");
+    let both = format!("{} and {}", site.name(&first), site.name(&second));
+    let cases = [
+        (lead("A1"), examination("no_match")),
+        // The request ends as one of them concluded; that is no agreement.
+        (examination("inconclusive"), lead("A1")),
+        (lead("A1"), examination("inconclusive")),
+    ];
+    for (one, other) in cases {
+        let request = site.queued().await;
+        site.examine(&request, "conclude", &first, &one).await;
+        let state = site.examine(&request, "second-review", &second, &other).await;
+        assert_eq!(state, "awaiting_release");
+        site.release(&request).await;
+        let status = site.until(&request, &["delivered"]).await;
+        assert_eq!(status["outcome"], "inconclusive");
+        let words = site.open_answer(&request).await;
+        assert!(words.contains("differed; the answer is therefore inconclusive"), "{words}");
+        assert!(!words.contains("came to"), "{words}");
+        let author = format!("Face Reviewer: Agency Case Number: {both} ");
+        assert!(words.contains(&author), "`{author}` is missing in: {words}");
+        assert_eq!(words.matches("Sample search system").count(), 2, "both searched: {words}");
+        assert!(!words.contains("SAMPLE, CASEY"), "{words}");
+    }
 }
 
 async fn a_second_review_is_waived_where_every_pack_allows_it_and_nowhere_else(setup: Setup) {

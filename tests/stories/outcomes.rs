@@ -57,7 +57,11 @@ async fn reviewers_who_differ_are_decided_by_an_adjudicator(setup: Setup) {
         (lead("A1"), examination("no_match"), examination("inconclusive"), "Inconclusive Notice"),
         // The same conclusion about two different persons is a difference.
         (lead("A1"), lead("A2"), lead("A2"), "Manual Search Report"),
+        // The second found exactly this lead, and the first nobody: nothing says otherwise.
+        (examination("no_match"), lead("A1"), lead("A1"), "Manual Search Report"),
+        (lead("A1"), examination("no_match"), lead("A1"), "Manual Search Report"),
     ];
+    let names = [site.name(&first), site.name(&second), site.name(&adjudicator)];
     for (one, other, decision, title) in cases {
         let request = site.queued().await;
         assert_eq!(site.examine(&request, "conclude", &first, &one).await, "examined");
@@ -83,7 +87,22 @@ async fn reviewers_who_differ_are_decided_by_an_adjudicator(setup: Setup) {
         let conclusion = decision["conclusion"].as_str().unwrap();
         answered(&mut site, &request, (conclusion, title)).await;
         site.assert_times(&request, title, &[("adjudication.concluded", 1)]).await;
+        adjudicated(&site.open_answer(&request).await, &names);
     }
+}
+
+/// The result is the adjudicator's, and of the two it is only said that they differed.
+fn adjudicated(words: &str, [first, second, adjudicator]: &[String; 3]) {
+    for said in [
+        format!("Face Reviewer: Agency Case Number: {adjudicator} "),
+        format!(
+            "The first examination, by {first}, and the blind second review, by {second}, differed."
+        ),
+        format!("The adjudicator {adjudicator} examined and decided"),
+    ] {
+        assert!(words.contains(&said), "`{said}` is missing in: {words}");
+    }
+    assert!(!words.contains("outcome"), "{words}");
 }
 
 /// Where a request can wait for people.

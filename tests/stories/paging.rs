@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use leadbroker::clock::{Clock as _, SystemClock};
 use leadbroker::domain::escalation::EscalationStep;
-use leadbroker::domain::{EscalationPolicy, Personal, Role, Whom};
+use leadbroker::domain::{EscalationPolicy, Lane, PageCause, Personal, Role, Whom};
 use leadbroker::paging::signed;
 use leadbroker::registry::Registry;
 use serde_json::{Value, json};
+use strum::VariantArray as _;
 
 use crate::site::patience::Patience;
+use crate::site::people::{examination, lead};
 use crate::site::{Setup, Site};
 
 crate::both!(
@@ -20,6 +22,8 @@ crate::both!(
     the_duty_desk_is_called_until_it_takes_the_page_and_may_acknowledge,
     a_hold_that_nobody_decides_pages_the_next_role,
     what_an_emergency_owes_pages_the_supervisor_until_it_is_done,
+    every_step_after_the_first_examination_is_paged_until_it_is_taken,
+    a_release_about_a_life_in_danger_is_paged_within_minutes,
 );
 
 /// Everybody of the unit has a pager, and pages are neither bundled nor throttled.
@@ -248,10 +252,30 @@ async fn the_duty_desk_is_called_until_it_takes_the_page_and_may_acknowledge(set
 }
 
 /// Everybody of the unit has a pager, and the unit has written no policy of its own.
-fn with_pagers_only(registry: &mut Registry) {
+pub(crate) fn with_pagers_only(registry: &mut Registry) {
     with_pagers(registry);
     for unit in &mut registry.units {
         unit.escalations.clear();
+    }
+}
+
+/// The standard policies, as a unit would write them itself; pages are neither bundled nor throttled.
+pub(crate) fn with_standard_steps(registry: &mut Registry) {
+    with_pagers_only(registry);
+    let offer = chrono::TimeDelta::minutes(10);
+    let every = Lane::VARIANTS
+        .iter()
+        .flat_map(|lane| PageCause::VARIANTS.iter().map(move |cause| (*lane, *cause)));
+    let policies = every.map(|(lane, cause)| EscalationPolicy {
+        lanes: vec![lane],
+        causes: vec![cause],
+        throttle: None,
+        bundle_seconds: 0,
+        ..EscalationPolicy::standard(lane, cause, offer)
+    });
+    let policies: Vec<EscalationPolicy> = policies.collect();
+    for unit in &mut registry.units {
+        unit.escalations.clone_from(&policies);
     }
 }
 
@@ -264,6 +288,23 @@ fn words_to(site: &Site, login: &str) -> Vec<String> {
         .filter(|mail| mail.contains(&format!("To: {login}@")))
         .map(|mail| mail.replace("=\r\n", "").replace("=\n", ""))
         .collect()
+}
+
+/// Waits until this was said in so many pages, to whomever: their mails.
+pub(crate) async fn until_said(site: &Site, words: &str, times: usize) -> Vec<String> {
+    let said = || -> Vec<String> {
+        let everybody: BTreeSet<String> = paged(site).into_iter().collect();
+        let mails = everybody.iter().flat_map(|login| words_to(site, login));
+        mails.filter(|mail| mail.contains(words)).collect()
+    };
+    let mut patience = Patience::new();
+    while patience.lasts().await {
+        let found = said();
+        if found.len() >= times {
+            return found;
+        }
+    }
+    panic!("`{words}` was to be said {times} times: {:?}", said());
 }
 
 /// Waits until a person was told this, so many times.
@@ -389,4 +430,117 @@ async fn what_an_emergency_owes_pages_the_supervisor_until_it_is_done(setup: Set
     assert_eq!((&seen["state"], &seen["next_at"]), (&json!("ended"), &Value::Null), "{seen}");
     tokio::time::sleep(Duration::from_secs(6)).await;
     assert!(!causes(&site).contains("duty_overdue"), "it is not opened again");
+}
+
+/// The open page about this request was opened when its newest record was written, so in the same transaction.
+async fn opened_with_the_record(site: &Site, request: &str, cause: &str) {
+    let same = format!(
+        "SELECT count(*) FROM pages p WHERE p.request = '{request}' AND p.cause = '{cause}' AND p.state <> 'ended'
+             AND p.opened_at = (SELECT max(r.written_at) FROM case_records r WHERE r.request = p.request)"
+    );
+    assert_eq!(site.number(&same).await, 1, "{cause}");
+}
+
+async fn every_step_after_the_first_examination_is_paged_until_it_is_taken(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    site.registry(with_standard_steps).await;
+    let form = site.form().await;
+    let (_, receipt) = site.send(&form).await;
+    let request = receipt["request"].as_str().unwrap().to_owned();
+    site.until(&request, &["queued"]).await;
+    let (first, second) = (site.reviewer(0), site.reviewer(1));
+    let adjudicator = site.token(Role::Adjudicator, 0);
+    let (one, two) = (site.login(&first), site.login(&second));
+    let (third, officer) = (site.login(&adjudicator), site.login(&site.officer()));
+
+    // The second reviewer on duty is asked; the first is not, and nobody off duty is.
+    let due = "waits for its second reviewer";
+    assert_eq!(site.examine(&request, "conclude", &first, &lead("A1")).await, "examined");
+    opened_with_the_record(&site, &request, "second_review_due").await;
+    let mut mails = until_told(&site, &two, (due, 1)).await;
+    assert_eq!(causes(&site), BTreeSet::from(["second_review_due".to_owned()]));
+    // Given back, it is a page of its own again, and again when the wait is over.
+    let lease = site.claimed(&request, &second).await;
+    assert_eq!(causes(&site), BTreeSet::new(), "taken, nobody is paged further");
+    let back = json!({ "token": lease, "reason": "shift_ends" });
+    let (status, told) =
+        site.call(("POST", &format!("jobs/{request}/give-back")), &second, Some(&back)).await;
+    assert_eq!(status, 200, "{told}");
+    until_told(&site, &two, (due, 2)).await;
+    wait_is_over(&site).await;
+    until_told(&site, &two, (due, 3)).await;
+    wait_is_over(&site).await;
+    let supervisor = site.logins(Role::LocalAdministrator).remove(0);
+    mails.extend(until_told(&site, &supervisor, (due, 1)).await);
+    let reviewers = site.logins(Role::Reviewer);
+    for other in reviewers.iter().filter(|login| **login != two) {
+        assert!(words_to(&site, other).iter().all(|mail| !mail.contains(due)), "{other}");
+    }
+
+    // They differ: the adjudicator is asked.
+    let state = site.examine(&request, "second-review", &second, &examination("no_match")).await;
+    assert_eq!(state, "adjudication_due");
+    opened_with_the_record(&site, &request, "adjudication_due").await;
+    mails.extend(until_told(&site, &third, ("waits for an adjudicator", 1)).await);
+    assert_eq!(causes(&site), BTreeSet::from(["adjudication_due".to_owned()]));
+    site.examine(&request, "adjudicate", &adjudicator, &lead("A1")).await;
+
+    // The release authority is asked, and when its time is over the supervisor, too.
+    opened_with_the_record(&site, &request, "release_due").await;
+    mails.extend(until_told(&site, &officer, ("waits for its release", 1)).await);
+    assert_eq!(causes(&site), BTreeSet::from(["release_due".to_owned()]));
+    site.deadline_passes(&request).await;
+    let late = "was not released in time";
+    for login in [&officer, &supervisor] {
+        mails.extend(until_told(&site, login, (late, 1)).await);
+    }
+    assert_eq!(causes(&site), BTreeSet::from(["release_overdue".to_owned()]));
+    site.until_audited(&request, "release.overdue", 1).await;
+    says_nothing_of(&mails, &request, &form);
+    for mail in &mails {
+        for word in ["lead", "match", "A1", "SAMPLE"] {
+            let said = mail.replace("leadbroker", "");
+            assert!(!said.contains(word), "{word}: {mail}");
+        }
+    }
+    for asked in [&one, &two, &third] {
+        let told = words_to(&site, asked);
+        assert!(told.iter().all(|mail| !mail.contains("release")), "{told:?}");
+    }
+    site.release(&request).await;
+    assert_eq!(causes(&site), BTreeSet::new());
+    site.until(&request, &["delivered"]).await;
+    site.assert_ledger(&request, "paged at every step").await;
+}
+
+async fn a_release_about_a_life_in_danger_is_paged_within_minutes(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    site.registry(with_standard_steps).await;
+    let mut form = site.form().await;
+    form["purpose"] = json!({
+        "kind": "imminent_threat", "threat": "A child was taken an hour ago and is in danger.",
+        "supervisor": { "name": "Sam Supervisor", "phone": "+12135550143" }, "call_back": "+12135559999"
+    });
+    let (_, receipt) = site.send(&form).await;
+    let request = receipt["request"].as_str().unwrap().to_owned();
+    site.until(&request, &["queued"]).await;
+    let (first, second) = (site.reviewer(0), site.reviewer(1));
+    site.examine(&request, "conclude", &first, &lead("A1")).await;
+    let supervisor = site.logins(Role::LocalAdministrator).remove(0);
+    let due = ("waits for its second reviewer", 1);
+    until_told(&site, &site.login(&second), due).await;
+    wait_is_over(&site).await;
+    until_told(&site, &supervisor, due).await;
+    let state = site.examine(&request, "second-review", &second, &lead("A1")).await;
+    assert_eq!(state, "awaiting_release");
+    let term = async |site: &Site| {
+        let left = format!(
+            "SELECT deadline_at - updated_at FROM search_requests WHERE id = '{request}' AND stage = 'awaiting_release'"
+        );
+        site.number(&left).await / 60_000_000
+    };
+    assert_eq!(term(&site).await, 15, "a life in danger waits for no day");
+    site.deadline_passes(&request).await;
+    until_told(&site, &supervisor, ("was not released in time", 1)).await;
+    assert_eq!(term(&site).await, 15, "and is looked at again as soon");
 }

@@ -26,6 +26,14 @@ async fn received_earlier(site: &Site, request: &str, by: TimeDelta) {
     site.sql_at_once(&[&moved, &now]).await;
 }
 
+/// Pages about the service target, with their states.
+async fn service_pages(site: &Site, request: &str) -> Vec<String> {
+    let pages = format!(
+        "SELECT cause || ' ' || state FROM pages WHERE request = '{request}' AND cause LIKE 'service_%' ORDER BY cause"
+    );
+    site.column(&pages).await
+}
+
 async fn an_answer_that_is_late_is_told_once(setup: Setup) {
     let mut site = Site::new(setup);
     site.registry(|registry| {
@@ -35,8 +43,10 @@ async fn an_answer_that_is_late_is_told_once(setup: Setup) {
         }
     })
     .await;
+    site.registry(crate::paging::with_standard_steps).await;
     site.start(None).await;
     let request = site.queued().await;
+    site.until_audited(&request, "page.escalated", 1).await;
     let status = site.status(&request).await;
     let clock = &status["service"];
     assert_eq!(clock["state"], "running", "{status}");
@@ -50,6 +60,9 @@ async fn an_answer_that_is_late_is_told_once(setup: Setup) {
 
     received_earlier(&site, &request, TimeDelta::hours(7)).await;
     site.until_audited(&request, "service.reminder", 1).await;
+    // The supervisors are told, and of the reviewers nobody.
+    site.until_audited(&request, "page.escalated", 2).await;
+    assert_eq!(service_pages(&site, &request).await, ["service_due open"]);
     received_earlier(&site, &request, TimeDelta::minutes(1)).await;
     let pending =
         format!("SELECT count(*) FROM service_clocks WHERE request = '{request}' AND look_at = 1");
@@ -58,6 +71,22 @@ async fn an_answer_that_is_late_is_told_once(setup: Setup) {
     assert_eq!(site.number(&pending).await, 0, "it was looked at");
     received_earlier(&site, &request, TimeDelta::hours(2)).await;
     site.until_audited(&request, "service.overdue", 1).await;
+    // What is overdue is not due any more; nobody can take it, so whoever has seen it ends its page.
+    let pages = service_pages(&site, &request).await;
+    assert_eq!(pages, ["service_due ended", "service_overdue open"]);
+    site.until_audited(&request, "page.escalated", 3).await;
+    let told = site.audited(&request, "page.escalated").await;
+    let of_service =
+        |entry: &&Value| entry["detail"]["cause"].as_str().unwrap().starts_with("service_");
+    let told: Vec<&Value> =
+        told.iter().filter(of_service).map(|entry| &entry["detail"]["target"]).collect();
+    let supervisor = site.administrator();
+    let account = site.account(&supervisor);
+    assert_eq!(told, [account.as_str(), account.as_str()]);
+    let listed = site.cli_json(&supervisor, &["pages", "list"]);
+    let page = listed["items"][0]["page"].as_str().unwrap().to_owned();
+    let seen = site.cli_json(&supervisor, &["page", "ack", &page]);
+    assert_eq!(seen["state"], "ended", "{seen}");
     let entry = &site.audited(&request, "service.overdue").await[0];
     assert_eq!(entry["detail"]["lane"], "routine", "{entry}");
     let looks = format!(

@@ -397,6 +397,24 @@ impl Site {
         of_role.nth(nth).unwrap().token.clone()
     }
 
+    /// The printed name of the person with this token.
+    pub fn name(&self, token: &str) -> String {
+        let mut accounts = self.world.secrets.accounts.iter();
+        accounts.find(|account| account.token == token).unwrap().name.clone()
+    }
+
+    /// The account's id of the person with this token.
+    pub fn account(&self, token: &str) -> String {
+        let login = self.login(token);
+        self.world.registry.entry_by_login(&login).unwrap().account.id.to_string()
+    }
+
+    /// The login name of the person with this token.
+    pub fn login(&self, token: &str) -> String {
+        let mut accounts = self.world.secrets.accounts.iter();
+        accounts.find(|account| account.token == token).unwrap().login.clone()
+    }
+
     /// The secret of one-time codes of the nth person with this role.
     pub fn totp_secret(&self, role: Role, nth: usize) -> String {
         let accounts = self.world.secrets.accounts.iter();

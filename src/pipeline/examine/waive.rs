@@ -4,7 +4,7 @@ use super::{by_person, examination, refuse_unless_accepted, row_for};
 use crate::domain::examination::Waiver;
 use crate::domain::plain_text::is_a_reason;
 use crate::domain::{Account, AccountId, Form, RequestId, Role};
-use crate::lifecycle::{Event, Stage, deadline, next};
+use crate::lifecycle::{Event, Stage, due, next};
 use crate::pipeline::{Context, PipelineError, dispatch, sealed, standing, step, wording};
 use crate::policy::facts::{self, SecondReview};
 use crate::policy::{PolicyDecision, PolicySet};
@@ -45,7 +45,7 @@ pub async fn waive(
     let outcome = exam.examination.conclusion.into();
     let now = ctx.now();
     let stage = next(&row.stage, Event::SecondWaived { outcome })?;
-    let until = deadline(&stage, now, &ctx.rules.terms);
+    let until = due(&stage, row.lane, now, &ctx.rules.terms);
     let event = by_person(approver, "second_review.waived", now, &row)
         .decision(&decision)
         .clause("CORE-SECOND-REVIEW")

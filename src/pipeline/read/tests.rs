@@ -93,9 +93,13 @@ fn a_case_is_read_by_whom_its_stage_waits_for() {
     assert_eq!(readers(Stage::Examined { first: one.id }), []);
     assert_eq!(readers(Stage::SecondReview { first: one.id, lease: lease(&two) }), [2]);
     let reviewers = vec![one.id, two.id];
-    let waiting = Stage::AwaitingRelease { outcome: Outcome::NoMatch, reviewers };
+    let waiting = Stage::AwaitingRelease { outcome: Outcome::NoMatch, reviewers, late: false };
     assert_eq!(readers(waiting), [3]);
-    let own = Stage::AwaitingRelease { outcome: Outcome::NoMatch, reviewers: vec![officer.id] };
+    let own = Stage::AwaitingRelease {
+        outcome: Outcome::NoMatch,
+        reviewers: vec![officer.id],
+        late: false,
+    };
     assert_eq!(readers(own), []);
     let held =
         Stage::Held { role: Role::LocalAdministrator, resume: Resume::Check, missed: Vec::new() };

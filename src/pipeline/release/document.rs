@@ -9,17 +9,15 @@ use super::content::{
     checklist, comparisons, demographics, derivatives, filled, lead_caption, one_search,
     other_sources, searches, suitability,
 };
-use crate::domain::examination::{Candidate, Waiver};
+use super::reviews::{self, Reviews};
+use crate::domain::examination::Candidate;
 use crate::domain::form::FormAffirmation;
 use crate::domain::{Form, Outcome, PackId, Personal, UnitId};
-use crate::pipeline::examine::{ExaminationRecord, examination};
 use crate::pipeline::{Context, PipelineError, sealed, standing};
-use crate::policy::facts::SecondReviewState;
 use crate::policy::{PolicySet, has_placeholder};
-use crate::registry::Registry;
 use crate::report::document as paper;
 use crate::report::{Document, normalise_in_child};
-use crate::store::{RecordKind, RecordRow, RequestRow};
+use crate::store::RequestRow;
 use crate::vault::DataKey;
 
 /// Everything that a document is made of.
@@ -32,11 +30,8 @@ struct Case<'c> {
     packs: Vec<PackId>,
     unit_name: String,
     agency_name: String,
-    /// The examination that the answer rests on.
-    exam: ExaminationRecord,
-    reviewer: String,
-    second: paper::SecondReview,
-    state: SecondReviewState,
+    /// The examination that the answer rests on, and who concluded what.
+    reviews: Reviews,
     /// A placeholder stands in what the registry or a pack gives the document.
     placeholder_open: bool,
     /// The mandated statements that were put into the document.
@@ -53,7 +48,7 @@ pub(super) async fn compose(
 ) -> Result<(Document, Printed), PipelineError> {
     let mut case = load(ctx, row, outcome).await?;
     let generative_ai =
-        case.form.generative_ai_used || case.exam.examination.generative_ai.is_some();
+        case.form.generative_ai_used || case.reviews.exam.examination.generative_ai.is_some();
     if generative_ai {
         case.adds("generative-ai");
     }
@@ -63,7 +58,7 @@ pub(super) async fn compose(
     if outcome == Outcome::Lead {
         case.prints("report-title", document.title());
     }
-    let second_review = case.state;
+    let second_review = case.reviews.state();
     let placeholder_open = case.placeholder_open;
     let statements = case.printed;
     let policies = case.policies.set().sha256.clone();
@@ -75,28 +70,34 @@ async fn document(case: &mut Case<'_>, outcome: Outcome) -> Result<Document, Pip
         Outcome::Lead => Document::ManualSearchReport(Box::new(report(case).await?)),
         Outcome::NoMatch => {
             let finding = paper::NoMatch {
-                searches: searches(&case.exam.examination),
-                suitability: suitability(&case.exam.examination),
-                derivatives: derivatives(&case.exam.examination),
+                searches: searches(&case.reviews.exam.examination),
+                suitability: suitability(&case.reviews.exam.examination),
+                derivatives: derivatives(&case.reviews.exam.examination),
             };
             Document::NoMatchNotice(Box::new(notice(case, "no-match", finding)?))
         }
         Outcome::UnsuitableProbe => {
-            let reasons =
-                case.exam.examination.suitability.iter().map(|entry| entry.note.clone()).collect();
+            let reasons = case
+                .reviews
+                .exam
+                .examination
+                .suitability
+                .iter()
+                .map(|entry| entry.note.clone())
+                .collect();
             let finding = paper::UnsuitableProbe { reasons };
             Document::UnsuitableProbeNotice(Box::new(notice(case, "unsuitable", finding)?))
         }
         Outcome::Inconclusive => {
             let finding = paper::Inconclusive {
-                searches: searches(&case.exam.examination),
-                suitability: suitability(&case.exam.examination),
-                derivatives: derivatives(&case.exam.examination),
+                searches: searches(&case.reviews.exam.examination),
+                suitability: suitability(&case.reviews.exam.examination),
+                derivatives: derivatives(&case.reviews.exam.examination),
             };
             Document::InconclusiveNotice(Box::new(notice(case, "inconclusive", finding)?))
         }
         Outcome::Declined => {
-            let exam = &case.exam.examination;
+            let exam = &case.reviews.exam.examination;
             let ground = paper::Ground {
                 clause: exam.declined_under.clone().unwrap_or_default(),
                 reason: exam.narrative.clone(),
@@ -119,38 +120,7 @@ async fn load<'c>(
     let form = sealed::form_of(ctx, row)?;
     let registry = ctx.registry().await?;
     let records = ctx.store.records(row.id).await?;
-    let newest = |kind| records.iter().rfind(|record| record.kind == kind);
-    let first =
-        newest(RecordKind::Examination).ok_or(PipelineError::Inconsistent("an examination"))?;
-    let waiver = newest(RecordKind::Waiver);
-    let (based_on, second, state) = match (waiver, newest(RecordKind::Adjudication)) {
-        (Some(waiver), _) => {
-            (first, waived(ctx, &registry, &key, waiver)?, SecondReviewState::Waived)
-        }
-        (None, Some(adjudication)) => {
-            let second = newest(RecordKind::SecondReview)
-                .ok_or(PipelineError::Inconsistent("a second review"))?;
-            let review = paper::SecondReview::Adjudicated {
-                reviewer: name_of(&registry, second),
-                adjudicator: name_of(&registry, adjudication),
-                at: adjudication.written_at,
-            };
-            (adjudication, review, SecondReviewState::Adjudicated)
-        }
-        (None, None) => {
-            let second = newest(RecordKind::SecondReview)
-                .ok_or(PipelineError::Inconsistent("a second review"))?;
-            let (reviewer, at) = (name_of(&registry, second), second.written_at);
-            let concluded = examination(ctx, row, &key, RecordKind::Examination).await?;
-            if Outcome::from(concluded.examination.conclusion) == outcome {
-                let review = paper::SecondReview::Concurred { reviewer, at };
-                (first, review, SecondReviewState::Agreed)
-            } else {
-                (first, paper::SecondReview::Differed { reviewer, at }, SecondReviewState::Differed)
-            }
-        }
-    };
-    let exam = examination(ctx, row, &key, based_on.kind).await?;
+    let reviews = reviews::of(ctx, &registry, &key, &records, outcome)?;
     let unit = registry.unit(&row.unit).ok_or(PipelineError::Inconsistent("the unit's entry"))?;
     let agency_name =
         registry.agency(&row.ori).map_or_else(|| row.ori.to_string(), |agency| agency.name.clone());
@@ -164,32 +134,10 @@ async fn load<'c>(
         packs: unit.packs.clone(),
         unit_name: unit.name.clone(),
         agency_name,
-        exam,
-        reviewer: name_of(&registry, first).expose().clone(),
-        second,
-        state,
+        reviews,
         printed: Vec::new(),
         further: Vec::new(),
     })
-}
-
-fn waived(
-    ctx: &Context,
-    registry: &Registry,
-    key: &DataKey,
-    record: &RecordRow,
-) -> Result<paper::SecondReview, PipelineError> {
-    let waiver: Waiver = sealed::open_record(ctx, key, record)?;
-    let reason = Personal::new(waiver.reason.printed().to_owned());
-    Ok(paper::SecondReview::Waived { by: name_of(registry, record), reason })
-}
-
-fn name_of(registry: &Registry, record: &RecordRow) -> Personal<String> {
-    Personal::new(
-        registry
-            .account(record.author)
-            .map_or_else(|| record.author.to_string(), |a| a.name.clone()),
-    )
 }
 
 impl Case<'_> {
@@ -239,9 +187,14 @@ impl Case<'_> {
         paper::CaseBlock {
             fr_case_number: fr_case_number(&self.row.unit, self.row),
             submitted_by: self.form.requester.name.clone(),
-            date_searched: self.exam.examination.searched_at().map(|at| at.with_timezone(&Utc)),
+            date_searched: self
+                .reviews
+                .exam
+                .examination
+                .searched_at()
+                .map(|at| at.with_timezone(&Utc)),
             investigating_agency: self.agency_name.clone(),
-            face_reviewer: Personal::new(self.reviewer.clone()),
+            face_reviewer: self.reviews.authors.clone(),
             agency_case_number: self.form.case_number.clone(),
         }
     }
@@ -260,7 +213,7 @@ fn fr_case_number(unit: &UnitId, row: &RequestRow) -> String {
 }
 
 async fn report(case: &mut Case<'_>) -> Result<paper::ManualSearchReport, PipelineError> {
-    let exam = case.exam.examination.clone();
+    let exam = case.reviews.exam.examination.clone();
     let exam = &exam;
     let candidate = exam.candidate.as_ref().ok_or(PipelineError::Inconsistent("a candidate"))?;
     // Each picture is decoded in a process of its own.
@@ -293,7 +246,7 @@ async fn report(case: &mut Case<'_>) -> Result<paper::ManualSearchReport, Pipeli
             comparisons: comparisons(exam),
             checklist: checklist(exam),
             other_sources: other_sources(exam),
-            second_review: case.second.clone(),
+            second_review: case.reviews.second.clone(),
             audit_reference: case.audit_reference(),
         },
     })
@@ -325,7 +278,7 @@ fn notice<F>(
         case: case.block(),
         probes,
         comments: None,
-        second_review: Some(case.second.clone()),
+        second_review: Some(case.reviews.second.clone()),
         audit_reference: case.audit_reference(),
         finding,
     })
@@ -334,6 +287,7 @@ fn notice<F>(
 /// The first suitable probe, decoded in a child process with limits.
 async fn probe_picture(case: &Case<'_>) -> Result<paper::Picture, PipelineError> {
     let suitable = case
+        .reviews
         .exam
         .examination
         .suitability
@@ -351,6 +305,7 @@ async fn lead_picture(
     candidate: &Candidate,
 ) -> Result<paper::Picture, PipelineError> {
     let object_key = case
+        .reviews
         .exam
         .candidate_image
         .as_deref()

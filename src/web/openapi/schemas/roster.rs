@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::reference;
 use super::{Components, array, list, number, object, or_null, string, text};
 use crate::domain::Capability;
-use crate::roster::Level;
+use crate::roster::{GapKind, Level};
 
 /// What a roster is made of, and what it answers.
 pub(super) fn roster() -> Components {
@@ -62,7 +62,7 @@ fn answers() -> Components {
 }
 
 fn times() -> Components {
-    let kinds = json!({ "enum": ["nobody", "no_credential", "no_capability"] });
+    let kinds = list::<GapKind>();
     vec![
         ("Duty", on_duty(&[])),
         (
