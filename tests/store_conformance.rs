@@ -397,8 +397,21 @@ async fn a_request_comes_back_as_it_was_stored(fresh: Fresh) {
     assert_eq!((row.supersedes, row.outcome, row.case_number_of_unit), (Some(id(99)), None, None));
     assert_eq!(row.deadline_at, Some(now() + TimeDelta::minutes(5)));
     assert_eq!(store.idempotent(&row.ori, "k").await.unwrap().unwrap(), (id(7), vec![6; 32]));
-    assert_eq!(store.repeat_of([2; 32], now()).await.unwrap(), Some(id(7)));
-    assert_eq!(store.repeat_of([2; 32], now() + TimeDelta::days(1)).await.unwrap(), None);
+    assert_eq!(store.repeat_of([2; 32], Lane::Priority, now()).await.unwrap(), Some(id(7)));
+    let later = now() + TimeDelta::days(1);
+    assert_eq!(store.repeat_of([2; 32], Lane::Priority, later).await.unwrap(), None);
+    // What is less urgent repeats it; what is more urgent does not, until something as urgent is there.
+    assert_eq!(store.repeat_of([2; 32], Lane::Routine, now()).await.unwrap(), Some(id(7)));
+    assert_eq!(store.repeat_of([2; 32], Lane::Threat, now()).await.unwrap(), None);
+    let (mut threat, mut routine) = (insert(2, None), insert(9, None));
+    for (change, lane) in [(&mut threat, Lane::Threat), (&mut routine, Lane::Routine)] {
+        let Guard::Insert(request) = &mut change.guard else { panic!("an insert") };
+        request.lane = lane;
+    }
+    let _ = (store.apply(threat).await.unwrap(), store.apply(routine).await.unwrap());
+    assert_eq!(store.repeat_of([2; 32], Lane::Threat, now()).await.unwrap(), Some(id(2)));
+    assert_eq!(store.repeat_of([2; 32], Lane::Priority, now()).await.unwrap(), Some(id(7)));
+    assert_eq!(store.repeat_of([2; 32], Lane::Routine, now()).await.unwrap(), Some(id(9)));
     let probes = store.probes(id(7)).await.unwrap();
     assert_eq!((probes.len(), probes[0].object_key.as_str(), probes[0].byte_len), (1, "7/0", 7));
     assert!(store.request(id(8)).await.unwrap().is_none());
@@ -1773,7 +1786,7 @@ async fn of_its_agency(store: &Store) {
     let page = store.requests_of(&ori, None, 9).await.unwrap();
     assert_eq!(page.rows.iter().map(|row| row.id).collect::<Vec<_>>(), [id(1)]);
     let long_ago = now() - TimeDelta::days(1);
-    assert_eq!(store.repeat_of([2; 32], long_ago).await.unwrap(), Some(id(1)));
+    assert_eq!(store.repeat_of([2; 32], Lane::Priority, long_ago).await.unwrap(), Some(id(1)));
     assert_eq!(store.any_repeat_of([2; 32], long_ago).await.unwrap(), Some(id(3)));
     assert_eq!(store.any_repeat_of([2; 32], now() + TimeDelta::days(1)).await.unwrap(), None);
 }

@@ -4,6 +4,7 @@
 
 mod inject;
 mod receipt;
+mod repeat;
 mod signature;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ pub use inject::{KnownCase, inject};
 pub use receipt::{Receipt, ReceiptState, receipt_of};
 
 use receipt::wait_for_check;
+use repeat::{repeat_hash, seen_before, stored_key};
 
 use super::context::Rules;
 use super::sealed::{self, Intake};
@@ -30,7 +32,7 @@ use crate::images::{ImageFacts, inspect};
 use crate::lifecycle::{Stage, deadline};
 use crate::messages::{Message, Step};
 use crate::store::{Applied, Change, Guard, NewIdempotencyKey, NewProbe, NewRequest};
-use crate::vault::{DataKey, Vault};
+use crate::vault::DataKey;
 
 /// What arrived, from whichever way in.
 #[derive(Debug)]
@@ -50,7 +52,7 @@ pub struct Submission {
 pub enum Submitted {
     /// Stored, now.
     New(Receipt),
-    /// Stored before: the same key and body, or the same image and case within a day.
+    /// Stored before: the same key and body, or the same image and case within a day, no less urgent.
     Before(Receipt),
     /// Not JSON of any kind; nothing was stored.
     Malformed(Receipt),
@@ -230,51 +232,6 @@ async fn misshapen(
 
 fn by_agency(agency: &Agency, action: &str, now: DateTime<Utc>) -> AuditEvent {
     AuditEvent::new(now, Actor::Agency { ori: agency.ori.clone() }, action).agency(&agency.ori)
-}
-
-/// The request that this submission repeats, if any.
-async fn seen_before(
-    ctx: &Context,
-    submission: &Submission,
-    prepared: &Prepared,
-    now: DateTime<Utc>,
-) -> Result<Option<Submitted>, PipelineError> {
-    if let Some(key) = submission.key.as_deref().map(|key| stored_key(ctx, key))
-        && let Some((request, digest)) = ctx.store.idempotent(&submission.agency.ori, &key).await?
-    {
-        if digest != prepared.digest {
-            return Err(PipelineError::conflict(
-                "idempotency_conflict",
-                "this idempotency key belongs to another form; a new form needs a new key",
-            ));
-        }
-        return Ok(Some(Submitted::Before(receipt_of(ctx, request, None).await?)));
-    }
-    let hash = repeat_hash(&ctx.vault, prepared);
-    if let Some(request) = ctx.store.repeat_of(hash, now - ctx.rules.repeat).await? {
-        return Ok(Some(Submitted::Before(receipt_of(ctx, request, Some(request)).await?)));
-    }
-    Ok(None)
-}
-
-/// An agency may take its case number for a key, so only a keyed hash of it is stored.
-fn stored_key(ctx: &Context, key: &str) -> String {
-    hex::encode(ctx.vault.lookup_hash("idempotency", key))
-}
-
-fn repeat_hash(vault: &Vault, prepared: &Prepared) -> [u8; 32] {
-    let mut images: Vec<String> =
-        prepared.images.iter().map(|(facts, _)| hex::encode(facts.sha256)).collect();
-    images.sort();
-    let form = &prepared.form;
-    let text = format!(
-        "{}\n{}\n{}\n{}",
-        form.requesting_agency,
-        form.provider_unit,
-        form.case_number.expose().trim(),
-        images.join("\n")
-    );
-    vault.lookup_hash("repeat", &text)
 }
 
 async fn store(
