@@ -18,7 +18,7 @@ pub use inject::{KnownCase, inject};
 pub use receipt::{Receipt, ReceiptState, receipt_of};
 
 use receipt::wait_for_check;
-use repeat::{repeat_hash, seen_before, stored_key};
+use repeat::{Asked, repeat_hash, stored_key};
 
 use super::context::Rules;
 use super::sealed::{self, Intake};
@@ -94,10 +94,20 @@ pub async fn accept(ctx: &Context, submission: Submission) -> Result<Submitted, 
             "`requesting_agency` is not the agency of this token; submit with that agency's own token",
         ));
     }
-    if let Some(before) = seen_before(ctx, &submission, &prepared, now).await? {
+    let asked = Asked::new(ctx, &submission, &prepared);
+    if let Some(before) = asked.before(ctx, now).await? {
         return Ok(before);
     }
-    store(ctx, submission, prepared, now).await
+    if let Some(stored) = store(ctx, submission, prepared, now).await? {
+        return Ok(stored);
+    }
+    // The same was stored at the same moment. If it is over already, nothing is there to answer with.
+    asked.before(ctx, now).await?.ok_or_else(|| {
+        PipelineError::conflict(
+            "idempotency_race",
+            "the same form arrived twice at once; send it again to read its receipt",
+        )
+    })
 }
 
 /// A form whose shape is right, with its images measured.
@@ -239,7 +249,7 @@ async fn store(
     submission: Submission,
     prepared: Prepared,
     now: DateTime<Utc>,
-) -> Result<Submitted, PipelineError> {
+) -> Result<Option<Submitted>, PipelineError> {
     let agency = submission.agency.clone();
     let request = new_request(ctx, submission, prepared, now).await?;
     let received = by_agency(&agency, "search_request.received", now);
@@ -287,6 +297,7 @@ async fn new_request(
         stage,
         case_hash: ctx.vault.lookup_hash("case", intake.form.case_number.expose().trim()),
         repeat_hash,
+        alone_since: Some(now - ctx.rules.repeat),
         supersedes: intake.form.supersedes.as_deref().and_then(|id| id.parse().ok()),
         data_key: ctx.vault.wrap(ctx.ids.as_ref(), &key, id)?,
         form: sealed::seal_intake(ctx, id, &key, &intake)?,
@@ -319,12 +330,12 @@ async fn store_images(
     Ok(probes)
 }
 
-/// Stores a request, with whatever belongs to it, and waits for its check.
+/// Stores a request, with whatever belongs to it, and waits for its check. `None`: the same was stored at the same moment.
 async fn insert(
     ctx: &Context,
     mut change: Change,
     now: DateTime<Utc>,
-) -> Result<Submitted, PipelineError> {
+) -> Result<Option<Submitted>, PipelineError> {
     let Guard::Insert(request) = &change.guard else {
         return Err(PipelineError::Inconsistent("a new request"));
     };
@@ -334,15 +345,11 @@ async fn insert(
     match ctx.store.apply(change).await? {
         Applied::Now => {
             crate::crash_point!("accept.after_commit");
-            Ok(Submitted::New(wait_for_check(ctx, id, checked).await?))
+            Ok(Some(Submitted::New(wait_for_check(ctx, id, checked).await?)))
         }
-        // Two submissions with one key at the same time: the other one was first.
         Applied::AlreadyApplied | Applied::Stale => {
             ctx.progress.forget(id);
-            Err(PipelineError::conflict(
-                "idempotency_race",
-                "the same idempotency key arrived twice at once; send it again to read its receipt",
-            ))
+            Ok(None)
         }
     }
 }

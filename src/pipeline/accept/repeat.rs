@@ -3,34 +3,54 @@
 use chrono::{DateTime, Utc};
 
 use super::{Prepared, Submission, Submitted, lane, receipt_of};
+use crate::domain::{Lane, Ori};
 use crate::pipeline::{Context, PipelineError};
 use crate::vault::Vault;
 
-/// The request that this submission repeats, if any. What is more urgent than all that came before repeats nothing: an
-/// imminent threat must not end in the queue of a routine request.
-pub(super) async fn seen_before(
-    ctx: &Context,
-    submission: &Submission,
-    prepared: &Prepared,
-    now: DateTime<Utc>,
-) -> Result<Option<Submitted>, PipelineError> {
-    if let Some(key) = submission.key.as_deref().map(|key| stored_key(ctx, key))
-        && let Some((request, digest)) = ctx.store.idempotent(&submission.agency.ori, &key).await?
-    {
-        if digest != prepared.digest {
-            return Err(PipelineError::conflict(
-                "idempotency_conflict",
-                "this idempotency key belongs to another form; a new form needs a new key",
-            ));
+/// What a submission is known by.
+pub(super) struct Asked {
+    ori: Ori,
+    key: Option<String>,
+    digest: [u8; 32],
+    hash: [u8; 32],
+    lane: Lane,
+}
+
+impl Asked {
+    pub(super) fn new(ctx: &Context, submission: &Submission, prepared: &Prepared) -> Self {
+        Self {
+            ori: submission.agency.ori.clone(),
+            key: submission.key.as_deref().map(|key| stored_key(ctx, key)),
+            digest: prepared.digest,
+            hash: repeat_hash(&ctx.vault, prepared),
+            lane: lane(&prepared.form),
         }
-        return Ok(Some(Submitted::Before(receipt_of(ctx, request, None).await?)));
     }
-    let hash = repeat_hash(&ctx.vault, prepared);
-    let (lane, since) = (lane(&prepared.form), now - ctx.rules.repeat);
-    if let Some(request) = ctx.store.repeat_of(hash, lane, since).await? {
-        return Ok(Some(Submitted::Before(receipt_of(ctx, request, Some(request)).await?)));
+
+    /// The request that this submission repeats, if any. What is more urgent than all that came before repeats nothing: an
+    /// imminent threat must not end in the queue of a routine request.
+    pub(super) async fn before(
+        &self,
+        ctx: &Context,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Submitted>, PipelineError> {
+        if let Some(key) = &self.key
+            && let Some((request, digest)) = ctx.store.idempotent(&self.ori, key).await?
+        {
+            if digest != self.digest {
+                return Err(PipelineError::conflict(
+                    "idempotency_conflict",
+                    "this idempotency key belongs to another form; a new form needs a new key",
+                ));
+            }
+            return Ok(Some(Submitted::Before(receipt_of(ctx, request, None).await?)));
+        }
+        let since = now - ctx.rules.repeat;
+        if let Some(request) = ctx.store.repeat_of(self.hash, self.lane, since).await? {
+            return Ok(Some(Submitted::Before(receipt_of(ctx, request, Some(request)).await?)));
+        }
+        Ok(None)
     }
-    Ok(None)
 }
 
 /// An agency may take its case number for a key, so only a keyed hash of it is stored.
