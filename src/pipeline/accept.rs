@@ -281,7 +281,7 @@ async fn new_request(
     let digest = prepared.digest;
     let registry = ctx.registry().await?;
     let intake = Intake {
-        signature_verified: signature::verified(&registry, &prepared.form, &submission.body),
+        signature_verified: signature::verified(&registry, &prepared.form, &submission.body, now),
         form: prepared.form,
         body_sha256: hex::encode(digest),
     };
