@@ -401,7 +401,17 @@ async fn a_request_comes_back_as_it_was_stored(fresh: Fresh) {
     assert_eq!(store.repeat_of([2; 32], Lane::Priority, now()).await.unwrap(), Some(id(7)));
     let later = now() + TimeDelta::days(1);
     assert_eq!(store.repeat_of([2; 32], Lane::Priority, later).await.unwrap(), None);
-    // What is less urgent repeats it; what is more urgent does not, until something as urgent is there.
+    let probes = store.probes(id(7)).await.unwrap();
+    assert_eq!((probes.len(), probes[0].object_key.as_str(), probes[0].byte_len), (1, "7/0", 7));
+    assert!(store.request(id(8)).await.unwrap().is_none());
+    store.ping().await.unwrap();
+}
+
+/// What is less urgent repeats a request; what is more urgent does not, until something as urgent is there.
+async fn what_is_more_urgent_repeats_nothing(fresh: Fresh) {
+    let store = &fresh.store;
+    let _ = store.apply(insert(7, None)).await.unwrap();
+    assert_eq!(store.repeat_of([2; 32], Lane::Priority, now()).await.unwrap(), Some(id(7)));
     assert_eq!(store.repeat_of([2; 32], Lane::Routine, now()).await.unwrap(), Some(id(7)));
     assert_eq!(store.repeat_of([2; 32], Lane::Threat, now()).await.unwrap(), None);
     let (mut threat, mut routine) = (insert(2, None), insert(9, None));
@@ -413,10 +423,6 @@ async fn a_request_comes_back_as_it_was_stored(fresh: Fresh) {
     assert_eq!(store.repeat_of([2; 32], Lane::Threat, now()).await.unwrap(), Some(id(2)));
     assert_eq!(store.repeat_of([2; 32], Lane::Priority, now()).await.unwrap(), Some(id(7)));
     assert_eq!(store.repeat_of([2; 32], Lane::Routine, now()).await.unwrap(), Some(id(9)));
-    let probes = store.probes(id(7)).await.unwrap();
-    assert_eq!((probes.len(), probes[0].object_key.as_str(), probes[0].byte_len), (1, "7/0", 7));
-    assert!(store.request(id(8)).await.unwrap().is_none());
-    store.ping().await.unwrap();
 }
 
 /// A request of this lane that is stored only if none like it arrived within a day before.
@@ -449,7 +455,13 @@ async fn of_all_repeats_at_once_one_is_stored(fresh: Fresh) {
         let key = store.idempotent(&ori, &format!("key {n}")).await.unwrap();
         assert_eq!(key.is_some(), is_first, "a key without a request keeps nothing out: {n}");
     }
+}
+
+async fn a_place_among_the_repeats_is_given_on(fresh: Fresh) {
+    let store = &fresh.store;
+    let first = 1;
     let apply = async |change| store.apply(change).await.unwrap();
+    assert_eq!(apply(alone(first, Lane::Routine, now())).await, Applied::Now);
     assert_eq!(apply(alone(30, Lane::Routine, now())).await, Applied::AlreadyApplied);
     // Another lane has a place of its own, and a test is nobody's repeat.
     assert_eq!(apply(alone(31, Lane::Threat, now())).await, Applied::Now);
@@ -472,8 +484,13 @@ async fn of_all_repeats_at_once_one_is_stored(fresh: Fresh) {
     let later = day + TimeDelta::microseconds(1);
     assert_eq!(apply(alone(43, Lane::Routine, later)).await, Applied::Now);
     assert_eq!(apply(alone(44, Lane::Routine, later)).await, Applied::AlreadyApplied);
-    // A destroyed record leaves no trace of what it was about.
-    let mut gone = RequestUpdate::stage(id(43), 1, Stage::Destroyed, later, None);
+}
+
+async fn a_destroyed_record_has_no_place_among_the_repeats(fresh: Fresh) {
+    let store = &fresh.store;
+    let apply = async |change| store.apply(change).await.unwrap();
+    assert_eq!(apply(alone(43, Lane::Routine, now())).await, Applied::Now);
+    let mut gone = RequestUpdate::stage(id(43), 1, Stage::Destroyed, now(), None);
     (gone.destroy_key, gone.drop_probes) = (true, true);
     let gone = Change::update(gone, vec![event("destroyed", id(43))]);
     assert_eq!(apply(gone).await, Applied::Now);
@@ -481,7 +498,7 @@ async fn of_all_repeats_at_once_one_is_stored(fresh: Fresh) {
     let mut connection = sqlx::AnyConnection::connect(&fresh.url).await.unwrap();
     let row = sqlx::query(traces).bind(id(43).to_string()).fetch_one(&mut connection).await;
     assert_eq!(row.unwrap().try_get::<i64, _>(0).unwrap(), 0);
-    assert_eq!(apply(alone(45, Lane::Routine, later)).await, Applied::Now);
+    assert_eq!(apply(alone(45, Lane::Routine, now())).await, Applied::Now);
 }
 
 async fn a_change_is_written_whole_or_not_at_all(fresh: Fresh) {
@@ -1918,7 +1935,10 @@ conformance! {
     a_look_tells_whose_version_the_tables_have: false,
     a_session_is_forgotten_a_day_after_its_end: false,
     a_request_comes_back_as_it_was_stored: false,
+    what_is_more_urgent_repeats_nothing: false,
     of_all_repeats_at_once_one_is_stored: false,
+    a_place_among_the_repeats_is_given_on: false,
+    a_destroyed_record_has_no_place_among_the_repeats: false,
     a_change_is_written_whole_or_not_at_all: false,
     case_numbers_have_no_gaps_and_the_log_has_one_order: false,
     a_delivery_is_claimed_once_and_comes_back_when_its_claim_ends: false,

@@ -34,7 +34,8 @@ pub(super) async fn guard(
         }
         match &change.guard {
             Guard::Insert(request) => {
-                let known_answer = matches!(change.known_answer, Some(KnownAnswerWrite::Injected(_)));
+                let known_answer =
+                    matches!(change.known_answer, Some(KnownAnswerWrite::Injected(_)));
                 inserts.push((request.as_ref(), known_answer, applied));
             }
             Guard::Update(update) => updates.push((update.as_ref(), applied)),

@@ -15,12 +15,7 @@ use crate::registry::Registry;
 /// `token`: the agency's token came with the form, and the agency vouches for its people. `cms`: a detached signature
 /// over the canonical form (RFC 8785) by the certificate that is registered for the requester, and that is in its dates now
 /// and permits signatures. `portal`: only a signed-in session proves that, and a session is no agency token.
-pub(super) fn verified(
-    registry: &Registry,
-    form: &Form,
-    body: &[u8],
-    now: DateTime<Utc>,
-) -> bool {
+pub(super) fn verified(registry: &Registry, form: &Form, body: &[u8], now: DateTime<Utc>) -> bool {
     match form.signature.method {
         SignatureMethod::Token => true,
         SignatureMethod::Portal => false,
@@ -91,8 +86,7 @@ mod tests {
         let options = CMSOptions::DETACHED | CMSOptions::BINARY;
         let content = signed_bytes(BODY).unwrap();
         let (certificate, key) = (by.certificate(), by.key());
-        let cms =
-            CmsContentInfo::sign(Some(certificate), Some(key), None, Some(&content), options);
+        let cms = CmsContentInfo::sign(Some(certificate), Some(key), None, Some(&content), options);
         STANDARD.encode(cms.unwrap().to_der().unwrap())
     }
 
