@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::pipeline::Context;
 use crate::shutdown::Shutdown;
 use crate::worker::consume::Consumer;
-use crate::worker::{announced, intake, relay};
+use crate::worker::{announced, dead_queues, intake, relay};
 
 /// The authorities to trust with `amqps`, PEM; `None`: the system's.
 pub fn broker_authorities(config: &Config) -> Result<Option<String>, AppError> {
@@ -86,6 +86,10 @@ pub async fn start_amqp(
         // Receipts travel on a connection of their own: a full relay must not delay them.
         let receipts = AmqpPublisher::start(&link);
         shutdown.tracker().spawn(intake::run(ctx.clone(), amqp, receipts, tracker));
+    }
+    if roles.contains(&RoleOfProcess::Api) {
+        // The processes that serve metrics.
+        shutdown.tracker().spawn(dead_queues::run(link.clone(), shutdown.token()));
     }
     start_keepers(ctx, config, roles, shutdown)?;
     Ok(publisher.health())
