@@ -3,6 +3,7 @@
 //! Nothing is answered before it is durable. A misshapen form leaves only an audit entry.
 
 mod inject;
+mod rate;
 mod receipt;
 mod repeat;
 mod signature;
@@ -15,6 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 
 pub use inject::{KnownCase, inject};
+pub use rate::FormRate;
 pub use receipt::{Receipt, ReceiptState, receipt_of};
 
 use receipt::wait_for_check;
@@ -40,7 +42,7 @@ pub struct Submission {
     /// The agency that the sender proved to be.
     pub agency: Agency,
     /// The form's bytes.
-    pub body: Vec<u8>,
+    pub body: Arc<Vec<u8>>,
     /// Files by the name of their multipart part.
     pub parts: BTreeMap<String, Vec<u8>>,
     /// Idempotency key.
@@ -212,6 +214,20 @@ async fn refuse_sender(
 ) -> Result<(), PipelineError> {
     let event = by_agency(agency, "search_request.sender_refused", now).detail("code", code);
     let _ = ctx.store.apply(Change::audited(vec![event])).await?;
+    Ok(())
+}
+
+/// What came from this agency could not be read as a submission, so that nothing of it is left but the entry. `code` is what it
+/// was answered.
+pub async fn unreadable(ctx: &Context, agency: &Agency, code: &str) -> Result<(), PipelineError> {
+    let failure = ParseFailure::Shape(vec![ShapeError::new(code, "", "")]);
+    misshapen(ctx, agency, failure, ctx.now()).await.map(|_| ())
+}
+
+/// A form came from somebody who is no agency of the registry. Who it was, the broker or the log of the front door may say.
+pub async fn refuse_stranger(ctx: &Context, code: &str) -> Result<(), PipelineError> {
+    let event = ctx.event("accept", "search_request.sender_refused", ctx.now());
+    let _ = ctx.store.apply(Change::audited(vec![event.detail("code", code)])).await?;
     Ok(())
 }
 

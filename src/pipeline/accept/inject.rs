@@ -34,7 +34,7 @@ pub async fn inject(
     }
     let agency = named(ctx, &case.form).await?;
     let parts = std::collections::BTreeMap::new();
-    let submission = Submission { agency, body: case.form, parts, key: None };
+    let submission = Submission { agency, body: case.form.into(), parts, key: None };
     let (prepared, submission) = prepare_apart(ctx, submission).await?;
     let prepared = match prepared {
         Ok(prepared) => prepared,
