@@ -21,6 +21,7 @@ use crate::mail::smtp::{SmtpDeadlines, SmtpLogin, SmtpMailer, SmtpSettings, Smtp
 use crate::mail::{MailAddress, Mailer, Sealer, SealerSettings};
 use crate::pager::Webhooks;
 use crate::pipeline::Context;
+use crate::pipeline::accept::FormRate;
 use crate::pipeline::context::{Progress, RegistrySource};
 use crate::pipeline::policy_source::{self, PolicySource};
 use crate::pipeline::release::Previews;
@@ -130,6 +131,7 @@ pub async fn context(config: &Config) -> Result<Context, AppError> {
         })?,
         progress: Progress::default(),
         previews: Previews::default(),
+        form_rate: Arc::new(FormRate::new(config.limits.forms_per_second)),
         paging: Arc::new(
             crate::config::paging(config)
                 .map_err(|message| AppError::Setting { key: "paging.destinations", message })?,

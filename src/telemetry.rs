@@ -63,6 +63,8 @@ pub mod name {
     pub const MAILINGS: &str = "leadbroker_mailings";
     /// Whether the broker is connected.
     pub const BROKER_CONNECTED: &str = "leadbroker_broker_connected";
+    /// Messages that the broker itself gave up, by `queue`.
+    pub const BROKER_DEAD: &str = "leadbroker_broker_dead_messages";
     /// The version of the activated policy set; 0 without one.
     pub const POLICY_SET: &str = "leadbroker_policy_set_version";
     /// Whether a policy set was to be used and cannot be.
@@ -100,6 +102,7 @@ pub const METRICS: &[(&str, &str)] = &[
     ),
     (name::MAILINGS, "Mails by status."),
     (name::BROKER_CONNECTED, "1 while the broker is connected; absent without a broker."),
+    (name::BROKER_DEAD, "Messages that the broker itself gave up; absent without a broker."),
     (name::POLICY_SET, "Version of the activated policy set; 0 without one."),
     (
         name::POLICY_SET_REFUSED,

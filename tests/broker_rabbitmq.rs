@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use leadbroker::broker::amqp::{
     AmqpConsumer, AmqpHealth, AmqpLink, AmqpPublisher, DEADLINE, Incoming, Outgoing, PublishError,
-    Subscription, ack_all, declare, log_in,
+    Subscription, ack_all, declare, depths, log_in,
 };
 use leadbroker::broker::topology::{AGENCIES, DEAD, INTAKE, MAX_BODY_BYTES, Queue, Topology, WORK};
 use leadbroker::id_source::{IdSource as _, SystemIds};
@@ -280,6 +280,15 @@ async fn what_is_rejected_or_oversized_goes_to_the_dead_letters() {
     let bad = next(&mut consumer).await;
     assert_eq!(bad.message_id.as_deref(), Some("bad"));
     bad.reject().await;
+    // They are counted from a connection of another's, and what is not there is left out.
+    let dead = format!("{}.dead", world.queue);
+    let asked = [dead.clone(), format!("{}.none", world.queue), world.queue.clone()];
+    let wanted = [(dead, 2), (world.queue.clone(), 0)];
+    let until = Instant::now() + SOON;
+    while depths(&world.link.url, None, &asked).await.unwrap() != wanted {
+        assert!(Instant::now() < until, "never counted");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let mut dead = world.consumer(&format!("{}.dead", world.queue), 10);
     let mut ids = Vec::new();
     for _ in 0..2 {

@@ -37,7 +37,7 @@ use leadbroker::store::{
     UnitRepeats, WorkFilter, WorkPage, probe, probe_registry,
 };
 use leadbroker::vault::SigningKey;
-use sqlx::Connection as _;
+use sqlx::{Connection as _, Row as _};
 use uuid::Uuid;
 
 /// A fresh database; SQLite's folder lives as long as this.
@@ -96,6 +96,7 @@ fn insert(n: u128, key: Option<&str>) -> Change {
         deadline_at: Some(now() + TimeDelta::minutes(5)),
         case_hash: [1; 32],
         repeat_hash: [2; 32],
+        alone_since: None,
         supersedes: Some(id(99)),
         data_key: vec![3, 0, 255],
         form: vec![4; 300],
@@ -397,12 +398,107 @@ async fn a_request_comes_back_as_it_was_stored(fresh: Fresh) {
     assert_eq!((row.supersedes, row.outcome, row.case_number_of_unit), (Some(id(99)), None, None));
     assert_eq!(row.deadline_at, Some(now() + TimeDelta::minutes(5)));
     assert_eq!(store.idempotent(&row.ori, "k").await.unwrap().unwrap(), (id(7), vec![6; 32]));
-    assert_eq!(store.repeat_of([2; 32], now()).await.unwrap(), Some(id(7)));
-    assert_eq!(store.repeat_of([2; 32], now() + TimeDelta::days(1)).await.unwrap(), None);
+    assert_eq!(store.repeat_of([2; 32], Lane::Priority, now()).await.unwrap(), Some(id(7)));
+    let later = now() + TimeDelta::days(1);
+    assert_eq!(store.repeat_of([2; 32], Lane::Priority, later).await.unwrap(), None);
     let probes = store.probes(id(7)).await.unwrap();
     assert_eq!((probes.len(), probes[0].object_key.as_str(), probes[0].byte_len), (1, "7/0", 7));
     assert!(store.request(id(8)).await.unwrap().is_none());
     store.ping().await.unwrap();
+}
+
+/// What is less urgent repeats a request; what is more urgent does not, until something as urgent is there.
+async fn what_is_more_urgent_repeats_nothing(fresh: Fresh) {
+    let store = &fresh.store;
+    let _ = store.apply(insert(7, None)).await.unwrap();
+    assert_eq!(store.repeat_of([2; 32], Lane::Priority, now()).await.unwrap(), Some(id(7)));
+    assert_eq!(store.repeat_of([2; 32], Lane::Routine, now()).await.unwrap(), Some(id(7)));
+    assert_eq!(store.repeat_of([2; 32], Lane::Threat, now()).await.unwrap(), None);
+    let (mut threat, mut routine) = (insert(2, None), insert(9, None));
+    for (change, lane) in [(&mut threat, Lane::Threat), (&mut routine, Lane::Routine)] {
+        let Guard::Insert(request) = &mut change.guard else { panic!("an insert") };
+        request.lane = lane;
+    }
+    let _ = (store.apply(threat).await.unwrap(), store.apply(routine).await.unwrap());
+    assert_eq!(store.repeat_of([2; 32], Lane::Threat, now()).await.unwrap(), Some(id(2)));
+    assert_eq!(store.repeat_of([2; 32], Lane::Priority, now()).await.unwrap(), Some(id(7)));
+    assert_eq!(store.repeat_of([2; 32], Lane::Routine, now()).await.unwrap(), Some(id(9)));
+}
+
+/// A request of this lane that is stored only if none like it arrived within a day before.
+fn alone(n: u128, lane: Lane, received_at: DateTime<Utc>) -> Change {
+    let mut change = insert(n, Some(&format!("key {n}")));
+    let Guard::Insert(request) = &mut change.guard else { panic!("an insert") };
+    (request.lane, request.received_at) = (lane, received_at);
+    request.alone_since = Some(received_at - TimeDelta::days(1));
+    change
+}
+
+async fn of_all_repeats_at_once_one_is_stored(fresh: Fresh) {
+    let store = &fresh.store;
+    let settings = StoreSettings { url: fresh.url.clone(), readers: 2, relay: false };
+    let other = Store::open(&settings).await.unwrap();
+    let ori: Ori = "CA0194200".parse().unwrap();
+    // From two processes, each with a key of its own.
+    let all = (1..=24).map(|n| {
+        let store = if n % 2 == 0 { store } else { &other };
+        store.apply(alone(n, Lane::Routine, now()))
+    });
+    let applied: Vec<Applied> =
+        futures_util::future::join_all(all).await.into_iter().map(Result::unwrap).collect();
+    let stored: Vec<usize> = (0..24).filter(|n| applied[*n] == Applied::Now).collect();
+    assert_eq!(stored.len(), 1, "{applied:?}");
+    let first = u128::try_from(stored[0] + 1).unwrap();
+    for n in 1..=24 {
+        let is_first = n == first;
+        assert_eq!(store.request(id(n)).await.unwrap().is_some(), is_first, "{n}");
+        let key = store.idempotent(&ori, &format!("key {n}")).await.unwrap();
+        assert_eq!(key.is_some(), is_first, "a key without a request keeps nothing out: {n}");
+    }
+}
+
+async fn a_place_among_the_repeats_is_given_on(fresh: Fresh) {
+    let store = &fresh.store;
+    let first = 1;
+    let apply = async |change| store.apply(change).await.unwrap();
+    assert_eq!(apply(alone(first, Lane::Routine, now())).await, Applied::Now);
+    assert_eq!(apply(alone(30, Lane::Routine, now())).await, Applied::AlreadyApplied);
+    // Another lane has a place of its own, and a test is nobody's repeat.
+    assert_eq!(apply(alone(31, Lane::Threat, now())).await, Applied::Now);
+    assert_eq!(apply(alone(32, Lane::Threat, now())).await, Applied::AlreadyApplied);
+    let mut test = alone(33, Lane::Routine, now());
+    test.known_answer = injected(33).known_answer;
+    assert_eq!(apply(test).await, Applied::Now);
+    // Who looked for nobody is not kept out.
+    assert_eq!(apply(insert(34, None)).await, Applied::Now);
+
+    // What was refused makes room, and the next one has it.
+    let refused = RequestUpdate::stage(id(first), 1, Stage::Rejected, now(), None);
+    let refused = Change::update(refused, vec![event("rejected", id(first))]);
+    assert_eq!(apply(refused).await, Applied::Now);
+    assert_eq!(apply(alone(40, Lane::Routine, now())).await, Applied::Now);
+    assert_eq!(apply(alone(41, Lane::Routine, now())).await, Applied::AlreadyApplied);
+    // A day is the limit: then not, and no longer later.
+    let day = now() + TimeDelta::days(1);
+    assert_eq!(apply(alone(42, Lane::Routine, day)).await, Applied::AlreadyApplied);
+    let later = day + TimeDelta::microseconds(1);
+    assert_eq!(apply(alone(43, Lane::Routine, later)).await, Applied::Now);
+    assert_eq!(apply(alone(44, Lane::Routine, later)).await, Applied::AlreadyApplied);
+}
+
+async fn a_destroyed_record_has_no_place_among_the_repeats(fresh: Fresh) {
+    let store = &fresh.store;
+    let apply = async |change| store.apply(change).await.unwrap();
+    assert_eq!(apply(alone(43, Lane::Routine, now())).await, Applied::Now);
+    let mut gone = RequestUpdate::stage(id(43), 1, Stage::Destroyed, now(), None);
+    (gone.destroy_key, gone.drop_probes) = (true, true);
+    let gone = Change::update(gone, vec![event("destroyed", id(43))]);
+    assert_eq!(apply(gone).await, Applied::Now);
+    let traces = "SELECT count(*) FROM idempotency_keys WHERE request = $1";
+    let mut connection = sqlx::AnyConnection::connect(&fresh.url).await.unwrap();
+    let row = sqlx::query(traces).bind(id(43).to_string()).fetch_one(&mut connection).await;
+    assert_eq!(row.unwrap().try_get::<i64, _>(0).unwrap(), 0);
+    assert_eq!(apply(alone(45, Lane::Routine, now())).await, Applied::Now);
 }
 
 async fn a_change_is_written_whole_or_not_at_all(fresh: Fresh) {
@@ -1889,7 +1985,7 @@ async fn of_its_agency(store: &Store) {
     let page = store.requests_of(&ori, None, 9).await.unwrap();
     assert_eq!(page.rows.iter().map(|row| row.id).collect::<Vec<_>>(), [id(1)]);
     let long_ago = now() - TimeDelta::days(1);
-    assert_eq!(store.repeat_of([2; 32], long_ago).await.unwrap(), Some(id(1)));
+    assert_eq!(store.repeat_of([2; 32], Lane::Priority, long_ago).await.unwrap(), Some(id(1)));
     assert_eq!(store.any_repeat_of([2; 32], long_ago).await.unwrap(), Some(id(3)));
     assert_eq!(store.any_repeat_of([2; 32], now() + TimeDelta::days(1)).await.unwrap(), None);
 }
@@ -1955,6 +2051,10 @@ conformance! {
     a_look_tells_whose_version_the_tables_have: false,
     a_session_is_forgotten_a_day_after_its_end: false,
     a_request_comes_back_as_it_was_stored: false,
+    what_is_more_urgent_repeats_nothing: false,
+    of_all_repeats_at_once_one_is_stored: false,
+    a_place_among_the_repeats_is_given_on: false,
+    a_destroyed_record_has_no_place_among_the_repeats: false,
     a_change_is_written_whole_or_not_at_all: false,
     case_numbers_have_no_gaps_and_the_log_has_one_order: false,
     a_delivery_is_claimed_once_and_comes_back_when_its_claim_ends: false,

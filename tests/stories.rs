@@ -39,6 +39,8 @@ mod emergency;
 mod explain;
 #[path = "stories/holds.rs"]
 mod holds;
+#[path = "stories/intake.rs"]
+mod intake;
 #[path = "stories/known_answers.rs"]
 mod known_answers;
 #[path = "stories/leases.rs"]

@@ -8,12 +8,12 @@ use super::{AppError, RoleOfProcess, STEPS, start_keepers};
 use crate::broker::amqp::{
     AmqpConsumer, AmqpError, AmqpHealth, AmqpLink, AmqpPublisher, AmqpUrl, Subscription,
 };
-use crate::broker::topology::{MAX_BODY_BYTES, Topology, intake_queue, step_queue};
+use crate::broker::topology::{MAX_BODY_BYTES, Topology, step_queue};
 use crate::config::Config;
 use crate::pipeline::Context;
 use crate::shutdown::Shutdown;
 use crate::worker::consume::Consumer;
-use crate::worker::{announced, intake, relay};
+use crate::worker::{announced, dead_queues, intake, relay};
 
 /// The authorities to trust with `amqps`, PEM; `None`: the system's.
 pub fn broker_authorities(config: &Config) -> Result<Option<String>, AppError> {
@@ -60,9 +60,6 @@ pub async fn start_amqp(
 ) -> Result<watch::Receiver<AmqpHealth>, AppError> {
     let link = link(ctx, config, shutdown).await?;
     let prefetch = config.messaging.prefetch;
-    let subscribe = |queue: String, max_body: usize| {
-        AmqpConsumer::start(&link, Subscription { queue, prefetch, max_body })
-    };
     for (role, step) in STEPS {
         if roles.contains(role) {
             let consumer = Consumer {
@@ -71,7 +68,9 @@ pub async fn start_amqp(
                 tracker: shutdown.tracker().clone(),
                 stop: shutdown.token(),
             };
-            let amqp = subscribe(step_queue(*step), MAX_BODY_BYTES);
+            let queue = step_queue(*step);
+            let subscription = Subscription { queue, prefetch, max_body: MAX_BODY_BYTES };
+            let amqp = AmqpConsumer::start(&link, subscription);
             shutdown.tracker().spawn(announced::run(consumer, amqp));
         }
     }
@@ -80,12 +79,15 @@ pub async fn start_amqp(
         shutdown.tracker().spawn(relay::run(ctx.clone(), publisher.clone(), shutdown.token()));
     }
     if roles.contains(&RoleOfProcess::Intake) {
-        let whole = usize::try_from(ctx.rules.form.form_bytes).unwrap_or(usize::MAX);
-        let amqp = subscribe(intake_queue(), whole);
+        let amqp = AmqpConsumer::start(&link, intake::subscription());
         let tracker = shutdown.tracker().clone();
         // Receipts travel on a connection of their own: a full relay must not delay them.
         let receipts = AmqpPublisher::start(&link);
         shutdown.tracker().spawn(intake::run(ctx.clone(), amqp, receipts, tracker));
+    }
+    if roles.contains(&RoleOfProcess::Api) {
+        // The processes that serve metrics.
+        shutdown.tracker().spawn(dead_queues::run(link.clone(), shutdown.token()));
     }
     start_keepers(ctx, config, roles, shutdown)?;
     Ok(publisher.health())

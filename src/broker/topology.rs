@@ -86,6 +86,12 @@ pub fn step_queue(step: Step) -> String {
     format!("leadbroker.{}", step.as_str())
 }
 
+/// The queues of what the broker gave up, one for each queue that loses nothing.
+pub fn dead_queues() -> Vec<String> {
+    let dead = |queue: Queue| (queue.exchange == DEAD).then_some(queue.name);
+    Topology::default().queues().into_iter().filter_map(dead).collect()
+}
+
 /// The queue of forms that agencies publish.
 pub fn intake_queue() -> String {
     format!("{INTAKE}.{INTAKE_KEY}")
@@ -294,7 +300,9 @@ mod tests {
                     .iter()
                     .any(|dead| dead.exchange == DEAD && Argument::Text(dead.key.clone()) == key.1)
             );
+            assert!(dead_queues().contains(&format!("{}.dead", queue.name)));
         }
+        assert_eq!(dead_queues().len(), 1 + Step::VARIANTS.len());
     }
 
     #[test]

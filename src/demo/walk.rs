@@ -79,7 +79,7 @@ async fn submit(
     });
     let submission = Submission {
         agency: agency(demo, ori)?,
-        body: serde_json::to_vec(&form).map_err(|_| DemoError::World)?,
+        body: serde_json::to_vec(&form).map_err(|_| DemoError::World)?.into(),
         parts: BTreeMap::new(),
         key: Some(format!("demo-{}", case.0)),
     };

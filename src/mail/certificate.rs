@@ -207,6 +207,14 @@ pub(super) fn time_problem(
     Ok(None)
 }
 
+/// Whether a signature counts that somebody made with this certificate's key and that arrives at `at`: it is in its dates,
+/// and its key usage, where it states one, permits signatures (RFC 8550, section 4.4.2).
+pub fn may_sign(certificate: &X509Ref, at: DateTime<Utc>) -> Result<bool, ErrorStack> {
+    let signs = X509KeyUsage::DIGITAL_SIGNATURE | X509KeyUsage::NON_REPUDIATION;
+    let permitted = certificate.key_usage().is_none_or(|usage| usage.intersects(signs));
+    Ok(permitted && time_problem(certificate, at)?.is_none())
+}
+
 /// When the first of the certificates in a PEM text ends; `None` where it holds none that can be read.
 pub fn ends_at(pem: &[u8]) -> Option<DateTime<Utc>> {
     let ends = |certificate: &X509| {

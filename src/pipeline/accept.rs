@@ -3,7 +3,9 @@
 //! Nothing is answered before it is durable. A misshapen form leaves only an audit entry.
 
 mod inject;
+mod rate;
 mod receipt;
+mod repeat;
 mod signature;
 
 use std::collections::BTreeMap;
@@ -14,9 +16,11 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 
 pub use inject::{KnownCase, inject};
+pub use rate::FormRate;
 pub use receipt::{Receipt, ReceiptState, receipt_of};
 
 use receipt::wait_for_check;
+use repeat::{Asked, repeat_hash, stored_key};
 
 use super::context::Rules;
 use super::sealed::{self, Intake};
@@ -30,7 +34,7 @@ use crate::images::{ImageFacts, inspect};
 use crate::lifecycle::{Stage, deadline};
 use crate::messages::{Message, Step};
 use crate::store::{Applied, Change, Guard, NewIdempotencyKey, NewProbe, NewRequest};
-use crate::vault::{DataKey, Vault};
+use crate::vault::DataKey;
 
 /// What arrived, from whichever way in.
 #[derive(Debug)]
@@ -38,7 +42,7 @@ pub struct Submission {
     /// The agency that the sender proved to be.
     pub agency: Agency,
     /// The form's bytes.
-    pub body: Vec<u8>,
+    pub body: Arc<Vec<u8>>,
     /// Files by the name of their multipart part.
     pub parts: BTreeMap<String, Vec<u8>>,
     /// Idempotency key.
@@ -50,7 +54,7 @@ pub struct Submission {
 pub enum Submitted {
     /// Stored, now.
     New(Receipt),
-    /// Stored before: the same key and body, or the same image and case within a day.
+    /// Stored before: the same key and body, or the same image and case within a day, no less urgent.
     Before(Receipt),
     /// Not JSON of any kind; nothing was stored.
     Malformed(Receipt),
@@ -92,10 +96,20 @@ pub async fn accept(ctx: &Context, submission: Submission) -> Result<Submitted, 
             "`requesting_agency` is not the agency of this token; submit with that agency's own token",
         ));
     }
-    if let Some(before) = seen_before(ctx, &submission, &prepared, now).await? {
+    let asked = Asked::new(ctx, &submission, &prepared);
+    if let Some(before) = asked.before(ctx, now).await? {
         return Ok(before);
     }
-    store(ctx, submission, prepared, now).await
+    if let Some(stored) = store(ctx, submission, prepared, now).await? {
+        return Ok(stored);
+    }
+    // The same was stored at the same moment. If it is over already, nothing is there to answer with.
+    asked.before(ctx, now).await?.ok_or_else(|| {
+        PipelineError::conflict(
+            "idempotency_race",
+            "the same form arrived twice at once; send it again to read its receipt",
+        )
+    })
 }
 
 /// A form whose shape is right, with its images measured.
@@ -203,6 +217,20 @@ async fn refuse_sender(
     Ok(())
 }
 
+/// What came from this agency could not be read as a submission, so that nothing of it is left but the entry. `code` is what it
+/// was answered.
+pub async fn unreadable(ctx: &Context, agency: &Agency, code: &str) -> Result<(), PipelineError> {
+    let failure = ParseFailure::Shape(vec![ShapeError::new(code, "", "")]);
+    misshapen(ctx, agency, failure, ctx.now()).await.map(|_| ())
+}
+
+/// A form came from somebody who is no agency of the registry. Who it was, the broker or the log of the front door may say.
+pub async fn refuse_stranger(ctx: &Context, code: &str) -> Result<(), PipelineError> {
+    let event = ctx.event("accept", "search_request.sender_refused", ctx.now());
+    let _ = ctx.store.apply(Change::audited(vec![event.detail("code", code)])).await?;
+    Ok(())
+}
+
 async fn misshapen(
     ctx: &Context,
     agency: &Agency,
@@ -232,57 +260,12 @@ fn by_agency(agency: &Agency, action: &str, now: DateTime<Utc>) -> AuditEvent {
     AuditEvent::new(now, Actor::Agency { ori: agency.ori.clone() }, action).agency(&agency.ori)
 }
 
-/// The request that this submission repeats, if any.
-async fn seen_before(
-    ctx: &Context,
-    submission: &Submission,
-    prepared: &Prepared,
-    now: DateTime<Utc>,
-) -> Result<Option<Submitted>, PipelineError> {
-    if let Some(key) = submission.key.as_deref().map(|key| stored_key(ctx, key))
-        && let Some((request, digest)) = ctx.store.idempotent(&submission.agency.ori, &key).await?
-    {
-        if digest != prepared.digest {
-            return Err(PipelineError::conflict(
-                "idempotency_conflict",
-                "this idempotency key belongs to another form; a new form needs a new key",
-            ));
-        }
-        return Ok(Some(Submitted::Before(receipt_of(ctx, request, None).await?)));
-    }
-    let hash = repeat_hash(&ctx.vault, prepared);
-    if let Some(request) = ctx.store.repeat_of(hash, now - ctx.rules.repeat).await? {
-        return Ok(Some(Submitted::Before(receipt_of(ctx, request, Some(request)).await?)));
-    }
-    Ok(None)
-}
-
-/// An agency may take its case number for a key, so only a keyed hash of it is stored.
-fn stored_key(ctx: &Context, key: &str) -> String {
-    hex::encode(ctx.vault.lookup_hash("idempotency", key))
-}
-
-fn repeat_hash(vault: &Vault, prepared: &Prepared) -> [u8; 32] {
-    let mut images: Vec<String> =
-        prepared.images.iter().map(|(facts, _)| hex::encode(facts.sha256)).collect();
-    images.sort();
-    let form = &prepared.form;
-    let text = format!(
-        "{}\n{}\n{}\n{}",
-        form.requesting_agency,
-        form.provider_unit,
-        form.case_number.expose().trim(),
-        images.join("\n")
-    );
-    vault.lookup_hash("repeat", &text)
-}
-
 async fn store(
     ctx: &Context,
     submission: Submission,
     prepared: Prepared,
     now: DateTime<Utc>,
-) -> Result<Submitted, PipelineError> {
+) -> Result<Option<Submitted>, PipelineError> {
     let agency = submission.agency.clone();
     let request = new_request(ctx, submission, prepared, now).await?;
     let received = by_agency(&agency, "search_request.received", now);
@@ -314,7 +297,7 @@ async fn new_request(
     let digest = prepared.digest;
     let registry = ctx.registry().await?;
     let intake = Intake {
-        signature_verified: signature::verified(&registry, &prepared.form, &submission.body),
+        signature_verified: signature::verified(&registry, &prepared.form, &submission.body, now),
         form: prepared.form,
         body_sha256: hex::encode(digest),
     };
@@ -330,6 +313,7 @@ async fn new_request(
         stage,
         case_hash: ctx.vault.lookup_hash("case", intake.form.case_number.expose().trim()),
         repeat_hash,
+        alone_since: Some(now - ctx.rules.repeat),
         supersedes: intake.form.supersedes.as_deref().and_then(|id| id.parse().ok()),
         data_key: ctx.vault.wrap(ctx.ids.as_ref(), &key, id)?,
         form: sealed::seal_intake(ctx, id, &key, &intake)?,
@@ -362,12 +346,12 @@ async fn store_images(
     Ok(probes)
 }
 
-/// Stores a request, with whatever belongs to it, and waits for its check.
+/// Stores a request, with whatever belongs to it, and waits for its check. `None`: the same was stored at the same moment.
 async fn insert(
     ctx: &Context,
     mut change: Change,
     now: DateTime<Utc>,
-) -> Result<Submitted, PipelineError> {
+) -> Result<Option<Submitted>, PipelineError> {
     let Guard::Insert(request) = &change.guard else {
         return Err(PipelineError::Inconsistent("a new request"));
     };
@@ -377,15 +361,11 @@ async fn insert(
     match ctx.store.apply(change).await? {
         Applied::Now => {
             crate::crash_point!("accept.after_commit");
-            Ok(Submitted::New(wait_for_check(ctx, id, checked).await?))
+            Ok(Some(Submitted::New(wait_for_check(ctx, id, checked).await?)))
         }
-        // Two submissions with one key at the same time: the other one was first.
         Applied::AlreadyApplied | Applied::Stale => {
             ctx.progress.forget(id);
-            Err(PipelineError::conflict(
-                "idempotency_race",
-                "the same idempotency key arrived twice at once; send it again to read its receipt",
-            ))
+            Ok(None)
         }
     }
 }

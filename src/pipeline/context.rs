@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
 use super::PipelineError;
+use super::accept::FormRate;
 use super::policy_source::PolicySource;
 use super::release::Previews;
 use crate::audit::{Actor, AuditEvent};
@@ -84,6 +85,8 @@ pub struct Context {
     pub previews: Previews,
     /// Where pages go and what they say.
     pub paging: Arc<PagingSettings>,
+    /// Most forms a second and agency.
+    pub form_rate: Arc<FormRate>,
 }
 
 impl Context {

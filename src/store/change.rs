@@ -127,6 +127,9 @@ pub struct NewRequest {
     pub case_hash: [u8; 32],
     /// Keyed hash of agency, case and images.
     pub repeat_hash: [u8; 32],
+    /// Another request with this repeat hash and lane that arrived then or later, and was not refused, keeps this one out.
+    /// `None`: none does.
+    pub alone_since: Option<DateTime<Utc>>,
     /// Request that it replaces.
     pub supersedes: Option<RequestId>,
     /// Wrapped data key.

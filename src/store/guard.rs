@@ -9,10 +9,10 @@ use sqlx::{AnyConnection, Row};
 use super::apply::micros;
 use super::batch::{execute_in, fetch_in, fetch_rows, insert_rows};
 use super::capacity::admit;
-use super::change::{Applied, Change, Guard, NewRequest, RequestUpdate};
+use super::change::{Applied, Change, Guard, RequestUpdate};
 use super::dialect::Dialect;
 use super::rows::Column;
-use super::{StoreError, emergency, likeness, rows, service_clocks};
+use super::{KnownAnswerWrite, StoreError, emergency, likeness, once, rows, service_clocks};
 use crate::domain::UnitId;
 
 /// For each change, whether it may be written.
@@ -33,7 +33,11 @@ pub(super) async fn guard(
             continue;
         }
         match &change.guard {
-            Guard::Insert(request) => inserts.push((request.as_ref(), applied)),
+            Guard::Insert(request) => {
+                let known_answer =
+                    matches!(change.known_answer, Some(KnownAnswerWrite::Injected(_)));
+                inserts.push((request.as_ref(), known_answer, applied));
+            }
             Guard::Update(update) => updates.push((update.as_ref(), applied)),
             Guard::Look(look) => {
                 if !service_clocks::write(connection, look).await? {
@@ -45,7 +49,7 @@ pub(super) async fn guard(
             Guard::None => done.extend(change.done.map(|cause| (cause, applied))),
         }
     }
-    take_idempotency_keys(connection, inserts).await?;
+    once::take(connection, inserts).await?;
     let updates = admit(connection, dialect, updates).await?;
     update_requests(connection, updates).await?;
     emergency::take_all(connection, steps).await?;
@@ -71,37 +75,6 @@ pub(super) async fn guard(
 /// The first two columns of each row.
 fn texts(rows: &[sqlx::any::AnyRow]) -> Result<BTreeSet<(String, String)>, StoreError> {
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
-}
-
-async fn take_idempotency_keys(
-    connection: &mut AnyConnection,
-    inserts: Vec<(&NewRequest, &mut Applied)>,
-) -> Result<(), StoreError> {
-    let with_key = inserts
-        .into_iter()
-        .filter_map(|(request, applied)| Some((request, request.idempotency.as_ref()?, applied)));
-    let (mut values, mut asked) = (Vec::new(), Vec::new());
-    for (request, key, applied) in with_key {
-        values.push(vec![
-            request.ori.as_str().into(),
-            key.key.as_str().into(),
-            key.body_digest.into(),
-            request.id.to_string().into(),
-            micros(request.received_at).into(),
-        ]);
-        asked.push((request.id.to_string(), applied));
-    }
-    let head =
-        "INSERT INTO idempotency_keys (ori, idempotency_key, body_digest, request, created_at)";
-    let tail = "ON CONFLICT (ori, idempotency_key) DO NOTHING RETURNING request, ori";
-    let taken = texts(&fetch_rows(connection, (head, tail), values).await?)?;
-    let taken: BTreeSet<String> = taken.into_iter().map(|(request, _)| request).collect();
-    for (request, applied) in asked {
-        if !taken.contains(&request) {
-            *applied = Applied::AlreadyApplied;
-        }
-    }
-    Ok(())
 }
 
 async fn update_requests(

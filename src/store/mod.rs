@@ -21,6 +21,7 @@ mod leases;
 mod likeness;
 mod measures;
 mod notices;
+mod once;
 mod page_reads;
 mod pages;
 mod policy_sets;

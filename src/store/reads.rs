@@ -79,22 +79,26 @@ impl Store {
         Ok(Some((column.parsed("request")?, column.bytes("body_digest")?)))
     }
 
-    /// The newest request with the same agency, case and images since `since` that was not refused. A known-answer job is
-    /// none that the agency made.
+    /// The newest request with the same agency, case and images since `since` that was not refused and is no less urgent
+    /// than `lane`. A known-answer job is none that the agency made.
     pub async fn repeat_of(
         &self,
         repeat_hash: [u8; 32],
+        lane: Lane,
         since: DateTime<Utc>,
     ) -> Result<Option<RequestId>, StoreError> {
         let row = sqlx::query(
             "SELECT id FROM search_requests
              WHERE repeat_hash = $1 AND received_at >= $2
+                 AND CASE lane WHEN 'threat' THEN 0 WHEN 'priority' THEN 1 ELSE 2 END
+                     <= CASE $3 WHEN 'threat' THEN 0 WHEN 'priority' THEN 1 ELSE 2 END
                  AND stage NOT IN ('rejected', 'withdrawn', 'expired', 'destroyed')
                  AND NOT EXISTS (SELECT 1 FROM known_answers known WHERE known.request = search_requests.id)
              ORDER BY received_at DESC LIMIT 1",
         )
         .bind(repeat_hash.to_vec())
         .bind(micros(since))
+        .bind(<&'static str>::from(lane))
         .fetch_optional(&self.readers)
         .await?;
         row.map(|row| Column { row: &row, table: "search_requests" }.parsed("id")).transpose()

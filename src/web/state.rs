@@ -9,7 +9,6 @@ use tracing::Instrument as _;
 
 use super::login::LoginGuard;
 use super::problem::Problem;
-use super::rate::FormRate;
 use crate::pipeline::Context;
 
 /// Limits of the HTTP server.
@@ -53,14 +52,12 @@ impl std::fmt::Debug for AppState {
 #[derive(Debug)]
 pub(super) struct Web {
     pub(super) app: AppState,
-    pub(super) rate: FormRate,
     pub(super) logins: LoginGuard,
 }
 
 impl Web {
     pub(super) fn new(app: AppState) -> Self {
-        let rate = FormRate::new(app.limits.forms_per_second);
-        Self { app, rate, logins: LoginGuard::default() }
+        Self { app, logins: LoginGuard::default() }
     }
 
     pub(super) fn ctx(&self) -> &Context {

@@ -186,6 +186,7 @@ async fn world() -> World {
         picture_worker: at("none"),
         progress: Progress::default(),
         previews: Previews::default(),
+        form_rate: Arc::new(crate::pipeline::accept::FormRate::new(20)),
         paging: Arc::new(paging_settings()),
         vault: Arc::new(vault),
     };
@@ -467,7 +468,7 @@ async fn what_is_wrong_with_a_form_has_its_own_status() {
     let actions = world.actions().await;
     let count = |action: &str| actions.iter().filter(|a| *a == action).count();
     assert_eq!(count("search_request.sender_refused"), 2);
-    assert_eq!(count("search_request.misshapen"), 2);
+    assert_eq!(count("search_request.misshapen"), 4);
     assert_eq!(count("search_request.received"), 0);
 }
 

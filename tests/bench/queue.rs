@@ -69,6 +69,7 @@ fn request(id: RequestId, n: usize, now: chrono::DateTime<Utc>) -> NewRequest {
         deadline_at: Some(now),
         case_hash: [1; 32],
         repeat_hash: [2; 32],
+        alone_since: None,
         supersedes: None,
         data_key: vec![3; 60],
         form: vec![4; FORM],

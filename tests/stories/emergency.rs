@@ -19,6 +19,7 @@ crate::both!(
     an_answer_that_has_left_cannot_be_called_back_and_the_agency_is_told,
     an_answer_of_a_failed_emergency_is_passed_on_to_nobody_and_who_has_a_copy_is_told,
     an_agency_without_a_number_is_held_and_a_missed_call_back_stops_the_answer,
+    an_emergency_about_what_is_asked_already_is_served_as_one,
 );
 
 /// Another agency, and its mailbox.
@@ -468,4 +469,45 @@ async fn an_agency_without_a_number_is_held_and_a_missed_call_back_stops_the_ans
     site.until(&request, &["delivered"]).await;
     site.open_answer(&request).await;
     site.assert_sound("a missed call-back").await;
+}
+
+async fn an_emergency_about_what_is_asked_already_is_served_as_one(setup: Setup) {
+    let mut site = Site::serving(setup).await;
+    let form = site.form().await;
+    let (status, receipt) = site.send_under("as-routine", &form).await;
+    assert_eq!((status, &receipt["state"]), (201, &json!("accepted")), "{receipt}");
+    let routine = receipt["request"].as_str().unwrap().to_owned();
+
+    // The same case and the same image, and now a life is at stake.
+    let mut urgent = form.clone();
+    threat(&mut urgent);
+    let (status, receipt) = site.send_under("as-threat", &urgent).await;
+    assert_eq!((status, &receipt["state"]), (201, &json!("accepted")), "{receipt}");
+    assert_eq!(receipt["duplicate_of"], Value::Null, "{receipt}");
+    let request = receipt["request"].as_str().unwrap().to_owned();
+    assert_ne!(request, routine);
+    let lanes = "SELECT lane FROM search_requests ORDER BY id";
+    assert_eq!(site.column(lanes).await, ["routine", "threat"]);
+    site.until(&request, &["queued"]).await;
+    let list = site.cli_json(&site.reviewer(0), &["emergency", "list"]);
+    let owed: Vec<&Value> = list["items"].as_array().unwrap().iter().map(|i| &i["duty"]).collect();
+    assert_eq!(owed, ["call_back", "confirmation"], "{list}");
+    site.until_audited(&request, "emergency.begun", 1).await;
+    let paged = format!("SELECT count(*) FROM pages WHERE request = '{request}'");
+    assert!(site.number(&paged).await > 0, "somebody is paged");
+
+    // The emergency is there now: neither it nor what is less urgent comes twice.
+    for (key, form) in [("again-as-threat", &urgent), ("again-as-routine", &form)] {
+        let (status, receipt) = site.send_under(key, form).await;
+        assert_eq!((status, &receipt["duplicate_of"]), (200, &json!(request)), "{key}: {receipt}");
+    }
+    // Taken back, it is nothing that is repeated; the routine request still is.
+    let (status, told) = site.withdraw(&request).await;
+    assert_eq!(status, 200, "{told}");
+    let (status, receipt) = site.send_under("after-all-routine", &form).await;
+    assert_eq!((status, &receipt["duplicate_of"]), (200, &json!(routine)), "{receipt}");
+    let (status, receipt) = site.send_under("after-all-threat", &urgent).await;
+    assert_eq!((status, &receipt["duplicate_of"]), (201, &Value::Null), "{receipt}");
+    assert_eq!(site.column(lanes).await, ["routine", "threat", "threat"]);
+    site.assert_sound("an emergency about a case that is asked already").await;
 }

@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use super::topology::Topology;
 
-pub use connection::{declare, log_in};
+pub use connection::{declare, depths, log_in};
 pub use consumer::{AmqpConsumer, Incoming, Subscription, ack_all};
 pub use publisher::{AmqpPublisher, Outgoing, PublishError};
 

@@ -9,7 +9,8 @@ use tokio::time::timeout;
 use super::Line;
 use super::machine::folder;
 use crate::app;
-use crate::broker::amqp::log_in;
+use crate::broker::amqp::{AmqpUrl, depths, log_in};
+use crate::broker::topology::dead_queues;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, MailTransport, Transport};
 use crate::mail::{Cause, DeliveryResult, Phase};
@@ -193,29 +194,52 @@ fn mail_fault(result: &DeliveryResult) -> (String, &'static str) {
 }
 
 /// The broker, if there is one: address, user and password.
-pub(super) async fn broker(config: &Config) -> Option<Line> {
+pub(super) async fn broker(config: &Config) -> Vec<Line> {
     let check = "broker";
     match config.messaging.transport {
-        Transport::Embedded => None,
+        Transport::Embedded => Vec::new(),
         Transport::Amqp => {
             let hint = "start it, or correct address, user and password in `messaging.url`";
             let Ok(url) = config.messaging.url.expose().parse() else {
-                return Some(Line::fail(check, "its address is no AMQP URL", hint));
+                return vec![Line::fail(check, "its address is no AMQP URL", hint)];
             };
             let authorities = match app::broker_authorities(config) {
                 Ok(authorities) => authorities,
                 Err(error) => {
                     let hint = "correct `messaging.ca_file`";
-                    return Some(Line::fail(check, error.to_string(), hint));
+                    return vec![Line::fail(check, error.to_string(), hint)];
                 }
             };
-            Some(match timeout(PATIENCE, log_in(&url, authorities)).await {
-                Ok(Ok(())) => Line::ok(check, "it lets leadbroker in"),
-                Ok(Err(error)) => Line::fail(check, error.to_string(), hint),
-                Err(_) => Line::fail(check, "it does not answer within 5 seconds", hint),
-            })
+            match timeout(PATIENCE, log_in(&url, authorities.clone())).await {
+                Ok(Ok(())) => {
+                    let well = Line::ok(check, "it lets leadbroker in");
+                    vec![well, given_up(&url, authorities).await]
+                }
+                Ok(Err(error)) => vec![Line::fail(check, error.to_string(), hint)],
+                Err(_) => vec![Line::fail(check, "it does not answer within 5 seconds", hint)],
+            }
         }
     }
+}
+
+/// What the broker gave up waits in queues that no command of leadbroker reads.
+async fn given_up(url: &AmqpUrl, authorities: Option<String>) -> Line {
+    let check = "broker's dead queues";
+    let queues = dead_queues();
+    let Ok(Ok(found)) = timeout(PATIENCE, depths(url, authorities, &queues)).await else {
+        let hint = "look at the broker's log, and run `leadbroker doctor` again";
+        return Line::warn(check, "they could not be counted", hint);
+    };
+    let full: Vec<String> = found
+        .into_iter()
+        .filter(|(_, depth)| *depth > 0)
+        .map(|(queue, depth)| format!("{queue}: {depth}"))
+        .collect();
+    if full.is_empty() {
+        return Line::ok(check, "they are empty");
+    }
+    let hint = "see \"What the broker gave up\" in docs/OPERATIONS.md";
+    Line::warn(check, full.join(", "), hint)
 }
 
 async fn endpoint(
@@ -265,7 +289,7 @@ mod tests {
         config.mail.port = port;
         let lines = [
             endpoint(("image store", "start it"), &url, |_| 1).await,
-            broker(&config).await.unwrap(),
+            broker(&config).await.remove(0),
             mail(&config).await.unwrap(),
         ];
         for line in lines {

@@ -34,7 +34,7 @@ pub async fn inject(
     }
     let agency = named(ctx, &case.form).await?;
     let parts = std::collections::BTreeMap::new();
-    let submission = Submission { agency, body: case.form, parts, key: None };
+    let submission = Submission { agency, body: case.form.into(), parts, key: None };
     let (prepared, submission) = prepare_apart(ctx, submission).await?;
     let prepared = match prepared {
         Ok(prepared) => prepared,
@@ -70,7 +70,7 @@ pub async fn inject(
         at: now,
         expected: sealed::seal_expected(ctx, id, &key, &case.expected)?,
     }));
-    insert(ctx, change, now).await
+    insert(ctx, change, now).await?.ok_or_else(repeated)
 }
 
 /// The same error, seen from the whole body.
@@ -131,13 +131,14 @@ fn faults(form: &Form, administrator: &Account) -> Vec<ShapeError> {
 async fn refuse_repeat(ctx: &Context, prepared: &Prepared) -> Result<(), PipelineError> {
     let hash = repeat_hash(&ctx.vault, prepared);
     let since = ctx.now() - ctx.rules.repeat;
-    if ctx.store.any_repeat_of(hash, since).await?.is_none() {
-        return Ok(());
-    }
-    Err(PipelineError::conflict(
+    if ctx.store.any_repeat_of(hash, since).await?.is_none() { Ok(()) } else { Err(repeated()) }
+}
+
+fn repeated() -> PipelineError {
+    PipelineError::conflict(
         "repeat",
         "this case with these images is on record; a request of an agency would not come twice",
-    ))
+    )
 }
 
 #[cfg(test)]

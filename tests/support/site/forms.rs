@@ -74,6 +74,16 @@ impl Site {
             .await
     }
 
+    /// The same form at once, under each of these keys; an empty one is none.
+    pub async fn send_under_each(&self, form: &Value, keys: &[String]) -> Vec<(u16, Value)> {
+        let agency = self.agency();
+        let sent = keys.iter().map(|key| {
+            let body = Some((form.to_string(), key.as_str()));
+            self.crowd(("POST", "search-requests"), std::slice::from_ref(&agency), body)
+        });
+        futures_util::future::join_all(sent).await.into_iter().flatten().collect()
+    }
+
     /// Sends a sound form.
     pub async fn submit(&mut self) -> (u16, Value) {
         let form = self.form().await;

@@ -8,10 +8,11 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::domain::{Agency, AgencyStanding, ShapeError};
-use crate::pipeline::accept::{Receipt, ReceiptState, Submission, Submitted, accept};
+use crate::pipeline::accept::{Receipt, ReceiptState, Submission, Submitted, accept, unreadable};
 use crate::web::auth;
 use crate::web::body;
 use crate::web::problem::{Answer, Problem, shape_status};
+use crate::web::rate::too_many;
 use crate::web::state::Web;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -19,12 +20,20 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Takes a form.
 pub(in crate::web) async fn handle(State(web): State<Arc<Web>>, request: Request) -> Answer {
     let agency = auth::any_agency(&web, request.headers()).await?;
-    web.rate.take(&agency.ori)?;
+    web.ctx().form_rate.take(&agency.ori).map_err(|wait| too_many("rate_limited", wait))?;
     let submission = if agency.standing == AgencyStanding::Suspended {
         // The stage records the attempt and refuses it; nothing of the body is read.
-        Submission { agency, body: Vec::new(), parts: std::collections::BTreeMap::new(), key: None }
+        Submission {
+            agency,
+            body: Arc::default(),
+            parts: std::collections::BTreeMap::new(),
+            key: None,
+        }
     } else {
-        read(&web, agency, request).await?
+        match read(&web, &agency, request).await {
+            Ok(submission) => submission,
+            Err(problem) => return Err(on_record(&web, agency, problem).await),
+        }
     };
     let ctx = web.ctx().clone();
     let submitted = web
@@ -34,13 +43,22 @@ pub(in crate::web) async fn handle(State(web): State<Arc<Web>>, request: Request
     Ok(answer(submitted))
 }
 
-async fn read(web: &Web, agency: Agency, request: Request) -> Result<Submission, Problem> {
+/// What breaks before the form is read is on record too. A record that cannot be kept is the answer then.
+async fn on_record(web: &Web, agency: Agency, problem: Problem) -> Problem {
+    let (ctx, code) = (web.ctx().clone(), problem.code().to_owned());
+    match web.to_the_end(async move { unreadable(&ctx, &agency, &code).await }).await {
+        Ok(()) => problem,
+        Err(fault) => fault,
+    }
+}
+
+async fn read(web: &Web, agency: &Agency, request: Request) -> Result<Submission, Problem> {
     body::kind_of(request.headers())?;
     let key = key(request.headers())?;
     let files = usize::try_from(web.ctx().rules.form.images).unwrap_or(usize::MAX);
     let limit = web.app.limits.form_bytes;
     let upload = body::upload(request, limit, files).await.map_err(with_receipt)?;
-    Ok(Submission { agency, body: upload.form, parts: upload.parts, key })
+    Ok(Submission { agency: agency.clone(), body: Arc::new(upload.form), parts: upload.parts, key })
 }
 
 /// The idempotency key: at most 64 visible ASCII characters, once.
