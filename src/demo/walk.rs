@@ -282,7 +282,7 @@ fn commands(demo: &Demo, screen: &mut dyn Write) -> Result<(), DemoError> {
     if demo.config.mail.transport == MailTransport::File {
         writeln!(
             screen,
-            "In mail lies what would have gone to the mail server: the answers, sealed, and page-….eml, which tells a reviewer of a job."
+            "In mail lies what would have gone to the mail server: the answers, sealed, and page-….eml, which tell people what waits for them."
         )?;
     }
     writeln!(screen, "\nOpen the sealed answer as its recipient would:\n")?;
