@@ -19,9 +19,8 @@ use leadbroker::id_source::{IdSource as _, SystemIds};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_leadbroker");
 
 fn service(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| {
-        panic!("{name} is not set; run: scripts/services -- cargo nextest run --test demo")
-    })
+    std::env::var(name)
+        .unwrap_or_else(|_| panic!("{name} is not set; run: scripts/test -E 'binary(demo)'"))
 }
 
 fn run(program: &str, arguments: &[&str], folder: &Path) -> Output {
