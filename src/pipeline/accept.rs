@@ -74,11 +74,14 @@ impl Submitted {
     }
 }
 
+/// The clause by which an agency asks in its own name only.
+const OWN_NAME: &str = "CORE-AGENCY";
+
 /// Takes a submission in and waits a little for its check.
 pub async fn accept(ctx: &Context, submission: Submission) -> Result<Submitted, PipelineError> {
     let now = ctx.now();
     if submission.agency.standing == AgencyStanding::Suspended {
-        refuse_sender(ctx, &submission.agency, "agency_suspended", now).await?;
+        refuse_sender(ctx, &submission.agency, ("agency_suspended", "CORE-STANDING"), now).await?;
         return Err(PipelineError::forbidden(
             "agency_suspended",
             "the agency's account is suspended; its administrator can say why and until when",
@@ -90,7 +93,7 @@ pub async fn accept(ctx: &Context, submission: Submission) -> Result<Submitted, 
         Err(failure) => return misshapen(ctx, &submission.agency, failure, now).await,
     };
     if prepared.form.requesting_agency != submission.agency.ori {
-        refuse_sender(ctx, &submission.agency, "foreign_ori", now).await?;
+        refuse_sender(ctx, &submission.agency, ("foreign_ori", OWN_NAME), now).await?;
         return Err(PipelineError::forbidden(
             "foreign_ori",
             "`requesting_agency` is not the agency of this token; submit with that agency's own token",
@@ -209,10 +212,11 @@ fn file_of(
 async fn refuse_sender(
     ctx: &Context,
     agency: &Agency,
-    code: &str,
+    (code, clause): (&str, &str),
     now: DateTime<Utc>,
 ) -> Result<(), PipelineError> {
-    let event = by_agency(agency, "search_request.sender_refused", now).detail("code", code);
+    let event =
+        by_agency(agency, "search_request.sender_refused", now).detail("code", code).clause(clause);
     let _ = ctx.store.apply(Change::audited(vec![event])).await?;
     Ok(())
 }
@@ -226,8 +230,11 @@ pub async fn unreadable(ctx: &Context, agency: &Agency, code: &str) -> Result<()
 
 /// A form came from somebody who is no agency of the registry. Who it was, the broker or the log of the front door may say.
 pub async fn refuse_stranger(ctx: &Context, code: &str) -> Result<(), PipelineError> {
-    let event = ctx.event("accept", "search_request.sender_refused", ctx.now());
-    let _ = ctx.store.apply(Change::audited(vec![event.detail("code", code)])).await?;
+    let event = ctx
+        .event("accept", "search_request.sender_refused", ctx.now())
+        .detail("code", code)
+        .clause(OWN_NAME);
+    let _ = ctx.store.apply(Change::audited(vec![event])).await?;
     Ok(())
 }
 

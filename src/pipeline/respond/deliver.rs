@@ -17,6 +17,9 @@ use crate::store::{
     Applied, Change, MailingRow, MailingStatus, MailingUpdate, RequestRow, RequestUpdate,
 };
 
+/// The clause by which an answer leaves only encrypted to its recipient, whatever packs its unit has.
+pub(super) const CLEAR: &str = "CORE-CLEAR";
+
 /// Attempts before a person must look: with the delays below, two days.
 const MOST_ATTEMPTS: i64 = 52;
 
@@ -239,7 +242,7 @@ pub(super) fn audit(
         .request(row.id)
         .unit(&row.unit)
         .agency(&row.ori)
-        .clause("LACRIS-FTR-3")
+        .clause(CLEAR)
         .detail("mailing", &mail.id.to_string())
 }
 

@@ -21,9 +21,6 @@ const REPLACED: &str = "certificate_replaced";
 /// The clause of a copy whose sender has no account any more.
 const SENDER: &str = "CORE-DISCLOSE-ACCOUNT";
 
-/// The clause by which an answer leaves only encrypted to its recipient.
-const SEALED: &str = "LACRIS-FTR-3";
-
 /// Why a mail may leave now.
 #[derive(Debug)]
 pub(super) struct Leave {
@@ -122,7 +119,7 @@ async fn passed_on(
     let recipient = (&order.recipient_ori, order.recipient_email.expose().as_str());
     let certificate = recipient_usable(ctx, registry, recipient, now);
     if is_for_another(ctx, row, mail, certificate.as_ref())? {
-        return refused(event.clause(SEALED), REPLACED);
+        return refused(event.clause(deliver::CLEAR), REPLACED);
     }
     Ok(Answered::Leave(Box::new(Leave { decision, allowed_by: None })))
 }
