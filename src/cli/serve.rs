@@ -128,6 +128,9 @@ async fn take_place(
     Ok(place)
 }
 
+/// Between two heartbeats.
+const BEAT: Duration = Duration::from_secs(5);
+
 /// The place of the one embedded instance.
 #[derive(Debug, Clone)]
 struct Place {
@@ -139,22 +142,24 @@ struct Place {
 impl Place {
     /// Keeps it. A database that is away takes nothing from anybody: only another owner ends this instance.
     async fn keep(self, ctx: Context, stop: CancellationToken) {
-        let mut pause = Duration::from_secs(5);
+        let mut pause = BEAT;
         loop {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = stop.cancelled() => return,
             }
             pause = match ctx.store.take_instance(&self.owner, ctx.now()).await {
-                Ok(()) => Duration::from_secs(5),
+                Ok(()) => BEAT,
                 Err(error @ StoreError::InUse(_)) => {
                     tracing::error!(%error, "the place of the one embedded instance is lost; stopping");
                     self.lost.store(true, Ordering::Relaxed);
                     return stop.cancel();
                 }
-                // The first to come back has it.
+                // The first to come back has it. An outage is told once.
                 Err(error) => {
-                    tracing::warn!(%error, "failed to keep the place of the one embedded instance");
+                    if pause == BEAT {
+                        tracing::warn!(%error, "failed to keep the place of the one embedded instance");
+                    }
                     Duration::from_millis(500)
                 }
             };

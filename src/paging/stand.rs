@@ -15,30 +15,8 @@ pub struct Place {
 
 impl From<&Stage> for Place {
     fn from(stage: &Stage) -> Self {
-        let escalated = match stage {
-            Stage::Held { missed, .. } => !missed.is_empty(),
-            Stage::AwaitingRelease { late, .. } => *late,
-            Stage::Received
-            | Stage::Rejected
-            | Stage::Accepted
-            | Stage::Queued
-            | Stage::Offered { .. }
-            | Stage::Leased { .. }
-            | Stage::Examined { .. }
-            | Stage::SecondReview { .. }
-            | Stage::AdjudicationDue { .. }
-            | Stage::Adjudication { .. }
-            | Stage::Released { .. }
-            | Stage::Delivering
-            | Stage::Delivered
-            | Stage::AwaitingPickup
-            | Stage::Acknowledged
-            | Stage::FeedbackDue
-            | Stage::Closed
-            | Stage::Withdrawn
-            | Stage::Expired
-            | Stage::Destroyed => false,
-        };
+        let escalated = matches!(stage, Stage::Held { missed, .. } if !missed.is_empty())
+            || matches!(stage, Stage::AwaitingRelease { late: true, .. });
         Self { stage: stage.code(), escalated }
     }
 }
@@ -176,6 +154,7 @@ mod tests {
         assert!(!keeps(late).contains(&PageCause::HoldWaiting));
         assert!(!keeps(at(StageCode::Held)).contains(&PageCause::HoldEscalated));
     }
+
     #[test]
     fn no_stage_waits_for_people_without_a_page() {
         use crate::lifecycle::Owner;

@@ -120,15 +120,15 @@ fn consequence(
     Ok(change)
 }
 
-/// Longer than any attempt takes.
-const LONGEST_ATTEMPT: TimeDelta = TimeDelta::hours(1);
+/// What began so long ago has died with its process: no attempt takes half as long ([`crate::mail::LONGEST_ATTEMPT`]).
+const DIED: TimeDelta = TimeDelta::hours(1);
 
 /// Pure: whether an attempt may be talking to the recipient's server now. Its end is waited for, and no longer than any
 /// attempt takes: one that died with its process stops nothing.
 fn is_under_way(stage: &Stage, mail: &MailingRow, now: DateTime<Utc>) -> bool {
     mail.status == MailingStatus::Sending
         && (*stage == Stage::Delivering || stage.is_answered())
-        && now - mail.updated_at < LONGEST_ATTEMPT
+        && now - mail.updated_at < DIED
 }
 
 fn is_waiting(mail: &MailingRow) -> bool {

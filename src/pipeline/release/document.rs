@@ -10,7 +10,7 @@ use super::content::{
     other_sources, searches, suitability,
 };
 use super::reviews::{self, Reviews};
-use crate::domain::examination::Candidate;
+use crate::domain::examination::{Candidate, Examination};
 use crate::domain::form::FormAffirmation;
 use crate::domain::{Form, Outcome, PackId, Personal, UnitId};
 use crate::pipeline::{Context, PipelineError, sealed, standing};
@@ -47,8 +47,7 @@ pub(super) async fn compose(
     outcome: Outcome,
 ) -> Result<(Document, Printed), PipelineError> {
     let mut case = load(ctx, row, outcome).await?;
-    let generative_ai =
-        case.form.generative_ai_used || case.reviews.exam.examination.generative_ai.is_some();
+    let generative_ai = case.form.generative_ai_used || case.examination().generative_ai.is_some();
     if generative_ai {
         case.adds("generative-ai");
     }
@@ -70,34 +69,28 @@ async fn document(case: &mut Case<'_>, outcome: Outcome) -> Result<Document, Pip
         Outcome::Lead => Document::ManualSearchReport(Box::new(report(case).await?)),
         Outcome::NoMatch => {
             let finding = paper::NoMatch {
-                searches: searches(&case.reviews.exam.examination),
-                suitability: suitability(&case.reviews.exam.examination),
-                derivatives: derivatives(&case.reviews.exam.examination),
+                searches: searches(case.examination()),
+                suitability: suitability(case.examination()),
+                derivatives: derivatives(case.examination()),
             };
             Document::NoMatchNotice(Box::new(notice(case, "no-match", finding)?))
         }
         Outcome::UnsuitableProbe => {
-            let reasons = case
-                .reviews
-                .exam
-                .examination
-                .suitability
-                .iter()
-                .map(|entry| entry.note.clone())
-                .collect();
+            let reasons =
+                case.examination().suitability.iter().map(|entry| entry.note.clone()).collect();
             let finding = paper::UnsuitableProbe { reasons };
             Document::UnsuitableProbeNotice(Box::new(notice(case, "unsuitable", finding)?))
         }
         Outcome::Inconclusive => {
             let finding = paper::Inconclusive {
-                searches: searches(&case.reviews.exam.examination),
-                suitability: suitability(&case.reviews.exam.examination),
-                derivatives: derivatives(&case.reviews.exam.examination),
+                searches: searches(case.examination()),
+                suitability: suitability(case.examination()),
+                derivatives: derivatives(case.examination()),
             };
             Document::InconclusiveNotice(Box::new(notice(case, "inconclusive", finding)?))
         }
         Outcome::Declined => {
-            let exam = &case.reviews.exam.examination;
+            let exam = case.examination();
             let ground = paper::Ground {
                 clause: exam.declined_under.clone().unwrap_or_default(),
                 reason: exam.narrative.clone(),
@@ -141,6 +134,10 @@ async fn load<'c>(
 }
 
 impl Case<'_> {
+    fn examination(&self) -> &Examination {
+        &self.reviews.exam.examination
+    }
+
     /// A mandated statement, as the first of the unit's packs that has it words it. What further packs of the unit
     /// mandate for the same place is printed in the supplement.
     fn statement(&mut self, name: &str) -> Result<String, PipelineError> {
@@ -187,12 +184,7 @@ impl Case<'_> {
         paper::CaseBlock {
             fr_case_number: fr_case_number(&self.row.unit, self.row),
             submitted_by: self.form.requester.name.clone(),
-            date_searched: self
-                .reviews
-                .exam
-                .examination
-                .searched_at()
-                .map(|at| at.with_timezone(&Utc)),
+            date_searched: self.examination().searched_at().map(|at| at.with_timezone(&Utc)),
             investigating_agency: self.agency_name.clone(),
             face_reviewer: self.reviews.authors.clone(),
             agency_case_number: self.form.case_number.clone(),
@@ -213,7 +205,7 @@ fn fr_case_number(unit: &UnitId, row: &RequestRow) -> String {
 }
 
 async fn report(case: &mut Case<'_>) -> Result<paper::ManualSearchReport, PipelineError> {
-    let exam = case.reviews.exam.examination.clone();
+    let exam = case.examination().clone();
     let exam = &exam;
     let candidate = exam.candidate.as_ref().ok_or(PipelineError::Inconsistent("a candidate"))?;
     // Each picture is decoded in a process of its own.
@@ -286,14 +278,8 @@ fn notice<F>(
 
 /// The first suitable probe, decoded in a child process with limits.
 async fn probe_picture(case: &Case<'_>) -> Result<paper::Picture, PipelineError> {
-    let suitable = case
-        .reviews
-        .exam
-        .examination
-        .suitability
-        .iter()
-        .find(|entry| entry.suitable)
-        .map_or(0, |e| e.probe);
+    let suitable =
+        case.examination().suitability.iter().find(|entry| entry.suitable).map_or(0, |e| e.probe);
     let probes = case.ctx.store.probes(case.row.id).await?;
     let probe = probes.get(suitable).ok_or(PipelineError::Inconsistent("a probe"))?;
     let bytes = sealed::image(case.ctx, &case.key, &probe.object_key).await?;
